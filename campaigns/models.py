@@ -1,0 +1,64 @@
+"""What do we want from whom, until when, and at what price?
+
+Owns campaigns: goal, window, budget, audience, hold-out. A campaign of kind history was imported and never runs; its
+people stand in `past_people`. A running campaign's people are its journey's enrolments.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Date,
+    Double,
+    ForeignKey,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.types import Base, BigId, Instant, Json
+
+
+class Campaign(Base):
+    """One plan. `key` is the label that codes, messages and redemptions carry."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    objective: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(40), default="journey", doc="journey, or the history's own kind")
+    state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused, ended or history")
+    starts_at: Mapped[datetime | None] = mapped_column(Instant)
+    ends_at: Mapped[datetime | None] = mapped_column(Instant, doc="exclusive: orders and redemptions before it count")
+    starts_on: Mapped[date | None] = mapped_column(Date, doc="history: as imported")
+    ends_on: Mapped[date | None] = mapped_column(Date, doc="history: as imported, inclusive")
+    timezone: Mapped[str] = mapped_column(String(64), default="Europe/Berlin")
+    goal_categories: Mapped[list[str]] = mapped_column(Json, default=list, doc="orders in these count; empty: any")
+    segment_id: Mapped[int | None] = mapped_column(ForeignKey("segments.id"))
+    segment_version: Mapped[int | None] = mapped_column(BigInteger, doc="the version the audience was drawn from")
+    holdout_percent: Mapped[float] = mapped_column(Double, default=10)
+    budget_cents: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3), default="EUR")
+    planned_people: Mapped[int | None] = mapped_column(BigInteger, doc="declared sample; judged when reached")
+    owner: Mapped[str | None] = mapped_column(String(200))
+    settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    version: Mapped[int] = mapped_column(BigInteger, default=1, doc="guards two tabs")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class PastPerson(Base):
+    """One person addressed by a campaign of the past, as imported."""
+
+    __tablename__ = "past_people"
+    __table_args__ = (UniqueConstraint("campaign_id", "customer_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    arm: Mapped[str | None] = mapped_column(String(60))
+    channel: Mapped[str | None] = mapped_column(String(16))

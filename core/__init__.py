@@ -1,0 +1,1 @@
+"""The ground: database, clock, settings, errors, shared types and pure statistics. Imports no other room."""

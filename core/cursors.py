@@ -1,0 +1,72 @@
+"""Which rows changed since I last looked?
+
+Owns reading the append-only `changes` list that triggers fill, for the mirror and the journeys alike. The promise:
+nothing is missed, late commits, deletes, bulk updates and manual SQL included. On PostgreSQL the cursor is a
+transaction number: everything at or above the oldest transaction still open is read again next time, which is
+harmless. On SQLite commits are serial and the plain sequence is exact.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from core.models import Change, Cursor
+
+FOLLOWED = {
+    "customers": "id", "addresses": "customer_id", "consents": "customer_id", "suppressions": "id",
+    "orders": "id", "order_lines": "order_id", "contacts": "customer_id", "redemptions": "id", "messages": "id",
+}
+"""Followed table -> the column whose value stands in `changes.key`; the migrations made the triggers."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Changed keys by table, and the cursor to continue from."""
+
+    cursor: int
+    keys: dict[str, list[int]]
+
+
+def read_changes(connection: Connection, *, after: int, tables: tuple[str, ...] | None = None) -> Changes:
+    """The distinct changed keys since `after`, in rising order per table.
+
+    On PostgreSQL call it inside one REPEATABLE READ transaction (`reading()`), so that rows and cursor agree.
+    """
+    cursor = head(connection)
+    since = Change.seq > after if connection.dialect.name == "sqlite" else Change.xid >= after
+    rows = select(Change.tbl, Change.key).where(since)
+    if tables is not None:
+        rows = rows.where(Change.tbl.in_(tables))
+    keys: dict[str, list[int]] = {}
+    for table, key in connection.execute(rows.distinct().order_by(Change.tbl, Change.key)):
+        keys.setdefault(table, []).append(key)
+    return Changes(cursor, keys)
+
+
+def head(connection: Connection) -> int:
+    """The cursor of somebody who has just read everything."""
+    if connection.dialect.name == "sqlite":
+        return connection.execute(select(func.coalesce(func.max(Change.seq), 0))).scalar_one()
+    return connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one()
+
+
+def position(connection: Connection, name: str) -> int:
+    """How far the named reader has read; 0 for a new one."""
+    return connection.execute(select(Cursor.position).where(Cursor.name == name)).scalar_one_or_none() or 0
+
+
+def advance(connection: Connection, name: str, cursor: int) -> None:
+    """Store the named reader's position, in the transaction that records its work."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(
+        insert(Cursor)
+        .values(name=name, position=cursor)
+        .on_conflict_do_update(index_elements=["name"], set_={"position": cursor})
+    )
+
+
+def prune(connection: Connection, *, before: int) -> int:
+    """Delete changes below a cursor that every reader has passed; returns how many."""
+    older = Change.seq <= before if connection.dialect.name == "sqlite" else Change.xid < before
+    return connection.execute(delete(Change).where(older)).rowcount

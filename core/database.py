@@ -1,0 +1,179 @@
+"""How do we talk to the row store, SQLite or PostgreSQL, without losing or blocking anybody?
+
+Owns the engine and the three kinds of transaction: `reading()` (a write in it raises), `writing()` (one at a time per
+thread; on SQLite under a file lock that makes writers take turns) and `small(job)` (small hot writes; on SQLite one
+writer thread shares one commit among the jobs that queue up). The promise: what these return from is committed.
+"""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
+
+from core.group_commit import GroupCommit
+
+T = TypeVar("T")
+
+_held = threading.local()
+
+
+class LockedConnection(sqlite3.Connection):
+    """A SQLite connection whose write transactions take turns on a lock file.
+
+    A busy timeout alone starves writers, and SQLAlchemy's "commit" event fires before the real commit; so the lock is
+    taken and given back here, around BEGIN IMMEDIATE and the real commit, rollback or close.
+    """
+
+    lock_path: str = ""
+    lock_descriptor: int | None = None
+    locked: bool = False
+
+    def begin_write(self) -> None:
+        if self.lock_descriptor is None:
+            self.lock_descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock_descriptor, fcntl.LOCK_EX)
+        self.locked = True
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._unlock()
+            raise
+
+    def _unlock(self) -> None:
+        if self.locked and self.lock_descriptor is not None:
+            self.locked = False
+            fcntl.flock(self.lock_descriptor, fcntl.LOCK_UN)
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        finally:
+            if not self.in_transaction:
+                self._unlock()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._unlock()
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._unlock()
+            if self.lock_descriptor is not None:
+                os.close(self.lock_descriptor)
+                self.lock_descriptor = None
+
+
+class Database:
+    """One row store and its transactions; make one per process with `open_database`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writes = engine.execution_options(writes=True)
+        if self.is_sqlite:
+            self._reads = engine.execution_options(writes=False)
+        else:
+            self._reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._group = GroupCommit(self._writes) if self.is_sqlite else None
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, or None on PostgreSQL."""
+        return Path(self.engine.url.database or "") if self.is_sqlite else None
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent, read-only view; any write in it raises."""
+        with Session(self._reads, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One write transaction: committed when the block ends, rolled back when it raises.
+
+        Raises RuntimeError when this thread already holds one: it would wait for itself for ever.
+        """
+        if getattr(_held, "writing", False):
+            raise RuntimeError("a write transaction is already open in this thread")
+        _held.writing = True
+        try:
+            with Session(self._writes, expire_on_commit=False) as session, session.begin():
+                yield session
+        finally:
+            _held.writing = False
+
+    def small(self, job: Callable[[Connection], T]) -> T:
+        """Run one small write job and return its value after the commit (or raise its exception).
+
+        The job uses the connection for a few statements, does no other input or output and never commits.
+        """
+        if getattr(_held, "writing", False):
+            raise RuntimeError("small() inside a write transaction would wait for itself")
+        if self._group is not None:
+            value: T = self._group.run(job)
+            return value
+        with self.engine.begin() as connection:
+            return job(connection)
+
+    def dispose(self) -> None:
+        """Close every connection and end the writer thread."""
+        if self._group is not None:
+            self._group.close()
+        self.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 8) -> Database:
+    """Open the row store at `url` (sqlite:/// or postgresql+psycopg://). Connects lazily, so it is safe before fork."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return Database(_sqlite_engine(url, pool_size))
+    return Database(create_engine(url, pool_size=pool_size, max_overflow=32, pool_pre_ping=True))
+
+
+def _sqlite_engine(url: str, pool_size: int) -> Engine:
+    lock_path = f"{make_url(url).database}.lock"
+
+    def factory(*args: Any, **options: Any) -> LockedConnection:
+        connection = LockedConnection(*args, **options)
+        connection.lock_path = lock_path
+        return connection
+
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=32,
+        connect_args={"factory": factory, "check_same_thread": False, "timeout": 30},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: LockedConnection, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY",
+                       "cache_size=-65536", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, LockedConnection)
+        if connection.get_execution_options().get("writes", True):
+            raw.execute("PRAGMA query_only=0")
+            raw.begin_write()
+        else:
+            raw.execute("PRAGMA query_only=1")
+            raw.execute("BEGIN")
+
+    return engine

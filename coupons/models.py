@@ -1,0 +1,165 @@
+"""Which offers exist, who holds which code, and what was redeemed?
+
+Owns offers, codes, the redemption ledger with its counters, refusals and the answers kept per idempotency key.
+Counters change only by conditional UPDATEs whose row count is checked; the ledger is append-only but for the amount
+rolled back. `origin` and `campaign` are labels that the caller passes in; this room does not look behind them.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.types import Base, BigId, Instant, Json
+
+
+class Offer(Base):
+    """What a code is worth and where its limits are. Editing it never changes codes already issued but for limits."""
+
+    __tablename__ = "offers"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), unique=True, doc="stable short name, as journeys use it")
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(16), doc="percent or fixed")
+    percent_bp: Mapped[int | None] = mapped_column(Integer, doc="hundredths of a percent, 1..10000; percent only")
+    amount_cents: Mapped[int | None] = mapped_column(BigInteger, doc="fixed only")
+    currency: Mapped[str] = mapped_column(String(3), doc="matters for fixed amounts, minimum, cap and budget")
+    minimum_cents: Mapped[int | None] = mapped_column(BigInteger, doc="on the goods' initial amount")
+    cap_cents: Mapped[int | None] = mapped_column(BigInteger, doc="largest discount of one redemption")
+    categories: Mapped[list[str]] = mapped_column(Json, default=list, doc="only lines of these; empty: all")
+    excluded_categories: Mapped[list[str]] = mapped_column(Json, default=list)
+    limit_per_code: Mapped[int] = mapped_column(Integer, default=1)
+    limit_per_customer: Mapped[int | None] = mapped_column(Integer, doc="over all codes of this offer")
+    limit_total: Mapped[int | None] = mapped_column(BigInteger)
+    budget_cents: Mapped[int | None] = mapped_column(BigInteger, doc="largest sum of discounts")
+    valid_days: Mapped[int | None] = mapped_column(Integer, doc="validity counted from issue or expected arrival")
+    valid_from: Mapped[datetime | None] = mapped_column(Instant)
+    valid_until: Mapped[datetime | None] = mapped_column(Instant, doc="exclusive; the earlier of this and valid_days")
+    holder: Mapped[str] = mapped_column(String(8), default="off", doc="enforce: only for its holder; off")
+    prefix: Mapped[str] = mapped_column(String(12), default="", doc="put before generated codes")
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    used: Mapped[int] = mapped_column(BigInteger, default=0, doc="live redemptions, counted under limit_total")
+    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts given, under budget_cents")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Code(Base):
+    """One code. Personal codes belong to one customer and one origin; issuing the same twice gives the same code."""
+
+    __tablename__ = "codes"
+    __table_args__ = (
+        UniqueConstraint("offer_id", "customer_id", "origin"),
+        Index("ix_codes_customer_id", "customer_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    code: Mapped[str] = mapped_column(String(64), unique=True, doc="canonical: upper case, no separators")
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"))
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"))
+    origin: Mapped[str] = mapped_column(String(100), doc="what it was issued for, e.g. enrolment:17")
+    campaign: Mapped[str | None] = mapped_column(String(100), index=True, doc="label: the campaign's key")
+    state: Mapped[str] = mapped_column(String(16), doc="issued, redeemed or revoked; expired is derived", index=True)
+    use_limit: Mapped[int] = mapped_column(Integer, default=1)
+    used: Mapped[int] = mapped_column(Integer, default=0)
+    issued_at: Mapped[datetime] = mapped_column(Instant)
+    valid_from: Mapped[datetime] = mapped_column(Instant)
+    valid_until: Mapped[datetime | None] = mapped_column(Instant, doc="exclusive; None: no end")
+    redeemed_at: Mapped[datetime | None] = mapped_column(Instant, doc="first use that reached the limit")
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    revoked_reason: Mapped[str | None] = mapped_column(String(100))
+
+
+class CustomerUse(Base):
+    """How often one customer used one offer; the row a per-customer limit is decided on."""
+
+    __tablename__ = "customer_uses"
+
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"), primary_key=True)
+    customer_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    used: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Redemption(Base):
+    """One accepted use of a code, decided here or reported as history."""
+
+    __tablename__ = "redemptions"
+    __table_args__ = (
+        UniqueConstraint("shop", "order_ref", "code_id"),
+        UniqueConstraint("external_id"),
+        Index("ix_redemptions_campaign", "campaign", "redeemed_at"),
+        Index("ix_redemptions_customer_id", "customer_id"),
+        Index("ix_redemptions_code_id", "code_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, doc="what the API shows; not guessable")
+    external_id: Mapped[str | None] = mapped_column(String(200), doc="redemption_id of an imported one")
+    code_id: Mapped[int | None] = mapped_column(ForeignKey("codes.id"), doc="None: imported history")
+    code_text: Mapped[str] = mapped_column(String(64))
+    offer_id: Mapped[int | None] = mapped_column(ForeignKey("offers.id"))
+    offer_name: Mapped[str | None] = mapped_column(String(200), doc="as imported, when we have no such offer")
+    origin: Mapped[str | None] = mapped_column(String(100), doc="the code's origin")
+    campaign: Mapped[str | None] = mapped_column(String(100), doc="the code's campaign label")
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), doc="the holder, else who redeemed")
+    redeemer_id: Mapped[int | None] = mapped_column(BigInteger, doc="customer named by the shop, when known")
+    shop: Mapped[str] = mapped_column(String(100), default="")
+    order_ref: Mapped[str | None] = mapped_column(String(200), doc="the shop's order id")
+    order_total_cents: Mapped[int | None] = mapped_column(BigInteger, doc="goods before this discount")
+    discount_cents: Mapped[int] = mapped_column(BigInteger)
+    rolled_back_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(16), doc="redeemed or rolled_back")
+    history: Mapped[bool] = mapped_column(Boolean, default=False, doc="imported: touched no limit")
+    redeemed_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    rolled_back_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class CancelledOrder(Base):
+    """An order the shop took back; a late redemption for it is refused, not resurrected."""
+
+    __tablename__ = "cancelled_orders"
+
+    shop: Mapped[str] = mapped_column(String(100), primary_key=True)
+    order_ref: Mapped[str] = mapped_column(String(200), primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Refusal(Base):
+    """One request to redeem that was refused, with the reason given."""
+
+    __tablename__ = "refusals"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Instant, index=True)
+    reason: Mapped[str] = mapped_column(String(40))
+    code_text: Mapped[str] = mapped_column(String(64), doc="as typed, cut")
+    code_id: Mapped[int | None] = mapped_column(BigInteger)
+    campaign: Mapped[str | None] = mapped_column(String(100))
+    customer_id: Mapped[int | None] = mapped_column(BigInteger)
+    shop: Mapped[str] = mapped_column(String(100), default="")
+    order_ref: Mapped[str | None] = mapped_column(String(200))
+    order_total_cents: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class KeptAnswer(Base):
+    """The answer given under one idempotency key; written in the transaction that redeems, so a crash leaves nothing."""
+
+    __tablename__ = "kept_answers"
+
+    client: Mapped[str] = mapped_column(String(64), primary_key=True, doc="the API key's own id")
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)
+    answer: Mapped[dict[str, Any]] = mapped_column(Json)
+    at: Mapped[datetime] = mapped_column(Instant, index=True)

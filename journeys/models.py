@@ -1,0 +1,99 @@
+"""Who is where in which journey, and how did they get there?
+
+Owns journeys, their frozen versions, enrolments and visits. A published version never changes and people inside keep
+theirs. Every step a person passes leaves a visit, so that one person's path reads as a story.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.types import Base, BigId, Instant, Json
+
+
+class Journey(Base):
+    """A named graph of steps belonging to one campaign; `draft` is what is being edited."""
+
+    __tablename__ = "journeys"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), unique=True)
+    draft: Mapped[dict[str, Any]] = mapped_column(Json)
+    draft_version: Mapped[int] = mapped_column(Integer, default=1, doc="rises with each save; guards two tabs")
+    state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused or ended")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Version(Base):
+    """A published graph, frozen, with the content revisions and offers it uses pinned to ids."""
+
+    __tablename__ = "journey_versions"
+    __table_args__ = (UniqueConstraint("journey_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    graph: Mapped[dict[str, Any]] = mapped_column(Json)
+    pins: Mapped[dict[str, Any]] = mapped_column(Json, doc="content key -> revision id, offer key -> id, segment -> version")
+    author: Mapped[str | None] = mapped_column(String(200))
+    published_at: Mapped[datetime] = mapped_column(Instant)
+    entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when its audience was last drawn")
+
+
+class Enrolment(Base):
+    """One person's passage through one version. The arm and the hold-out are fixed at entry."""
+
+    __tablename__ = "enrolments"
+    __table_args__ = (
+        UniqueConstraint("journey_id", "customer_id", "entry"),
+        Index("ix_enrolments_state_due_at", "state", "due_at"),
+        Index("ix_enrolments_customer_id", "customer_id"),
+        Index("ix_enrolments_version_step", "version_id", "step"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("journey_versions.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    entry: Mapped[int] = mapped_column(Integer, default=1, doc="how many times this customer has entered, from 1")
+    held_out: Mapped[bool] = mapped_column(Boolean, default=False)
+    arm: Mapped[str | None] = mapped_column(String(60), doc="set by the first split; None: not drawn")
+    channel: Mapped[str | None] = mapped_column(String(16), doc="of the first message; None: none yet")
+    state: Mapped[str] = mapped_column(String(12), doc="see journeys/states.py")
+    step: Mapped[str | None] = mapped_column(String(60), doc="where the person stands; None: left")
+    visit: Mapped[int] = mapped_column(Integer, default=0, doc="number of the current visit, from 1")
+    due_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the runner looks again; None: never")
+    step_entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the person came to this step")
+    entered_at: Mapped[datetime] = mapped_column(Instant)
+    left_at: Mapped[datetime | None] = mapped_column(Instant)
+    left_reason: Mapped[str | None] = mapped_column(String(60), doc="finished, redeemed, ordered, window_over, ...")
+    error: Mapped[str | None] = mapped_column(Text, doc="why this person was set aside")
+
+
+class Visit(Base):
+    """One step one person passed: when, with which outcome, and why."""
+
+    __tablename__ = "visits"
+    __table_args__ = (UniqueConstraint("enrolment_id", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolments.id", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)
+    step: Mapped[str] = mapped_column(String(60))
+    entered_at: Mapped[datetime] = mapped_column(Instant)
+    left_at: Mapped[datetime | None] = mapped_column(Instant)
+    outcome: Mapped[str | None] = mapped_column(String(60), doc="the branch taken, queued, withheld, exited, ...")
+    detail: Mapped[str | None] = mapped_column(String(300), doc="why, in words")

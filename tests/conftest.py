@@ -1,0 +1,109 @@
+"""Shared fixtures: a migrated database on SQLite and on PostgreSQL, a fixed now, and an installation's home."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from core.database import Database, open_database
+from core.settings import Settings, read_settings
+from tests.postgres import running_postgres
+from winback.schema import name_installation, upgrade
+
+NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A fixed instant: Monday 2 March 2026, 10:00 UTC."""
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = open_database(f"sqlite:///{path}")
+    upgrade(database)
+    with database.writing() as session:
+        name_installation(session, "test", now=NOW)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of one PostgreSQL server for this test process."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """A migrated PostgreSQL database to copy by CREATE DATABASE .. TEMPLATE."""
+    _admin(postgres_server, "CREATE DATABASE template_winback")
+    url = make_url(postgres_server).set(database="template_winback").render_as_string(hide_password=False)
+    database = open_database(url)
+    upgrade(database)
+    with database.writing() as session:
+        name_installation(session, "test", now=NOW)
+    database.dispose()
+    return "template_winback"
+
+
+def _admin(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh, migrated, empty database (a test installation), on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        path = tmp_path / "winback.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("postgres_template")
+    name = f"w{os.getpid()}_{next(_numbers)}"
+    _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated, empty database, on SQLite and on PostgreSQL."""
+    opened = open_database(database_url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """Like `database`, SQLite only: for what does not depend on the engine."""
+    path = tmp_path / "winback.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = open_database(f"sqlite:///{path}")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """The settings of an installation whose home is a temporary folder."""
+    return read_settings(
+        {"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": database_url,
+         "WINBACK_SECRET_KEY": "test-secret-key-0123456789"}
+    )
+

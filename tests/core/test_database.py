@@ -1,0 +1,138 @@
+"""Transactions: what they return from is committed; reads cannot write; writers take turns."""
+
+import threading
+from datetime import datetime
+
+import pytest
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from core.cursors import advance, head, position, read_changes
+from core.database import Database
+from core.leases import dead, enlist, take
+from core.models import Cursor
+from customers.models import Customer
+
+
+def _add(connection: Connection, name: str) -> None:
+    connection.execute(Cursor.__table__.insert().values(name=name, position=1))
+
+
+def _count(database: Database) -> int:
+    with database.reading() as session:
+        return session.execute(select(func.count()).select_from(Cursor)).scalar_one()
+
+
+def test_a_write_in_a_reading_transaction_raises(database: Database) -> None:
+    with database.reading() as session, pytest.raises(DBAPIError):
+        _add(session.connection(), "a")
+    assert _count(database) == 0
+
+
+def test_leaving_a_writing_block_by_an_error_leaves_nothing(database: Database) -> None:
+    with pytest.raises(ValueError, match="stop"), database.writing() as session:
+        _add(session.connection(), "a")
+        raise ValueError("stop")
+    assert _count(database) == 0
+
+
+def test_a_second_write_transaction_in_one_thread_is_refused(database: Database) -> None:
+    with database.writing(), pytest.raises(RuntimeError, match="already open"), database.writing():
+        raise AssertionError("not reached")
+    with database.writing(), pytest.raises(RuntimeError, match="wait for itself"):
+        database.small(lambda connection: None)
+
+
+def test_small_jobs_are_committed_when_they_answer_and_one_failing_job_takes_no_other_with_it(
+    database: Database,
+) -> None:
+    failures = []
+
+    def worker(number: int) -> None:
+        def job(connection: Connection) -> int:
+            _add(connection, f"n{number}")
+            if number % 5 == 0:
+                raise ValueError(str(number))
+            return number
+
+        try:
+            assert database.small(job) == number
+        except ValueError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=worker, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, failures)) == list(range(0, 40, 5))
+    assert _count(database) == 32
+
+
+def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> None:
+    with database.writing() as session:
+        _add(session.connection(), "counter")
+
+    def raise_it() -> None:
+        for _ in range(25):
+            with database.writing() as session:
+                row = session.execute(select(Cursor).where(Cursor.name == "counter").with_for_update()).scalar_one()
+                row.position += 1
+
+    threads = [threading.Thread(target=raise_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.reading() as session:
+        assert session.execute(select(Cursor.position)).scalar_one() == 101
+
+
+def test_changes_name_inserted_updated_and_deleted_rows_and_survive_a_late_commit(
+    database: Database, now: datetime
+) -> None:
+    with database.writing() as session:
+        session.add(Customer(id=1, external_id="a", imported_at=now))
+    with database.reading() as session:
+        first = read_changes(session.connection(), after=0)
+    assert first.keys["customers"] == [1]
+    with database.writing() as session:
+        advance(session.connection(), "test", first.cursor)
+    with database.writing() as session:
+        session.get_one(Customer, 1).first_name = "Ada"
+    with database.reading() as session:
+        second = read_changes(session.connection(), after=position(session.connection(), "test"))
+        assert second.cursor == head(session.connection())
+    assert second.keys["customers"] == [1]
+    with database.writing() as session:
+        session.delete(session.get_one(Customer, 1))
+    with database.reading() as session:
+        assert read_changes(session.connection(), after=second.cursor).keys["customers"] == [1]
+
+
+def test_a_commit_that_comes_late_is_not_missed(database: Database, now: datetime) -> None:
+    if database.is_sqlite:
+        pytest.skip("commits are serial on SQLite")
+    with database.engine.begin() as slow:
+        slow.execute(Customer.__table__.insert().values(id=1, external_id="slow", attributes={}, imported_at=now))
+        with database.writing() as session:
+            session.add(Customer(id=2, external_id="fast", imported_at=now))
+        with database.reading() as session:
+            seen = read_changes(session.connection(), after=0)
+        assert seen.keys["customers"] == [2]
+    with database.reading() as session:
+        assert 1 in read_changes(session.connection(), after=seen.cursor).keys["customers"]
+
+
+def test_a_lease_is_exclusive_and_its_holder_is_alive_until_released(database: Database) -> None:
+    lease = take(database, "leader")
+    assert lease is not None and lease.still_held()
+    assert take(database, "leader") is None
+    worker = enlist(database, "one")
+    assert dead(database, {worker.number, 12345}) == {12345}
+    worker.release()
+    assert dead(database, {worker.number}) == {worker.number}
+    lease.release()
+    again = take(database, "leader")
+    assert again is not None
+    again.release()

@@ -1,0 +1,67 @@
+"""The house's arrows: a room imports only itself and lower floors, never strangers on its own floor, never up."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = [["core"], ["customers"], ["coupons", "delivery"], ["segments"], ["campaigns"], ["journeys"], ["reporting"],
+          ["web", "winback"]]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# The command line and the migrations wire rooms together; the two doors may share what starts them.
+DOORS = {"web", "winback"}
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name.split(".")[0]) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.append((node.lineno, node.module.split(".")[0]))
+    return found
+
+
+def _violations(room: str) -> list[str]:
+    wrong = []
+    for path in sorted((ROOT / room).rglob("*.py")):
+        for line, target in _imports(path):
+            if target not in FLOOR or target == room:
+                continue
+            if FLOOR[target] < FLOOR[room] or (room == "winback" and target == "web"):
+                continue
+            wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
+    return wrong
+
+
+@pytest.mark.parametrize("room", sorted(FLOOR))
+def test_a_room_imports_only_lower_floors(room: str) -> None:
+    assert _violations(room) == []
+
+
+def test_no_room_imports_the_tests_and_only_doors_read_the_clock_or_the_environment() -> None:
+    wrong = []
+    for room in FLOOR:
+        for path in (ROOT / room).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            wrong += [f"{path}:{line}" for line, target in _imports(path) if target == "tests"]
+            if room in DOORS or path.name == "clock.py":
+                continue
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "utcnow"):
+                    wrong.append(f"{path}:{node.lineno} reads {node.attr}")
+                if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "now"
+                        and isinstance(node.func.value, ast.Name) and node.func.value.id == "datetime"):
+                    wrong.append(f"{path}:{node.lineno} reads the clock")
+    assert wrong == []
+
+
+def test_relative_imports_are_not_used() -> None:
+    wrong = [
+        f"{path}:{node.lineno}"
+        for room in FLOOR for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert wrong == []
