@@ -1,7 +1,7 @@
 """How many people does a comparison need, and what could this many show?
 
 Owns sample sizes and smallest detectable lifts for a two-sided test of two groups, solved by statsmodels
-(NormalIndPower; rates by the arcsine effect size). The promise: the number is per group, rounded up, and respects
+(normal quantiles; rates by the arcsine effect size). The promise: the number is per group, rounded up, and respects
 unequal groups such as a 10 % hold-out. Revenue needs an order of magnitude more people than a rate; that is
 arithmetic, not a fault.
 """
@@ -87,14 +87,10 @@ def _people(size: float, method: str, *, alpha: float, power: float, ratio: floa
         raise Invalid(f"the ratio of group sizes is above 0, not {ratio}", place="treated_per_control")
     if math.isnan(size) or abs(size) < 1e-9:
         return PeopleNeeded(math.nan, math.nan, math.nan, method, alpha, power)
-    import numpy
-    from statsmodels.stats.power import NormalIndPower
-
-    with numpy.errstate(all="ignore"):  # its first guesses may lie outside the formula's range
-        solved = NormalIndPower().solve_power(effect_size=abs(size), alpha=alpha, power=power, ratio=ratio)
-    control = max(2, math.ceil(float(numpy.max(solved))))
-    treated = max(2, math.ceil(float(numpy.max(solved)) * ratio))
-    return PeopleNeeded(float(control), float(treated), float(control + treated), method, alpha, power)
+    control = _size_for_one(alpha, power, ratio) / size**2
+    # Rounding up must not add a person for a rounding error.
+    groups = [float(max(2, math.ceil(people * (1 - 1e-12)))) for people in (control, control * ratio)]
+    return PeopleNeeded(groups[0], groups[1], groups[0] + groups[1], method, alpha, power)
 
 
 def _detectable(control: int, treated: int, *, alpha: float, power: float) -> float:
@@ -102,12 +98,14 @@ def _detectable(control: int, treated: int, *, alpha: float, power: float) -> fl
     _check_levels(alpha, power)
     if control < 1 or treated < 1:
         return math.nan
-    import numpy
-    from statsmodels.stats.power import NormalIndPower
+    return math.sqrt(_size_for_one(alpha, power, treated / control) / control)
 
-    with numpy.errstate(all="ignore"):
-        solved = NormalIndPower().solve_power(nobs1=control, alpha=alpha, power=power, ratio=treated / control)
-    return abs(float(numpy.max(solved)))
+
+def _size_for_one(alpha: float, power: float, ratio: float) -> float:
+    """Control people needed to see a difference of one standard deviation, the far tail left out."""
+    from statsmodels.stats.power import normal_sample_size_one_tail
+
+    return float(normal_sample_size_one_tail(1.0, power, alpha / 2, std_null=math.sqrt(1 + 1 / ratio)))
 
 
 def _check_rate(base_rate: float) -> None:

@@ -52,9 +52,7 @@ def compare_rates(count: Count, *, against: Count, confidence: float = 0.95) -> 
     critical_value(confidence)
     method = "pooled z, Newcombe"
     if not (count.n and against.n):
-        return Comparison(
-            math.nan, math.nan, math.nan, math.nan, math.nan, count.n, against.n, method, confidence
-        )
+        return Comparison(math.nan, math.nan, math.nan, math.nan, math.nan, count.n, against.n, method, confidence)
     from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
     low, high = confint_proportions_2indep(

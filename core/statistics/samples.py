@@ -58,6 +58,4 @@ def sample_ratio(
 
     chi_squared, p_value = chisquare([seen[arm] for arm in open_arms], [expected[arm] for arm in open_arms])
     enough = min(expected[arm] for arm in open_arms) >= FEWEST_EXPECTED
-    return SampleRatio(
-        seen, expected, float(chi_squared), shown_p(p_value), bool(enough and p_value < threshold), n
-    )
+    return SampleRatio(seen, expected, float(chi_squared), shown_p(p_value), bool(enough and p_value < threshold), n)
