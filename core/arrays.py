@@ -1,0 +1,64 @@
+"""How is a whole list of ids one bound parameter on both databases?
+
+Owns `in_ids`. PostgreSQL takes an array, SQLite a JSON list unpacked by `json_each`; the statement's text stays the
+same whatever the length, so it is compiled once and no variable limit is met.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, String, bindparam
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter, ColumnElement
+from sqlalchemy.types import Boolean, TypeDecorator
+
+
+class IdList(TypeDecorator[list[int]]):
+    """A list of ids as one parameter: BIGINT[] on PostgreSQL, JSON text elsewhere."""
+
+    impl = ARRAY(BigInteger)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(ARRAY(BigInteger) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Iterable[int] | None, dialect: Any) -> Any:
+        if value is None:
+            return None
+        ids = [int(item) for item in value]
+        return ids if dialect.name == "postgresql" else json.dumps(ids)
+
+
+class _InIds(ColumnElement[bool]):
+    """`column` is one of the ids in the array parameter `ids`."""
+
+    type = Boolean()
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], ids: BindParameter[Any]) -> None:
+        self.column = column
+        self.ids = ids
+
+    def self_group(self, against: Any = None) -> "ColumnElement[bool]":
+        return self
+
+
+@compiles(_InIds)
+def _elsewhere(element: _InIds, compiler: SQLCompiler, **options: Any) -> str:
+    column, ids = compiler.process(element.column, **options), compiler.process(element.ids, **options)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"
+
+
+@compiles(_InIds, "postgresql")
+def _postgresql(element: _InIds, compiler: SQLCompiler, **options: Any) -> str:
+    column, ids = compiler.process(element.column, **options), compiler.process(element.ids, **options)
+    return f"{column} = ANY({ids})"
+
+
+def in_ids(column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
+    """The condition that `column` is one of `ids`, as one bound parameter."""
+    expression = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    return _InIds(expression, bindparam(None, list(ids), type_=IdList(), unique=True))
