@@ -45,6 +45,9 @@ class Customer(Base):
     household: Mapped[str | None] = mapped_column(String(200), index=True, doc="the shop's household_id")
     dunning_level: Mapped[int | None] = mapped_column(Integer)
     attributes: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, doc="further import columns, typed")
+    search: Mapped[str] = mapped_column(
+        Text, default="", server_default="", doc="case-folded number, names, e-mail, phone and city; see people.py"
+    )
     created_at: Mapped[datetime | None] = mapped_column(Instant, doc="as the shop says; None: unknown")
     imported_at: Mapped[datetime] = mapped_column(Instant)
     forgotten_at: Mapped[datetime | None] = mapped_column(Instant, doc="personal data erased at this person's wish")
@@ -68,7 +71,9 @@ class Address(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
     channel: Mapped[str] = mapped_column(String(16), doc="email, phone (calls and SMS), letter or push")
-    value: Mapped[str] = mapped_column(String(320), doc="e-mail address, E.164 number, or street and number")
+    value: Mapped[str] = mapped_column(
+        String(320), doc="e-mail address, E.164 number, or street and number; empty: only the place is known"
+    )
     lookup: Mapped[str] = mapped_column(String(320), index=True, doc="normalised for search and suppression")
     postal_code: Mapped[str | None] = mapped_column(String(20))
     city: Mapped[str | None] = mapped_column(String(200))
@@ -79,10 +84,13 @@ class Address(Base):
 
 
 class Consent(Base):
-    """One statement of one customer about one channel, with its proof. History is kept; the newest `at` counts."""
+    """One statement of one customer about one channel, with its proof. History is kept and never overwritten.
+
+    The newest `at` counts; of two statements at one instant a refusal (denied, withdrawn) counts.
+    """
 
     __tablename__ = "consents"
-    __table_args__ = (UniqueConstraint("customer_id", "channel", "at"),)
+    __table_args__ = (UniqueConstraint("customer_id", "channel", "at", "state"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))

@@ -77,6 +77,7 @@ def upgrade() -> None:
     sa.Column('household', sa.String(length=200), nullable=True),
     sa.Column('dunning_level', sa.Integer(), nullable=True),
     sa.Column('attributes', JSON, nullable=False),
+    sa.Column('search', sa.Text(), server_default='', nullable=False),
     sa.Column('created_at', sa.BigInteger(), nullable=True),
     sa.Column('imported_at', sa.BigInteger(), nullable=False),
     sa.Column('forgotten_at', sa.BigInteger(), nullable=True),
@@ -317,7 +318,7 @@ def upgrade() -> None:
     sa.Column('recorded_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['customer_id'], ['customers.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id'),
-    sa.UniqueConstraint('customer_id', 'channel', 'at')
+    sa.UniqueConstraint('customer_id', 'channel', 'at', 'state')
     )
     op.create_table('contacts',
     sa.Column('id', BIG_ID, nullable=False),
