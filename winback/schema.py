@@ -29,10 +29,16 @@ METADATA: MetaData = Base.metadata
 
 def upgrade(database: Database) -> None:
     """Bring the schema to the newest revision; harmless when it is there already."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config = alembic_config()
     config.attributes["database"] = database
     command.upgrade(config, "head")
+
+
+def alembic_config() -> Config:
+    """Alembic's settings: only where the revisions lie."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    return config
 
 
 def name_installation(session: Session, kind: str, *, now: datetime) -> Installation:

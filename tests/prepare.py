@@ -1,0 +1,43 @@
+"""Announces and, as root on Debian, installs what the tests need beside Python: PostgreSQL, Chromium and fonts.
+
+Without root nothing is installed: PostgreSQL comes from a wheel and the browser tests that are left out are named.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = {
+    "postgresql": lambda: bool(list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
+    "chromium": lambda: shutil.which("chromium") is not None,
+    "fonts-liberation": lambda: Path("/usr/share/fonts/truetype/liberation").is_dir(),
+}
+
+
+def main() -> int:
+    """Prepare the machine; returns the exit status."""
+    missing = [name for name, there in PACKAGES.items() if not there()]
+    if not missing:
+        return 0
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing Debian packages for the tests: {', '.join(missing)}", file=sys.stderr)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True,
+                       env=environment, stdout=subprocess.DEVNULL)
+        return 0
+    if "postgresql" in missing:
+        print("No PostgreSQL on this machine: the tests use the one from the wheel.", file=sys.stderr)
+    if "chromium" in missing:
+        print("No Chromium on this machine: tests marked `browser` are left out. As root they run:"
+              " apt-get install chromium", file=sys.stderr)
+    if os.environ.get("CI") == "true" and missing:
+        print(f"CI leaves nothing out, but these are missing: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

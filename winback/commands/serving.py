@@ -1,0 +1,123 @@
+"""Running Winback: doors, duties, or both for one machine."""
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+import click
+
+from core.errors import Invalid
+from winback.context import Context
+from winback.worker import enlisted, own_turn, work_for_ever
+
+HOST = click.option("--host", default="127.0.0.1", show_default=True)
+PORT = click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+
+
+@click.command()
+@click.option("--until", "until_text", metavar="INSTANT", help="Move a demo or test home's clock up to this instant.")
+@click.pass_obj
+def tick(context: Context, until_text: str | None) -> None:
+    """Do the work that is due, then end."""
+    until = _instant(until_text) if until_text else None
+    with own_turn(context.database, wait_seconds=30), enlisted(context) as worker:
+        done = worker.until_idle(context.now()) if until is None else worker.until(until, progress=_say)
+    click.echo(f"Did {done} pieces of work.", err=True)
+
+
+def _say(now: datetime, total: int) -> None:
+    click.echo(f"{now:%Y-%m-%d %H:%M} UTC, {total} pieces of work so far", err=True)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{text!r} is not an instant. Write it like 2026-03-02T09:00:00Z.", place="--until") from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.pass_obj
+def worker(context: Context) -> None:
+    """Duties only. Any number on PostgreSQL; on SQLite a second one stands by."""
+    from winback.bell import Bell
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    bell = Bell(context.database, nightly=lambda: nightly(context))
+    bell.start()
+    try:
+        work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
+    finally:
+        bell.stop()
+
+
+def nightly(context: Context) -> None:
+    """The leader's nightly duties: the coupon counters are compared with the ledger, drift is logged as an error."""
+    from winback.doctor import examine
+
+    for finding in examine(context, areas=["coupons"]):
+        logging.getLogger("winback.nightly").log(
+            logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
+        )
+
+
+@click.command()
+@HOST
+@PORT
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes.")
+@click.pass_obj
+def web(context: Context, host: str, port: int, workers: int) -> None:
+    """Doors only: pages, API, webhooks."""
+    from winback.serving import serve_web
+
+    _ = context.database  # fail here, with the way out, rather than in every worker process
+    serve_web(host, port, workers=workers)
+
+
+@click.command()
+@HOST
+@PORT
+@click.pass_obj
+def serve(context: Context, host: str, port: int) -> None:
+    """Everything for one machine: doors and duties, each restarted when it ends."""
+    _ = context.database
+    click.echo(f"Winback serves http://{host}:{port}. End it with Ctrl-C.", err=True)
+    supervise([["web", "--host", host, "--port", str(port)], ["worker"]])
+
+
+def supervise(parts: list[list[str]]) -> None:
+    """Keep one process per part running until asked to stop; a part that ends is started again after a pause."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = [_start(part) for part in parts]
+    pause = [1.0] * len(parts)
+    try:
+        while not stop.wait(0.5):
+            for index, process in enumerate(running):
+                if process.poll() is not None:
+                    click.echo(f"winback {parts[index][0]} ended with {process.returncode}; starting it again.", err=True)
+                    time.sleep(pause[index])
+                    pause[index] = min(pause[index] * 2, 30)
+                    running[index] = _start(parts[index])
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _start(part: list[str]) -> subprocess.Popen[bytes]:
+    # A session of its own: Ctrl-C reaches the supervisor, which then ends the parts in order.
+    return subprocess.Popen([sys.executable, "-m", "winback", *part], start_new_session=True)

@@ -1,0 +1,81 @@
+"""Is this installation healthy?
+
+Owns the self-checks behind `winback doctor`: the schema, the clock, the ledger, the coupon counters and the mirror.
+Each check reads only and answers with a sentence.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, text
+
+from core import leases
+from core.models import Installation
+from coupons.invariants import drift
+from delivery.models import Message
+from winback.context import Context, check_schema
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's answer."""
+
+    area: str
+    fine: bool
+    text: str
+
+
+def _database(context: Context) -> Iterable[Finding]:
+    check_schema(context.raw_database)
+    yield Finding("database", True, "the schema is the one this program needs")
+    with context.database.reading() as session:
+        if context.database.is_sqlite:
+            result = session.execute(text("PRAGMA quick_check")).scalar_one()
+            yield Finding("database", result == "ok", f"SQLite's quick check says {result}")
+        else:
+            database_time = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+            skew = abs((datetime.now(UTC) - database_time).total_seconds())
+            yield Finding("database", skew < 2, f"this machine and the database differ by {skew:.1f} seconds")
+
+
+def _clock(context: Context) -> Iterable[Finding]:
+    with context.database.reading() as session:
+        installation = session.execute(select(Installation)).scalar_one()
+    hours = installation.clock_offset_us / 3.6e9
+    fine = installation.kind != "live" or hours == 0
+    yield Finding("clock", fine, f"a {installation.kind} installation, {hours:+.1f} hours from wall time")
+
+
+def _delivery(context: Context) -> Iterable[Finding]:
+    with context.database.reading() as session:
+        counts = dict(session.execute(select(Message.state, func.count()).group_by(Message.state)).tuples().all())
+        holders = set(
+            session.execute(
+                select(Message.worker).where(Message.state.in_(("claimed", "handed_over")), Message.worker.is_not(None))
+            ).scalars()
+        )
+    lost = leases.dead(context.database, {number for number in holders if number is not None})
+    yield Finding("delivery", not lost, f"{len(lost)} dead workers hold messages; the next tick settles them"
+                  if lost else "no dead worker holds a message")
+    uncertain = counts.get("uncertain", 0)
+    yield Finding("delivery", True, f"{sum(counts.values())} ledger rows, {uncertain} uncertain")
+
+
+def _coupons(context: Context) -> Iterable[Finding]:
+    with context.database.reading() as session:
+        problems = drift(session.connection())
+    for problem in problems:
+        yield Finding("coupons", False, problem)
+    if not problems:
+        yield Finding("coupons", True, "counters and ledger agree, no limit is exceeded")
+
+
+AREAS: dict[str, Callable[[Context], Iterable[Finding]]] = {
+    "clock": _clock, "coupons": _coupons, "database": _database, "delivery": _delivery,
+}
+
+
+def examine(context: Context, *, areas: list[str]) -> list[Finding]:
+    """Run the checks of these areas, in order."""
+    return [finding for area in areas for finding in AREAS[area](context)]

@@ -1,0 +1,46 @@
+"""How do the doors meet the network?
+
+Owns starting the web server: granian where it is to be had, waitress else. Both serve the same WSGI application, made
+in each worker process from the environment.
+"""
+
+import importlib.util
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from winback.context import open_context
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+THREADS = 32
+
+
+@lru_cache(maxsize=1)
+def make_application() -> "Flask":
+    """The WSGI application of this process."""
+    from web.app import create_app
+
+    context = open_context()
+    return create_app(context.settings, context.database)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """WSGI entry; the application is made at the first request, so after any fork."""
+    return make_application()(environ, start_response)
+
+
+def serve_web(host: str, port: int, *, workers: int) -> None:
+    """Serve until ended."""
+    if importlib.util.find_spec("granian") is not None:
+        from granian.constants import Interfaces
+        from granian.server import Server
+
+        Server(
+            "winback.serving:application", address=host, port=port, interface=Interfaces.WSGI, workers=workers,
+            blocking_threads=THREADS, backlog=1024, log_access=False, respawn_failed_workers=True,
+        ).serve()
+        return
+    import waitress
+
+    waitress.serve(application, host=host, port=port, threads=THREADS)

@@ -1,0 +1,136 @@
+"""Who does the work that is due, and in which order?
+
+Owns the round of duties (rescue, exits, entries, steps, settling, sends), repeated until a round finds nothing, and
+the moving clock of `winback tick --until`. Every duty keeps its own list of work in the tables; this module only calls
+them, so it can be killed anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from core import clock, leases
+from core.database import Database
+from core.errors import Conflict, Invalid
+from delivery import sending
+from journeys import due, enrolling, exits, running, settling
+from segments.questions import Questions
+from winback.context import Context
+from winback.wiring import delivery_settings, open_channels
+
+log = logging.getLogger("winback.worker")
+
+BATCH = 2000
+"""People or messages per transaction while doors are open: on SQLite this is how long others wait."""
+
+LONGEST_REST_SECONDS = 5.0
+
+Progress = Callable[[datetime, int], None]
+
+
+@dataclass
+class Worker:
+    """One worker: its identity (claimed rows carry its number) and what its duties need."""
+
+    context: Context
+    lease: leases.Lease
+    questions: Questions
+    batch: int = BATCH
+
+    def round(self, now: datetime) -> int:
+        """Every duty once, in order; returns how much was done."""
+        database = self.context.database
+        delivery = delivery_settings(self.context.settings)
+        done = sending.rescue(database, now=now)
+        done += exits.tick(database, now=now, limit=self.batch)
+        done += enrolling.tick(database, now=now, limit=self.batch, questions=self.questions)
+        done += running.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
+        done += settling.tick(database, now=now, limit=self.batch)
+        done += sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
+                             channels=open_channels(self.context.settings), settings=delivery)
+        return done
+
+    def until_idle(self, now: datetime) -> int:
+        """Rounds at one instant until one finds nothing; returns how much was done."""
+        total = 0
+        while done := self.round(now):
+            total += done
+        return total
+
+    def until(self, instant: datetime, *, progress: Progress | None = None) -> int:
+        """Move the installation's clock from due instant to due instant up to `instant`, doing the work at each.
+
+        Raises Invalid in a live installation when `instant` lies in the future.
+        """
+        database = self.context.database
+        now = self.context.now()
+        with database.reading() as session:
+            movable = clock.may_move(session.connection())
+        if instant > now and not movable:
+            raise Invalid("The clock of a live installation cannot be moved. Only a demo or test home can.")
+        total = self.until_idle(now)
+        while movable:
+            with database.reading() as session:
+                upcoming = due.next_due_at(session.connection(), after=now)
+            if upcoming is None or upcoming > instant:
+                break
+            now = upcoming
+            _set_clock(database, now)
+            total += self.until_idle(now)
+            if progress is not None:
+                progress(now, total)
+        if movable and instant > now:
+            _set_clock(database, instant)
+            total += self.until_idle(instant)
+        return total
+
+
+def _set_clock(database: Database, instant: datetime) -> None:
+    with database.writing() as session:
+        clock.move_to(session.connection(), instant)
+
+
+@contextmanager
+def enlisted(context: Context) -> Iterator[Worker]:
+    """A worker known to be alive for as long as the block runs."""
+    lease = leases.enlist(context.database, str(uuid.uuid4()))
+    try:
+        yield Worker(context, lease, Questions(context.database, context.settings))
+    finally:
+        lease.release()
+
+
+@contextmanager
+def own_turn(database: Database, *, wait_seconds: float) -> Iterator[None]:
+    """On SQLite one worker acts at a time. Raises Conflict when another keeps the turn for longer than the wait."""
+    if not database.is_sqlite:
+        yield
+        return
+    deadline = time.monotonic() + wait_seconds
+    while (turn := leases.take(database, "turn")) is None:
+        if time.monotonic() >= deadline:
+            raise Conflict("Another worker is busy on this database. Try again in a moment.")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
+    """Do what is due, then rest until the next ring, until asked to stop; an error is logged and the next ring goes on."""
+    with enlisted(context) as worker:
+        while not stopping():
+            try:
+                with own_turn(context.database, wait_seconds=0):
+                    if done := worker.until_idle(context.now()):
+                        log.info("did %s pieces of work", done)
+            except Conflict:
+                log.debug("another worker has the turn")
+            except Exception:
+                log.exception("a round failed; the next one continues where it stopped")
+            rest(LONGEST_REST_SECONDS)
