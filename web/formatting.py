@@ -19,8 +19,8 @@ NONE = "\N{EN DASH}"
 
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
 _WORDS = {
-    "en": {"about": "about", "to": "to", "points": "points", "point": "point", "today": "today", "at": ""},
-    "de": {"about": "etwa", "to": "bis", "points": "Punkte", "point": "Punkt", "today": "heute", "at": ""},
+    "en": {"about": "about", "to": "to", "points": "points", "today": "today"},
+    "de": {"about": "etwa", "to": "bis", "points": "Punkte", "today": "heute"},
 }
 
 
@@ -145,6 +145,11 @@ def _local(moment: datetime, zone: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("an instant needs its time zone")
     return moment.astimezone(ZoneInfo(zone))
+
+
+def local_date(value: datetime, zone: str) -> date:
+    """The calendar day of an instant in `zone`."""
+    return _local(value, zone).date()
 
 
 def day(value: date | datetime | None, *, today: date, zone: str = "UTC", language: str = "en") -> str:

@@ -1,0 +1,60 @@
+"""Which program calls the API, and what may it do?
+
+Owns API keys: `wb_<lookup>_<secret>`, the secret 256 random bits, stored as the SHA-256 of the whole key (a slow hash
+is for guessable passwords). The promise: a key is shown once; a database dump opens nothing.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import Invalid, NotFound
+from web.models import ApiKey
+
+SCOPES = ("read", "write", "redemptions")
+
+_SHAPE = re.compile(r"wb_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def issue_key(session: Session, name: str, *, scopes: Sequence[str], now: datetime) -> str:
+    """Store a new key and return it; it can't be shown again. Raises Invalid for no or unknown scopes."""
+    wrong = [scope for scope in scopes if scope not in SCOPES]
+    if wrong or not scopes:
+        raise Invalid(f"A key needs at least one scope of {', '.join(SCOPES)}.", place="scope")
+    lookup = secrets.token_hex(6)
+    key = f"wb_{lookup}_{secrets.token_urlsafe(32)}"
+    kept = [scope for scope in SCOPES if scope in scopes]
+    session.add(ApiKey(lookup=lookup, secret_hash=_hash(key), name=name, scopes=kept, created_at=now))
+    session.flush()
+    return key
+
+
+def key_of(session: Session, presented: str) -> ApiKey | None:
+    """The row of a presented key; None when malformed, unknown or revoked."""
+    shape = _SHAPE.fullmatch(presented)
+    if shape is None:
+        return None
+    row = session.scalar(select(ApiKey).where(ApiKey.lookup == shape[1], ApiKey.revoked_at.is_(None)))
+    if row is None or not hmac.compare_digest(row.secret_hash, _hash(presented)):
+        return None
+    return row
+
+
+def revoke_key(session: Session, lookup: str, *, now: datetime) -> None:
+    """Make a key useless from now on. Raises NotFound when there is none with this first part."""
+    row = session.scalar(select(ApiKey).where(ApiKey.lookup == lookup))
+    if row is None:
+        raise NotFound(f"There is no key that starts with wb_{lookup}.")
+    if row.revoked_at is None:
+        row.revoked_at = now
+        session.flush()

@@ -1,0 +1,1 @@
+"""Addresses that customers open from a message, without a login. Each route checks its own signed token."""
