@@ -1,6 +1,6 @@
-"""How is a whole list of ids one bound parameter on both databases?
+"""How is a whole list of ids or words one bound parameter on both databases?
 
-Owns `in_ids`. PostgreSQL takes an array, SQLite a JSON list unpacked by `json_each`; the statement's text stays the
+Owns `in_ids` and `in_texts`. PostgreSQL takes an array, SQLite a JSON list unpacked by `json_each`; the statement's text stays the
 same whatever the length, so it is compiled once and no variable limit is met.
 """
 
@@ -30,6 +30,22 @@ class IdList(TypeDecorator[list[int]]):
             return None
         ids = [int(item) for item in value]
         return ids if dialect.name == "postgresql" else json.dumps(ids)
+
+
+class TextList(TypeDecorator[list[str]]):
+    """A list of words as one parameter: TEXT[] on PostgreSQL, JSON text elsewhere."""
+
+    impl = ARRAY(String)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        return dialect.type_descriptor(ARRAY(String) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Any) -> Any:
+        if value is None:
+            return None
+        texts = list(value)
+        return texts if dialect.name == "postgresql" else json.dumps(texts)
 
 
 class _InIds(ColumnElement[bool]):
@@ -62,3 +78,9 @@ def in_ids(column: Any, ids: Iterable[int]) -> ColumnElement[bool]:
     """The condition that `column` is one of `ids`, as one bound parameter."""
     expression = column.__clause_element__() if hasattr(column, "__clause_element__") else column
     return _InIds(expression, bindparam(None, list(ids), type_=IdList(), unique=True))
+
+
+def in_texts(column: Any, texts: Iterable[str]) -> ColumnElement[bool]:
+    """The condition that `column` is one of `texts`, as one bound parameter."""
+    expression = column.__clause_element__() if hasattr(column, "__clause_element__") else column
+    return _InIds(expression, bindparam(None, list(texts), type_=TextList(), unique=True))
