@@ -32,7 +32,8 @@ class Journey(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), unique=True)
     draft: Mapped[dict[str, Any]] = mapped_column(Json)
     draft_version: Mapped[int] = mapped_column(Integer, default=1, doc="rises with each save; guards two tabs")
-    state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused or ended")
+    state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused, ending (being swept) or ended")
+    paused_at: Mapped[datetime | None] = mapped_column(Instant, doc="since when it is frozen; None: it is not")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -50,7 +51,10 @@ class Version(Base):
     pins: Mapped[dict[str, Any]] = mapped_column(Json, doc="content key -> revision id, offer key -> id, segment -> version")
     author: Mapped[str | None] = mapped_column(String(200))
     published_at: Mapped[datetime] = mapped_column(Instant)
-    entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when its audience was last drawn")
+    drawing_as_of: Mapped[datetime | None] = mapped_column(
+        Instant, doc="the instant whose segment members enter; kept, so that a drawing cut short goes on with the same"
+    )
+    entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the drawing of its audience was complete")
 
 
 class Enrolment(Base):

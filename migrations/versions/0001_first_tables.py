@@ -299,12 +299,11 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['offer_id'], ['offers.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('code'),
-    sa.UniqueConstraint('offer_id', 'customer_id', 'origin')
+    sa.UniqueConstraint('origin', 'offer_id', 'customer_id')
     )
     with op.batch_alter_table('codes', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_codes_campaign'), ['campaign'], unique=False)
         batch_op.create_index('ix_codes_customer_id', ['customer_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_codes_state'), ['state'], unique=False)
 
     op.create_table('consents',
     sa.Column('id', BIG_ID, nullable=False),
@@ -399,6 +398,7 @@ def upgrade() -> None:
     sa.Column('draft', JSON, nullable=False),
     sa.Column('draft_version', sa.Integer(), nullable=False),
     sa.Column('state', sa.String(length=12), nullable=False),
+    sa.Column('paused_at', sa.BigInteger(), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.Column('updated_at', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], ),
@@ -557,6 +557,7 @@ def upgrade() -> None:
     sa.Column('pins', JSON, nullable=False),
     sa.Column('author', sa.String(length=200), nullable=True),
     sa.Column('published_at', sa.BigInteger(), nullable=False),
+    sa.Column('drawing_as_of', sa.BigInteger(), nullable=True),
     sa.Column('entered_at', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['journey_id'], ['journeys.id'], ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id'),
