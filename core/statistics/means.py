@@ -102,11 +102,14 @@ def lift_of_means(moments: Moments, *, against: Moments, confidence: float = 0.9
     ratio = moments.mean / against.mean
     low = high = math.nan
     if ratio > 0:
-        squared = moments.squared_error / moments.mean**2 + against.squared_error / against.mean**2
+        # hypot and no squares: a mean next to 0 must end as an infinite error, not as a division by 0.
+        error = math.hypot(
+            math.sqrt(moments.squared_error) / moments.mean, math.sqrt(against.squared_error) / against.mean
+        )
         # Past a factor of e**700 the limit says nothing, and the exponential would overflow.
-        if squared > 0 and z * math.sqrt(squared) < 700:
-            low = ratio * math.exp(-z * math.sqrt(squared)) - 1
-            high = ratio * math.exp(z * math.sqrt(squared)) - 1
+        if error > 0 and z * error < 700:
+            low = ratio * math.exp(-z * error) - 1
+            high = ratio * math.exp(z * error) - 1
     return Interval(ratio - 1, low, high, n, "log (delta)", confidence)
 
 

@@ -1,4 +1,4 @@
-"""The published Hillstrom e-mail experiment as counts, means and standard deviations (MineThatData, 2008; 64,000 people).
+"""The published Hillstrom e-mail experiment as counts, means and standard deviations (MineThatData 2008).
 
 Only figures, no rows: counts per arm are exact; means and standard deviations of spend are rounded as printed.
 """
