@@ -48,8 +48,8 @@ class Offer(Base):
     holder: Mapped[str] = mapped_column(String(8), default="off", doc="enforce: only for its holder; off")
     prefix: Mapped[str] = mapped_column(String(12), default="", doc="put before generated codes")
     active: Mapped[bool] = mapped_column(Boolean, default=True)
-    used: Mapped[int] = mapped_column(BigInteger, default=0, doc="live redemptions, counted under limit_total")
-    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts given, under budget_cents")
+    used: Mapped[int] = mapped_column(BigInteger, default=0, doc="live redemptions; counted while limit_total or budget is set")
+    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts given in its currency; counted likewise")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -59,7 +59,8 @@ class Code(Base):
 
     __tablename__ = "codes"
     __table_args__ = (
-        UniqueConstraint("offer_id", "customer_id", "origin"),
+        # The origin leads: one index keeps issuing idempotent and finds the codes of an enrolment.
+        UniqueConstraint("origin", "offer_id", "customer_id"),
         Index("ix_codes_customer_id", "customer_id"),
     )
 
@@ -69,7 +70,7 @@ class Code(Base):
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"))
     origin: Mapped[str] = mapped_column(String(100), doc="what it was issued for, e.g. enrolment:17")
     campaign: Mapped[str | None] = mapped_column(String(100), index=True, doc="label: the campaign's key")
-    state: Mapped[str] = mapped_column(String(16), doc="issued, redeemed or revoked; expired is derived", index=True)
+    state: Mapped[str] = mapped_column(String(16), doc="issued, redeemed or revoked; expired is derived")
     use_limit: Mapped[int] = mapped_column(Integer, default=1)
     used: Mapped[int] = mapped_column(Integer, default=0)
     issued_at: Mapped[datetime] = mapped_column(Instant)
@@ -81,7 +82,7 @@ class Code(Base):
 
 
 class CustomerUse(Base):
-    """How often one customer used one offer; the row a per-customer limit is decided on."""
+    """How often one customer used one offer, while it has a limit per customer; the row that limit is decided on."""
 
     __tablename__ = "customer_uses"
 
