@@ -1,9 +1,13 @@
 """Set-up and self-check from the shell: schema, logins, keys, doctor."""
 
+import secrets
+
 import click
+from sqlalchemy import select
 
 from core.clock import current_now, wall_now
 from core.errors import Invalid
+from core.models import Installation
 from winback.context import Context
 from winback.doctor import AREAS, examine
 from winback.schema import name_installation, upgrade
@@ -30,10 +34,6 @@ def db_upgrade(context: Context, test_home: bool) -> None:
 
 
 def _is_named(context: Context) -> bool:
-    from sqlalchemy import select
-
-    from core.models import Installation
-
     with context.raw_database.engine.connect() as connection:
         return connection.execute(select(Installation.id)).first() is not None
 
@@ -48,7 +48,7 @@ def user() -> None:
 @click.option("--name", help="As shown on pages; default: the e-mail address.")
 @click.option("--role", type=click.Choice(["admin", "marketer", "agent", "analyst"]), default="marketer",
               show_default=True)
-@click.option("--password", help="At least 10 characters; default: a random one, printed once.")
+@click.option("--password", help="At least 12 characters; default: a random one, printed once.")
 @click.pass_obj
 def user_add(context: Context, email: str, name: str | None, role: str, password: str | None) -> None:
     """Add a login. Prints the password once when none is given."""
@@ -74,10 +74,10 @@ def key() -> None:
 @click.pass_obj
 def key_add(context: Context, scopes: tuple[str, ...], name: str) -> None:
     """Make a key and print it, once, alone on stdout."""
-    from web.accounts import add_key
+    from web.keys import issue_key
 
     with context.database.writing() as session:
-        secret = add_key(session, name, scopes=scopes, now=current_now(session.connection()))
+        secret = issue_key(session, name, scopes=scopes, now=current_now(session.connection()))
     click.echo(secret)
 
 

@@ -57,7 +57,7 @@ def write_files(folder: Path, *, customers: int, as_of: datetime, progress: Call
 
 def _products() -> pd.DataFrame:
     rows = [
-        {"sku": f"{name[:3]}-{item}-{brand}".replace(" ", "-").lower(), "name": f"{item} {brand}".capitalize(),
+        {"sku": f"{name[:3]}-{item}-{brand}".replace(" ", "-").lower(), "name": f"{item.capitalize()} {brand}",
          "category": name, "brand": brand, "price": price, "unit_cost": round(price * cost / (1 + TAX_RATE), 2),
          "currency": "EUR"}
         for name, _share, price, _spread, cost in CATEGORIES for item in ITEMS[name] for brand in BRANDS
@@ -110,7 +110,7 @@ def _skus(names: np.ndarray, item: np.ndarray, brand: np.ndarray) -> list[str]:
 
 
 def _titles(item: np.ndarray, brand: np.ndarray) -> list[str]:
-    return [f"{thing} {maker}".capitalize() for thing, maker in zip(item, brand, strict=True)]
+    return [f"{thing.capitalize()} {maker}" for thing, maker in zip(item, brand, strict=True)]
 
 
 def _past_campaigns(
