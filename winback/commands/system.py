@@ -52,9 +52,9 @@ def user() -> None:
 @click.pass_obj
 def user_add(context: Context, email: str, name: str | None, role: str, password: str | None) -> None:
     """Add a login. Prints the password once when none is given."""
-    from web.accounts import add_user, random_password
+    from web.logins import add_user
 
-    chosen = password or random_password()
+    chosen = password or secrets.token_urlsafe(12)
     with context.database.writing() as session:
         now = current_now(session.connection())
         add_user(session, email, password=chosen, name=name or email, role=role, now=now)
