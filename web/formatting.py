@@ -196,7 +196,7 @@ def machine_time(value: datetime) -> str:
 
 
 def code(text: str) -> str:
-    """Return a coupon code in groups of four for reading aloud: "7KQM-4T2X-9HBD". Codes with a dash stay as they are."""
+    """Return a coupon code in groups of four for reading aloud: "7KQM-4T2X-9HBD"; codes with a dash stay."""
     if "-" in text or len(text) < 9:
         return text
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-z0-9-]+")
 def _drawing(name: str) -> str:
     path = _FOLDER / f"{name}.svg"
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise LookupError(f"There is no icon {name!r} in web/icons; copy it from the package named in vendor/README.md.")
+        raise LookupError(f"There is no icon {name!r} in web/icons; static/vendor/README.md says where from.")
     body = re.search(r"<svg[^>]*>(.*)</svg>", path.read_text(encoding="utf-8"), re.S)
     assert body is not None
     shapes = re.sub(r'<path stroke="none" d="M0 0h24v24H0z" fill="none" />', "", body[1])

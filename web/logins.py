@@ -42,7 +42,8 @@ def wait_after(failures: int) -> timedelta:
     """How long the next attempt has to wait after so many wrong ones in a row."""
     if failures < FREE_TRIES:
         return timedelta(0)
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - FREE_TRIES, 10))
+    doublings = min(failures - FREE_TRIES, 10)
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << doublings))
 
 
 def open_attempt(session: Session, email: str, *, now: datetime) -> User | None:

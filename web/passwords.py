@@ -24,7 +24,7 @@ def _nobody() -> str:
 def hash_password(password: str) -> str:
     """Return the argon2id hash to store. Raises Invalid when the password is shorter than 12 characters."""
     if len(password) < MIN_LENGTH:
-        raise Invalid(f"Use at least {MIN_LENGTH} characters; a few words in a row are easy to remember.", place="password")
+        raise Invalid(f"Use at least {MIN_LENGTH} characters; a few words in a row will do.", place="password")
     return _hasher.hash(password)
 
 

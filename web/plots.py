@@ -42,7 +42,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class PlotRow:
-    """One drawn row. `dot`, `left` and `right` are percentages or None; a capped end is the true end of the interval."""
+    """One drawn row. `dot`, `left`, `right` are percentages or None; a capped end is the true end of the interval."""
 
     estimate: Estimate
     dot: float | None
@@ -67,20 +67,19 @@ def _finite(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def ticks_between(low: float, high: float, *, wanted: int = 4) -> tuple[float, ...]:
-    """Return 3 to 5 round values that cover `low` to `high` (steps of 1, 2, 2.5 or 5 times a power of ten)."""
+def ticks_between(low: float, high: float) -> tuple[float, ...]:
+    """Return 3 to 5 round values that cover `low` to `high`: the tightest cover, then the fewest values."""
     if not high > low:
-        high = low + (abs(low) or 1.0)
-    rough = (high - low) / max(wanted - 1, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    best: tuple[float, ...] = ()
-    for step in (factor * power for factor in (0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0)):
+        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    power = 10.0 ** math.floor(math.log10((high - low) / 2))
+    choices = []
+    for step in (factor * power for factor in (0.5, 1.0, 2.0, 2.5, 3.0, 4.0, 5.0, 10.0)):
         first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        values = tuple(round(index * step, 12) for index in range(first, last + 1))
-        if 3 <= len(values) <= 5:
-            return values
-        best = best or values
-    return (low, (low + high) / 2, high)
+        size = last - first + 1
+        if 3 <= size <= 5:
+            waste = (last - first) * step / (high - low) - 1
+            choices.append((waste + 0.02 * size, tuple(round(index * step, 12) for index in range(first, last + 1))))
+    return min(choices)[1] if choices else (low, (low + high) / 2, high)
 
 
 def interval_plot(
@@ -164,7 +163,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """Start, exclusions in their fixed order, what remains, channels. `magnified` is how much larger steps are drawn."""
+    """Start, exclusions in their fixed order, what remains, channels. Steps are drawn `magnified` times larger."""
 
     start: Bar
     steps: tuple[Bar, ...]
@@ -212,7 +211,7 @@ def waterfall(
 
 @dataclass(frozen=True)
 class SmallLine:
-    """A line of counts: `points` and `area` are SVG point lists in a 340 x `height` box; `peak` is the largest count."""
+    """A line of counts: `points` and `area` are SVG point lists in a box of 340 x `height`; `peak` is the largest."""
 
     points: str
     area: str

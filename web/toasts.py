@@ -19,7 +19,8 @@ def toast(
 def waiting_toasts() -> list[dict[str, Any]]:
     """Take the notes that wait for this page."""
     taken: list[dict[str, Any]] = []
-    for kind, note in get_flashed_messages(with_categories=True):
+    waiting: list[Any] = get_flashed_messages(with_categories=True)
+    for kind, note in waiting:
         fields: dict[str, Any] = note if isinstance(note, dict) else {"text": note}
         taken.append({**fields, "kind": kind if kind in ("done", "refused") else "done"})
     return taken

@@ -1,7 +1,7 @@
 """Signing in and out.
 
-The answer to a wrong password, an unknown address, a disabled person and one who has to wait is the same sentence, after
-the same work, so it tells nothing about who has a login.
+A wrong password, an unknown address, a disabled person and one who has to wait get the same sentence after the same
+work, so the answer tells nothing about who has a login.
 """
 
 from urllib.parse import urlsplit
@@ -19,8 +19,8 @@ from web.transactions import request_now, writing
 blueprint = Blueprint("login", __name__)
 
 REFUSAL = (
-    "That address and password do not fit together. After five wrong tries the next ones have to wait, up to 15 minutes. "
-    "An administrator can set a new password."
+    "That address and password do not fit together. After five wrong tries the next ones have to wait, "
+    "up to 15 minutes. An administrator can set a new password."
 )
 
 

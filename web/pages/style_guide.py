@@ -65,7 +65,10 @@ def _response() -> Any:
 
 
 def _effect() -> Any:
-    rows = [_caused("10 %", "10.6 % ordered", 0.032, 0.01, 0.051), _caused("15 EUR", "11.2 % ordered", 0.038, 0.016, 0.057)]
+    rows = [
+        _caused("10 %", "10.6 % ordered", 0.032, 0.01, 0.051),
+        _caused("15 EUR", "11.2 % ordered", 0.038, 0.016, 0.057),
+    ]
     return interval_plot(rows, kind="effect", title="More furniture orders per 100 people", tick=_points_tick)
 
 
