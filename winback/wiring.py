@@ -4,8 +4,4 @@ Owns making delivery's channels and settings from the installation's settings: S
 memory sink with its own file, letters as PDFs in the home, calls on the call desk.
 """
 
-from collections.abc import Mapping
-from functools import lru_cache
 
-from core.settings import Settings
-from delivery.channels import Channel

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from segments.questions import Questions
+
 from core import clock, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from delivery import sending
 from journeys import due, enrolling, exits, running, settling
-from segments.questions import Questions
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 
@@ -122,7 +123,7 @@ def own_turn(database: Database, *, wait_seconds: float) -> Iterator[None]:
 
 
 def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
-    """Do what is due, then rest until the next ring, until asked to stop; an error is logged and the next ring goes on."""
+    """Do what is due, then rest until the next ring, until asked to stop; a failed round is logged and tried again."""
     with enlisted(context) as worker:
         while not stopping():
             try:
