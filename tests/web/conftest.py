@@ -1,23 +1,33 @@
 """Fixtures of the web door: the application on both databases, and clients that are signed in or hold a key."""
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import select
+from werkzeug.serving import make_server
 
 from core.database import Database
-from core.settings import Settings
+from core.settings import Settings, read_settings
+from tests.conftest import NOW
 from web.app import create_app
 from web.keys import issue_key
 from web.logins import add_user
+from web.models import User
 
 PASSWORD = "correct horse battery"
 
 
 def make_app(settings: Settings, database: Database) -> Flask:
-    """The application as in production, but without CSRF tokens on forms (tests/web/test_shell_csrf.py has them)."""
+    """The application as in production, but without CSRF tokens on forms (tests/web/test_shell.py has them)."""
     app = create_app(settings, database)
     app.testing = True
     app.config["WTF_CSRF_ENABLED"] = False
@@ -42,7 +52,8 @@ def sign_in(app: Flask, database: Database, now: datetime) -> Callable[..., Flas
 
     def sign(role: str = "marketer") -> FlaskClient:
         with database.writing() as session:
-            user = add_user(session, f"{role}@example.com", name=f"{role} person", password=PASSWORD, role=role, now=now)
+            address = f"{role}@example.com"
+            user = add_user(session, address, name=f"{role} person", password=PASSWORD, role=role, now=now)
             identity = f"{user.id}.{user.session_version}"
         client = app.test_client()
         with client.session_transaction() as cookie:
@@ -69,3 +80,84 @@ def api_key(database: Database, now: datetime) -> Callable[..., dict[str, str]]:
         return {"Authorization": f"Bearer {key}"}
 
     return issue
+
+
+CHROMIUM = Path(os.environ.get("WINBACK_CHROMIUM", "/usr/bin/chromium"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless browser for this test process; skips where there is none (CI counts skips)."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing; install chromium to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Live:
+    """A served application on SQLite, with CSRF on; `open` gives a signed-in browser page."""
+
+    app: Flask
+    database: Database
+    url: str
+    chromium: Browser
+    contexts: list[BrowserContext]
+    complaints: list[str]
+
+    def open(self, path: str = "", *, width: int = 1440, scheme: str = "light", user: str | None = "admin") -> Page:
+        """Open a page of the given width; requests to other hosts, console errors and page errors are complaints."""
+        context = self.chromium.new_context(
+            viewport={"width": width, "height": 900 if width > 760 else 844}, base_url=self.url,
+            color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce",
+        )
+        context.set_default_timeout(10_000)
+        self.contexts.append(context)
+        if user:
+            context.add_cookies([{"name": "winback", "value": self._cookie(user), "url": self.url}])
+        page = context.new_page()
+        page.on("console", lambda message: self._complain(message.type == "error", message.text))
+        page.on("pageerror", lambda error: self._complain(True, str(error)))
+        page.on("request", lambda request: self._complain(
+            not request.url.startswith((self.url, "data:", "blob:")), f"asks {request.url}"))
+        if path:
+            page.goto(path)
+        return page
+
+    def _complain(self, wrong: bool, text: str) -> None:
+        if wrong:
+            self.complaints.append(text)
+
+    def _cookie(self, role: str) -> str:
+        with self.database.writing() as session:
+            address = f"{role}@example.com"
+            user = session.scalar(select(User).where(User.email == address)) or add_user(
+                session, address, name="Mara Lindner", password=PASSWORD, role=role, now=NOW)
+            identity = f"{user.id}.{user.session_version}"
+        signer = SecureCookieSessionInterface().get_signing_serializer(self.app)
+        assert signer is not None
+        return str(signer.dumps({"_user_id": identity, "_fresh": True}))
+
+
+@pytest.fixture
+def live(chromium: Browser, sqlite_database: Database, tmp_path: Path) -> Iterator[Live]:
+    """The application served on loopback for a real browser; fails the test when the browser complained."""
+    settings = read_settings({
+        "WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": f"sqlite:///{sqlite_database.path}",
+        "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
+    })
+    app = create_app(settings, sqlite_database)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    served = Live(app, sqlite_database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
+    yield served
+    for context in served.contexts:
+        context.close()
+    server.shutdown()
+    thread.join()
+    assert served.complaints == []

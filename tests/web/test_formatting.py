@@ -82,7 +82,8 @@ def test_a_shared_unit_is_written_once() -> None:
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_undefined_is_a_dash_never_a_zero(value: float | None) -> None:
-    assert {f.number(value), f.money(value), f.rate(value), f.points(value), f.p_value(value), f.money_short(value)} == {"–"}
+    for write in (f.number, f.money, f.rate, f.points, f.p_value, f.money_short):
+        assert write(value) == "–"
     assert f.day(None, today=TODAY) == "–"
 
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.plots import Channel, Estimate, Exclusion, interval_plot, small_line, ticks_between, tint, tint_steps, waterfall
+from web.plots import (
+    Channel,
+    Estimate,
+    Exclusion,
+    interval_plot,
+    small_line,
+    ticks_between,
+    tint,
+    tint_steps,
+    waterfall,
+)
 
 
 def estimate(value: float | None, low: float | None, high: float | None) -> Estimate:
