@@ -1,8 +1,8 @@
 """What may a marketer's template say, and how far may it go?
 
 Owns the Liquid dialect of all contents: the variables there are, the tags and filters allowed, and the limits on loops,
-local values and output. Templates see plain values only: no objects, no files, no clock. A template that asks for more is
-refused when the content is compiled, with the line and the way out; one that grows too large for one person stops there.
+local values and output. Templates see plain values only: no objects, no files, no clock. A template that asks for more
+is refused when the content is compiled, with the line and the way out; one that grows too large for a person stops.
 Promise: customer data is data. It is never parsed as Liquid, and it is always escaped in HTML.
 """
 
@@ -71,13 +71,15 @@ TAGS = ("if", "unless", "case", "for", "break", "continue", "assign", "capture",
 """Liquid tags allowed. None of them reads files, other templates or the clock."""
 
 FILTERS = (
-    "append", "prepend", "capitalize", "downcase", "upcase", "default", "escape", "escape_once", "first", "last", "join",
-    "split", "size", "strip", "lstrip", "rstrip", "strip_html", "strip_newlines", "newline_to_br", "remove", "remove_first",
-    "replace", "replace_first", "slice", "truncate", "truncatewords", "url_encode", "plus", "minus", "times", "divided_by",
-    "modulo", "round", "ceil", "floor", "abs", "at_least", "at_most", "reverse", "sort", "uniq", "squish",
+    "append", "prepend", "capitalize", "downcase", "upcase", "default", "escape", "escape_once", "first", "last",
+    "join", "split", "size", "strip", "lstrip", "rstrip", "strip_html", "strip_newlines", "newline_to_br", "remove",
+    "remove_first", "replace", "replace_first", "slice", "truncate", "truncatewords", "url_encode", "plus", "minus",
+    "times", "divided_by", "modulo", "round", "ceil", "floor", "abs", "at_least", "at_most", "reverse", "sort", "uniq",
+    "squish",
 )  # fmt: skip
 """Liquid filters allowed: none marks data as safe HTML, decodes, or reads the clock."""
 
+_RANGE = f"a range is possible only in a for, from one written number to another, up to {LOOP_LIMIT:,} rounds."
 _NODE_TAGS = frozenset({"content", "output", "illegal"})
 _BIGGEST_WHOLE_NUMBER = 10**15
 
@@ -153,7 +155,7 @@ def parsed(source: str, *, html: bool) -> BoundTemplate:
 
 
 def template_errors(part: str, source: str) -> tuple[ContentError, ...]:
-    """Return what keeps `source` from being a template of ours: syntax, unknown variables, ranges that could run away."""
+    """Return what keeps `source` from being a template of ours: syntax, unknown names, ranges that could run away."""
     if len(source) > SOURCE_LIMIT:
         return (ContentError(part, None, None, f"is longer than {SOURCE_LIMIT:,} characters; shorten it."),)
     try:
@@ -240,8 +242,7 @@ def _wild_ranges(part: str, source: str, nodes: list[Node]) -> Iterator[ContentE
             for found in _ranges(expression):
                 if not isinstance(node, ForNode) or not _is_small(found):
                     line = line_at(source, node.token.start_index)
-                    message = f"a range is possible only in a for, from one written number to another, up to {LOOP_LIMIT:,} rounds."
-                    yield ContentError(part, line, None, message)
+                    yield ContentError(part, line, None, _RANGE)
         yield from _wild_ranges(part, source, list(node.children(_NO_CONTEXT, include_partials=False)))
 
 

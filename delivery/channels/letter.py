@@ -1,0 +1,306 @@
+"""What lies in the envelope?
+
+Draws one letter as a PDF, exact to the millimetre: DIN 5008 form B on A4, address inside the window, fold and punch
+marks, the code in print and as a QR code. What cannot be printed (a sign the font lacks, an address or a text too long)
+is reported, never replaced silently. The same letter at the same `now` gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import segno
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from fpdf import FPDF
+
+WINDOW_LEFT_MM, WINDOW_TOP_MM, WINDOW_WIDTH_MM, WINDOW_HEIGHT_MM = 20.0, 45.0, 85.0, 45.0
+ADDRESS_TOP_MM = 62.7
+ADDRESS_LINES_LIMIT = 6
+FOLD_MARKS_MM = (105.0, 210.0)
+PUNCH_MARK_MM = 148.5
+TEXT_LEFT_MM, TEXT_RIGHT_MM = 25.0, 190.0
+PAGES_LIMIT = 2
+
+_ADDRESS_WIDTH_MM = WINDOW_LEFT_MM + WINDOW_WIDTH_MM - TEXT_LEFT_MM - 1
+_ADDRESS_LINE_MM = 4.5
+_BODY_POINTS, _BODY_LINE_MM = 11, 5.0
+_SUBJECT_TOP_MM = 98.5
+_BOTTOM_MM = 272.0
+_SECOND_PAGE_TOP_MM = 30.0
+_CODE_BLOCK_MM = 36.0
+_MM_PER_POINT = 25.4 / 72
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """Where a letter goes. `country` is a two-letter code or a name; empty means the sender's own."""
+
+    name: str
+    street: str
+    postal_code: str
+    city: str
+    country: str = ""
+    company: str = ""
+    addition: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One letter: who writes, to whom, what. `body` is plain paragraphs parted by blank lines.
+
+    `code` is printed as given, in groups; `code_url` is the short address behind the QR code.
+    """
+
+    sender_name: str
+    sender_lines: tuple[str, ...]
+    to: PostalAddress
+    subject: str
+    body: str
+    code: str = ""
+    code_note: str = ""
+    code_url: str = ""
+    sender_country: str = "DE"
+    language: str = "en"
+    return_line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnLetter:
+    """A PDF with its number of pages, or the reasons why there is none."""
+
+    pdf: bytes = b""
+    pages: int = 0
+    errors: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a letter to print."""
+        return not self.errors
+
+
+def draw_letter(letter: Letter, *, now: datetime) -> DrawnLetter:
+    """Draw a letter dated `now`. Never raises on what people write: see `errors`."""
+    lines = address_lines(letter.to, sender_country=letter.sender_country, language=letter.language)
+    errors = [*_address_errors(letter.to, lines), *_unprintable(letter, lines)]
+    if errors:
+        return DrawnLetter(errors=tuple(errors))
+    sheet = _Sheet(letter, now)
+    errors = sheet.address(lines)
+    if errors:
+        return DrawnLetter(errors=tuple(errors))
+    sheet.marks()
+    sheet.sender()
+    sheet.text()
+    if sheet.pages > PAGES_LIMIT:
+        return DrawnLetter(errors=(f"the letter takes {sheet.pages} pages; shorten it to {PAGES_LIMIT}.",))
+    return DrawnLetter(sheet.bytes(), sheet.pages)
+
+
+def address_lines(to: PostalAddress, *, sender_country: str = "DE", language: str = "en") -> tuple[str, ...]:
+    """Return the lines of an address without blank ones; a foreign country stands last, in capitals."""
+    city = " ".join(part for part in (_line(to.postal_code), _line(to.city)) if part)
+    lines = [_line(to.company), _line(to.name), _line(to.addition), _line(to.street), city]
+    country = _line(to.country)
+    if country and not _is_home(country, sender_country):
+        lines.append(country_name(country, language=language).upper())
+    return tuple(line for line in lines if line)
+
+
+@lru_cache(maxsize=1024)
+def country_name(country: str, *, language: str = "en") -> str:
+    """Return the name of a country given by its two-letter code; a name is returned as it is."""
+    try:
+        territories = Locale.parse(language[:2].lower()).territories
+    except (UnknownLocaleError, ValueError):
+        territories = Locale.parse("en").territories
+    return str(territories.get(country.upper(), country))
+
+
+def _is_home(country: str, home: str) -> bool:
+    names = {home, *(country_name(home, language=language) for language in ("en", "de", "fr"))}
+    return country.casefold() in {name.casefold() for name in names}
+
+
+def _line(text: str) -> str:
+    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
+
+
+def _address_errors(to: PostalAddress, lines: Sequence[str]) -> list[str]:
+    needed = {
+        "a name": to.name or to.company,
+        "a street": to.street,
+        "a postal code": to.postal_code,
+        "a city": to.city,
+    }
+    missing = [what for what, given in needed.items() if not _line(given)]
+    if missing:
+        return [f"the address lacks {' and '.join(missing)}; complete it at the customer."]
+    if len(lines) > ADDRESS_LINES_LIMIT:
+        return [f"the address has {len(lines)} lines, the window holds {ADDRESS_LINES_LIMIT}; shorten the address."]
+    return []
+
+
+def _unprintable(letter: Letter, lines: Sequence[str]) -> list[str]:
+    """Name the signs that the letter's font does not have."""
+    parts = {
+        "address": "".join(lines),
+        "sender": letter.sender_name + "".join(letter.sender_lines) + letter.return_line,
+        "subject": letter.subject,
+        "letter": letter.body,
+        "code": letter.code + letter.code_note,
+    }
+    errors = []
+    for part, text in parts.items():
+        signs = sorted({sign for sign in text if sign not in "\n\r\t" and not _printable(sign)})
+        if signs:
+            shown = " ".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in signs[:10])
+            errors.append(f"{part}: these signs cannot be printed in a letter: {shown}. Write them in Latin letters.")
+    return errors
+
+
+@lru_cache(maxsize=4096)
+def _printable(sign: str) -> bool:
+    try:
+        sign.encode("cp1252")
+    except UnicodeEncodeError:
+        return False
+    return sign >= " " and not "\x7f" <= sign <= "\x9f"
+
+
+class _Sheet:
+    """The paper: positions in millimetres from the top left corner."""
+
+    def __init__(self, letter: Letter, now: datetime) -> None:
+        self._letter, self._now = letter, now
+        self._pdf = FPDF(orientation="portrait", unit="mm", format="A4")
+        self._pdf.core_fonts_encoding = "cp1252"
+        self._pdf.set_creation_date(now.astimezone(UTC))
+        self._pdf.set_producer("Winback")
+        self._pdf.set_lang(letter.language)
+        self._pdf.set_auto_page_break(False)
+        self._pdf.set_margins(TEXT_LEFT_MM, 10, 210 - TEXT_RIGHT_MM)
+        self._pdf.add_page()
+        self._y = _SUBJECT_TOP_MM
+
+    @property
+    def pages(self) -> int:
+        return int(self._pdf.page)
+
+    def bytes(self) -> bytes:
+        return bytes(self._pdf.output())
+
+    def address(self, lines: Sequence[str]) -> list[str]:
+        """Draw the return line and the address, or say which line is too long for the window."""
+        for line in lines:
+            if self._points_for(line, 11, 9) is None:
+                return [f"the address line {line!r} is too long for the window; shorten it at the customer."]
+        size = min(self._points_for(line, 11, 9) or 9 for line in lines)
+        for number, line in enumerate(lines):
+            self._put(TEXT_LEFT_MM, ADDRESS_TOP_MM + number * _ADDRESS_LINE_MM, line, size)
+        letter = self._letter
+        back = _line(letter.return_line or " · ".join((letter.sender_name, *letter.sender_lines)))
+        points = self._points_for(back, 8, 6)
+        if points is None:
+            return [f"the return line {back!r} is too long for the window; give a shorter one."]
+        self._put(TEXT_LEFT_MM, ADDRESS_TOP_MM - 4.2, back, points)
+        self._pdf.set_line_width(0.1)
+        self._pdf.line(TEXT_LEFT_MM, ADDRESS_TOP_MM - 0.7, TEXT_LEFT_MM + _ADDRESS_WIDTH_MM, ADDRESS_TOP_MM - 0.7)
+        return []
+
+    def marks(self) -> None:
+        """Draw fold and punch marks at the left edge."""
+        self._pdf.set_line_width(0.2)
+        for y in FOLD_MARKS_MM:
+            self._pdf.line(4, y, 8, y)
+        self._pdf.line(4, PUNCH_MARK_MM, 10, PUNCH_MARK_MM)
+
+    def sender(self) -> None:
+        """Draw who writes, and the date, in the block to the right of the window."""
+        self._put(125, 50, self._letter.sender_name, 11, bold=True)
+        for number, line in enumerate(self._letter.sender_lines):
+            self._put(125, 56 + number * 4.5, line, 9)
+        locale = "de_DE" if self._letter.language[:2].lower() == "de" else "en_GB"
+        self._put(125, 84, str(format_date(self._now.date(), format="long", locale=locale)), 10)
+
+    def text(self) -> None:
+        """Draw subject, paragraphs and the code, on as many pages as they take."""
+        if self._letter.subject:
+            self._paragraph(self._letter.subject, bold=True)
+            self._y += _BODY_LINE_MM
+        for paragraph in re.split(r"\n[ \t]*\n", self._letter.body.replace("\r\n", "\n").replace("\t", " ").strip()):
+            self._paragraph(paragraph)
+            self._y += _BODY_LINE_MM * 0.6
+        if self._letter.code:
+            self._code()
+
+    def _paragraph(self, text: str, *, bold: bool = False) -> None:
+        for line in self._wrapped(text, bold=bold):
+            self._room_for(_BODY_LINE_MM)
+            self._put(TEXT_LEFT_MM, self._y, line, _BODY_POINTS, bold=bold)
+            self._y += _BODY_LINE_MM
+
+    def _wrapped(self, text: str, *, bold: bool) -> Iterator[str]:
+        """Break a paragraph into lines that fit between the margins; a word wider than the page is cut."""
+        self._pdf.set_font("helvetica", "B" if bold else "", _BODY_POINTS)
+        measured = self._pdf.get_string_width
+        widest, space = TEXT_RIGHT_MM - TEXT_LEFT_MM, measured(" ")
+        for row in text.split("\n"):
+            line, width = "", 0.0
+            for word in row.split():
+                while (word_width := measured(word)) > widest:
+                    cut = max(1, int(len(word) * widest / word_width) - 1)
+                    if line:
+                        yield line
+                    yield word[:cut]
+                    line, width, word = "", 0.0, word[cut:]
+                if line and width + space + word_width > widest:
+                    yield line
+                    line, width = "", 0.0
+                line, width = (f"{line} {word}", width + space + word_width) if line else (word, word_width)
+            yield line
+
+    def _code(self) -> None:
+        """Draw the code large, what it is good for, and its QR code with a quiet zone of four modules."""
+        letter = self._letter
+        self._room_for(_CODE_BLOCK_MM)
+        left, top = TEXT_LEFT_MM, self._y
+        self._pdf.set_line_width(0.3)
+        self._pdf.rect(left, top, TEXT_RIGHT_MM - left, _CODE_BLOCK_MM)
+        self._put(left + 6, top + 9, letter.code, 20, bold=True)
+        if letter.code_note:
+            self._put(left + 6, top + 20, letter.code_note, 10)
+        if letter.code_url:
+            self._qr(letter.code_url, TEXT_RIGHT_MM - _CODE_BLOCK_MM + 1, top + 1, _CODE_BLOCK_MM - 2)
+        self._y += _CODE_BLOCK_MM
+
+    def _qr(self, url: str, left: float, top: float, side_mm: float) -> None:
+        rows = [bytes(row) for row in segno.make_qr(url, error="m").matrix_iter(scale=1, border=4)]
+        module = side_mm / len(rows)
+        self._pdf.set_fill_color(0, 0, 0)
+        for y, row in enumerate(rows):
+            for dark in re.finditer(rb"\x01+", row):
+                width = (dark.end() - dark.start()) * module
+                self._pdf.rect(left + dark.start() * module, top + y * module, width, module, style="F")
+
+    def _room_for(self, height_mm: float) -> None:
+        if self._y + height_mm > _BOTTOM_MM:
+            self._pdf.add_page()
+            self._y = _SECOND_PAGE_TOP_MM
+            self._put(TEXT_LEFT_MM, 15, f"{self._letter.sender_name}, {self.pages}", 9)
+
+    def _put(self, x: float, y: float, text: str, points: int, *, bold: bool = False) -> None:
+        """Put one line with its upper edge at `y`."""
+        self._pdf.set_font("helvetica", "B" if bold else "", points)
+        self._pdf.text(x, y + points * _MM_PER_POINT * 0.8, text)
+
+    def _points_for(self, text: str, largest: int, smallest: int) -> int | None:
+        for points in range(largest, smallest - 1, -1):
+            self._pdf.set_font("helvetica", "", points)
+            if self._pdf.get_string_width(text) <= _ADDRESS_WIDTH_MM:
+                return points
+        return None
