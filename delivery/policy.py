@@ -1,0 +1,177 @@
+"""May we speak to this person on this channel, now?
+
+Owns the legal basis per channel and message class and the closed list of reasons to stay silent. Everything is asked
+for a whole batch at once. Asked when a channel is chosen, and again, under the customers' locks, in the transaction
+that claims a message: the second answer is the one that counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from core.arrays import in_ids, in_texts
+from customers.consents import current_consents
+from customers.models import Address, Customer, Suppression
+from customers.suppression import ADDRESS_CHANNEL, address_hash, suppressed
+from customers.suppression import REASONS as SUPPRESSION_REASONS
+
+CHANNELS = ("email", "letter", "phone")
+"""The channels messages go out on, cheapest first by `CHANNEL_COST`."""
+
+CHANNEL_COST_CENTS: Mapping[str, int] = {"email": 1, "letter": 91, "phone": 400}
+"""Default price of one message: an e-mail, a printed and posted letter, one call of a few minutes."""
+
+CONSENT_NEEDED: Mapping[str, frozenset[str]] = {
+    # Advertising: e-mail and calls need a given consent; a letter may go until the person says no.
+    "marketing": frozenset({"email", "phone", "sms", "push"}),
+    "service": frozenset(),
+    "transactional": frozenset(),
+}
+"""Message class -> channels that need a granted consent."""
+
+MINDS_A_NO: Mapping[str, bool] = {"marketing": True, "service": False, "transactional": False}
+"""Message class -> whether a denied or withdrawn consent silences it. A suppression silences every class."""
+
+
+@dataclass(frozen=True)
+class _Words:
+    name: str
+    address: str
+    undeliverable: str
+
+
+_WORDS: Mapping[str, _Words] = {
+    "email": _Words("e-mail", "e-mail address", "e-mail address undeliverable"),
+    "letter": _Words("letters", "postal address", "postal address undeliverable"),
+    "phone": _Words("calls", "phone number", "phone number does not work"),
+    "sms": _Words("text messages", "phone number", "phone number does not work"),
+}
+
+ERASED = "data erased at the person's wish"
+EXPIRED = "expired before sending"
+INCOMPLETE = "postal address incomplete"
+
+
+def no_consent(channel: str) -> str:
+    """The reason when a needed consent was never given."""
+    return f"no consent for {_WORDS[channel].name}"
+
+
+def said_no(channel: str) -> str:
+    """The reason when the person refused or took back the consent."""
+    return f"said no to {_WORDS[channel].name}"
+
+
+def no_address(channel: str) -> str:
+    """The reason when we do not know where to reach the person."""
+    return f"no {_WORDS[channel].address}"
+
+
+def undeliverable(channel: str) -> str:
+    """The reason when a hard bounce, a returned letter or a wrong number showed that the address is dead."""
+    return _WORDS[channel].undeliverable
+
+
+def blocked(reason: str) -> str:
+    """The reason when the address stands on the list of addresses nobody writes to."""
+    return f"suppressed: {reason}"
+
+
+def channel_words(channel: str) -> str:
+    """How sentences name the channel: e-mail, letters, calls."""
+    return _WORDS[channel].name
+
+
+REASONS = (
+    ERASED, EXPIRED, INCOMPLETE,
+    *(blocked(reason) for reason in SUPPRESSION_REASONS),
+    *(make(channel) for make in (no_consent, said_no, no_address, undeliverable) for channel in _WORDS),
+)
+"""Every reason a verdict may give."""
+
+
+def verdicts(
+    connection: Connection, customer_ids: Sequence[int], channels: Sequence[str], *, message_class: str, now: datetime,
+    secret_key: str,
+) -> list[str | None]:
+    """Per person and channel (two columns of equal length) the reason to stay silent, or None: we may speak."""
+    result: list[str | None] = [None] * len(customer_ids)
+    for channel in sorted(set(channels)):
+        places = [place for place, wanted in enumerate(channels) if wanted == channel]
+        answers = _of_channel(
+            connection, [customer_ids[place] for place in places], channel, message_class=message_class, now=now,
+            secret_key=secret_key,
+        )
+        for place, answer in zip(places, answers, strict=True):
+            result[place] = answer
+    return result
+
+
+def _of_channel(
+    connection: Connection, ids: list[int], channel: str, *, message_class: str, now: datetime, secret_key: str
+) -> list[str | None]:
+    distinct = list(dict.fromkeys(ids))
+    consents = current_consents(connection, distinct, channel=channel, now=now)
+    barred = _barred(connection, distinct, channel, secret_key)
+    addresses = _addresses(connection, distinct, channel)
+    erased = set(connection.execute(
+        select(Customer.id).where(in_ids(Customer.id, distinct), Customer.forgotten_at.is_not(None))
+    ).scalars())
+    found: dict[int, str | None] = {}
+    for customer_id, consent in zip(distinct, consents, strict=True):
+        found[customer_id] = (
+            (ERASED if customer_id in erased else None)
+            or barred.get(customer_id)
+            or _legal(channel, message_class, consent)
+            or addresses.get(customer_id, no_address(channel))
+        )
+    return [found[customer_id] for customer_id in ids]
+
+
+def _barred(connection: Connection, ids: list[int], channel: str, secret_key: str) -> dict[int, str]:
+    """The reason for each person whose address is blocked; few, so the reasons are looked up for them alone."""
+    flags = suppressed(connection, ids, channel=channel, secret_key=secret_key)
+    few = [customer_id for customer_id, flag in zip(ids, flags, strict=True) if flag]
+    if not few:
+        return {}
+    hashes = {
+        row[0]: address_hash(channel, row[1], secret_key=secret_key)
+        for row in connection.execute(
+            select(Address.customer_id, Address.lookup)
+            .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, few))
+        )
+    }
+    rows = connection.execute(
+        select(Suppression.address_hash, Suppression.reason)
+        .where(Suppression.channel == channel, in_texts(Suppression.address_hash, sorted(set(hashes.values()))))
+    )
+    reasons = {row[0]: row[1] for row in rows}
+    return {customer_id: blocked(reasons[hashed]) for customer_id, hashed in hashes.items() if hashed in reasons}
+
+
+def _legal(channel: str, message_class: str, consent: str | None) -> str | None:
+    if consent in ("denied", "withdrawn") and MINDS_A_NO[message_class]:
+        return said_no(channel)
+    if channel in CONSENT_NEEDED[message_class] and consent != "granted":
+        return no_consent(channel)
+    return None
+
+
+def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int, str | None]:
+    """Per person with an address: None when it can be used, else why not."""
+    rows = connection.execute(
+        select(Address.customer_id, Address.value, Address.postal_code, Address.city,
+               Address.undeliverable_at.is_not(None))
+        .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, ids))
+    )
+    found: dict[int, str | None] = {}
+    for customer_id, value, postal_code, city, is_dead in rows:
+        if not value:
+            continue
+        if is_dead:
+            found[customer_id] = undeliverable(channel)
+        else:
+            found[customer_id] = INCOMPLETE if channel == "letter" and not (postal_code and city) else None
+    return found
