@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from coupons.invariants import drift
 from sqlalchemy import func, select, text
 
 from core import leases
 from core.models import Installation
+from coupons.invariants import drift
 from delivery.models import Message
 from winback.context import Context, check_schema
 

@@ -104,7 +104,7 @@ def supervise(parts: list[list[str]]) -> None:
         while not stop.wait(0.5):
             for index, process in enumerate(running):
                 if process.poll() is not None:
-                    click.echo(f"winback {parts[index][0]} ended with {process.returncode}; starting it again.", err=True)
+                    click.echo(f"{parts[index][0]} ended with {process.returncode}; starting it again.", err=True)
                     time.sleep(pause[index])
                     pause[index] = min(pause[index] * 2, 30)
                     running[index] = _start(parts[index])

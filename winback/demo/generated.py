@@ -116,7 +116,7 @@ def _titles(item: np.ndarray, brand: np.ndarray) -> list[str]:
 def _past_campaigns(
     random: np.random.Generator, orders: pd.DataFrame, customers: int, as_of: datetime
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Three campaigns of the past year; who redeemed follows the planted truth for orders and revenue at their start."""
+    """Three campaigns of the past year; who redeemed follows the planted truth, by the facts at each one's start."""
     people, used = [], []
     for number, (name, days_ago) in enumerate((("Spring letter", 330), ("Summer sale", 210), ("Autumn 15", 120)), 1):
         start = as_of - timedelta(days=days_ago)

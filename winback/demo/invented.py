@@ -26,7 +26,7 @@ CITIES = [("Lübeck", "23552"), ("Oldenburg", "26121"), ("Kassel", "34117"), ("B
 
 
 def invent_people(customers: pd.DataFrame, *, before: datetime) -> dict[str, pd.DataFrame]:
-    """Customers, consents and contacts as import tables for the `customer_id` column given; nothing later than `before`."""
+    """Customers, consents and contacts as import tables for these `customer_id`s; nothing later than `before`."""
     ids = customers["customer_id"].astype(str)
     draw = _Draw(ids)
     return {

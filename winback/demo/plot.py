@@ -97,7 +97,10 @@ def _content(name: str, subject: str, opening: str, offer: str) -> dict[str, str
         "subject": subject,
         "mjml": f"""<mjml>
   <mj-head>
-    <mj-attributes><mj-all font-family="Arial, sans-serif" /><mj-text font-size="16px" line-height="24px" /></mj-attributes>
+    <mj-attributes>
+      <mj-all font-family="Arial, sans-serif" />
+      <mj-text font-size="16px" line-height="24px" />
+    </mj-attributes>
     <mj-preview>{opening}</mj-preview>
   </mj-head>
   <mj-body background-color="#F6F7F7">
