@@ -48,8 +48,10 @@ class Offer(Base):
     holder: Mapped[str] = mapped_column(String(8), default="off", doc="enforce: only for its holder; off")
     prefix: Mapped[str] = mapped_column(String(12), default="", doc="put before generated codes")
     active: Mapped[bool] = mapped_column(Boolean, default=True)
-    used: Mapped[int] = mapped_column(BigInteger, default=0, doc="live redemptions; counted while limit_total or budget is set")
-    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts given in its currency; counted likewise")
+    used: Mapped[int] = mapped_column(
+        BigInteger, default=0, doc="live redemptions, counted while a total limit or budget is set"
+    )
+    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts in its currency, counted likewise")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -154,7 +156,7 @@ class Refusal(Base):
 
 
 class KeptAnswer(Base):
-    """The answer given under one idempotency key; written in the transaction that redeems, so a crash leaves nothing."""
+    """The answer given under one idempotency key, written in the transaction that redeems: a crash leaves nothing."""
 
     __tablename__ = "kept_answers"
 

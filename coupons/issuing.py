@@ -1,0 +1,184 @@
+"""Who gets which code, and from when until when is it good?
+
+Owns issuing, withdrawing and starting the validity of codes. The promise: issued once per offer, customer and origin,
+however often it is asked for and by however many workers; a code's window is fixed on the code, the earlier of the
+offer's end and its days counted from the code's own start. All verbs take whole batches.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import BigInteger, Connection, Row, Table, select, type_coerce
+
+from core.arrays import in_ids
+from core.bulk import bulk_insert, bulk_update, chunks, reserve_ids
+from core.errors import Conflict, NotFound
+from core.types import from_us, to_us
+from coupons.codes import new_codes
+from coupons.models import Code, Offer
+from coupons.states import move
+
+DAY_US = 86_400_000_000
+_ATTEMPTS = 4
+_CODES = cast(Table, Code.__table__)
+# Instants of whole batches travel as plain microseconds: a datetime per row would cost more than the insert.
+_FROM_US = type_coerce(Code.valid_from, BigInteger)
+_UNTIL_US = type_coerce(Code.valid_until, BigInteger)
+
+Pair = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """One issued code and its window; `valid_until` is exclusive, None: no end."""
+
+    code_id: int
+    code: str
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+def issue(
+    connection: Connection,
+    offer_id: int,
+    *,
+    customer_ids: Sequence[int],
+    origins: Sequence[str],
+    campaign: str | None,
+    valid_from: Sequence[datetime],
+    now: datetime,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> list[Issued]:
+    """Give each customer one code of the offer for their origin; whoever has it already gets the same again.
+
+    Columns in, one `Issued` per row in the same order. Raises NotFound for an unknown offer, Conflict for one that is
+    switched off and would have to issue a new code.
+    """
+    if not len(customer_ids) == len(origins) == len(valid_from):
+        raise ValueError("customer_ids, origins and valid_from must be equally long")
+    offer = connection.execute(select(
+        Offer.key, Offer.active, Offer.prefix, Offer.limit_per_code, Offer.valid_days, Offer.valid_from,
+        Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
+    if offer is None:
+        raise NotFound(f"There is no offer {offer_id}.")
+    pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
+    starts = {pair: to_us(start) for pair, start in zip(pairs, valid_from, strict=True)}
+    for _attempt in range(_ATTEMPTS):
+        held = _held(connection, offer_id, starts)
+        missing = [pair for pair in starts if pair not in held]
+        if missing and not offer.active:
+            raise Conflict(f"The offer {offer.key} is switched off and issues no more codes.")
+        made = _insert(connection, offer_id, offer, missing, starts, campaign, now, random_bytes)
+        if made is not None:
+            held |= made
+            return [held[pair] for pair in pairs]
+    raise RuntimeError("no free codes were found in several draws: the source of random bytes is broken")
+
+
+def _held(connection: Connection, offer_id: int, wanted: dict[Pair, int]) -> dict[Pair, Issued]:
+    """The codes that these pairs of customer and origin hold already."""
+    rows = connection.execute(
+        select(Code.customer_id, Code.origin, Code.id, Code.code, _FROM_US, _UNTIL_US)
+        .where(Code.offer_id == offer_id, in_ids(Code.customer_id, sorted({customer for customer, _ in wanted}))))
+    return {
+        (customer, origin): Issued(code_id, code, from_us(start), None if end is None else from_us(end))
+        for customer, origin, code_id, code, start, end in rows
+        if customer is not None and (customer, origin) in wanted
+    }
+
+
+def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]], pairs: list[Pair],
+            starts: dict[Pair, int], campaign: str | None, now: datetime,
+            random_bytes: Callable[[int], bytes]) -> dict[Pair, Issued] | None:
+    """Store a fresh code per pair; None when a code was taken or another worker was faster: then look again."""
+    count = len(pairs)
+    if count == 0:
+        return {}
+    codes = new_codes(count, prefix=offer.prefix, random_bytes=random_bytes)
+    order = sorted(range(count), key=codes.__getitem__)  # rising codes go into their index much faster
+    ids = reserve_ids(connection, _CODES, count)
+    windows = [_window(starts[pairs[place]], offer) for place in order]
+    columns: dict[str, list[Any]] = {
+        "id": ids,
+        "code": [codes[place] for place in order],
+        "offer_id": [offer_id] * count,
+        "customer_id": [pairs[place][0] for place in order],
+        "origin": [pairs[place][1] for place in order],
+        "campaign": [campaign] * count,
+        "state": ["issued"] * count,
+        "use_limit": [offer.limit_per_code] * count,
+        "used": [0] * count,
+        "issued_at": [to_us(now)] * count,
+        "valid_from": [start for start, _ in windows],
+        "valid_until": [end for _, end in windows],
+    }
+    try:
+        with connection.begin_nested():
+            bulk_insert(connection, _CODES, columns)
+    except (psycopg.errors.UniqueViolation, sqlite3.IntegrityError) as error:
+        if "unique" not in str(error).lower():
+            raise
+        return None
+    instants: dict[int, datetime] = {}
+    made = {}
+    for code_id, place, (start, end) in zip(ids, order, windows, strict=True):
+        first = instants.get(start) or instants.setdefault(start, from_us(start))
+        last = None if end is None else instants.get(end) or instants.setdefault(end, from_us(end))
+        made[pairs[place]] = Issued(code_id, codes[place], first, last)
+    return made
+
+
+def _window(start: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:
+    """From when until when, in microseconds: the days count from the code's own start, the offer's end caps them."""
+    if offer.valid_from is not None:
+        start = max(start, to_us(offer.valid_from))
+    ends = [to_us(offer.valid_until)] if offer.valid_until is not None else []
+    if offer.valid_days is not None:
+        ends.append(start + offer.valid_days * DAY_US)
+    return start, min(ends) if ends else None
+
+
+def revoke(connection: Connection, code_ids: Sequence[int], *, reason: str, now: datetime) -> int:
+    """Withdraw codes that are issued and unused; used ones are left alone. Returns how many were withdrawn."""
+    return sum(move(connection, part, "revoked", reason=reason, now=now) for part in chunks(list(code_ids), 10_000))
+
+
+def revoke_origins(connection: Connection, origins: Sequence[str], *, reason: str, now: datetime) -> int:
+    """Withdraw the unused codes that were issued for these origins; returns how many."""
+    moved = 0
+    for part in chunks(list(origins), 500):
+        ids = connection.scalars(select(Code.id).where(Code.origin.in_(part)).order_by(Code.id)).all()
+        moved += revoke(connection, ids, reason=reason, now=now)
+    return moved
+
+
+def start_validity(
+    connection: Connection, code_ids: Sequence[int], *, valid_from: Sequence[datetime], now: datetime
+) -> int:
+    """Set the window of unused codes anew, because the arrival they count from became known; returns how many.
+
+    Codes used or withdrawn meanwhile keep theirs. The rows are locked in id order first.
+    """
+    if not len(code_ids) == len(valid_from):
+        raise ValueError("code_ids and valid_from must be equally long")
+    starts = {int(code_id): to_us(start) for code_id, start in zip(code_ids, valid_from, strict=True)}
+    rows = connection.execute(
+        select(Code.id, Offer.valid_days, Offer.valid_from, Offer.valid_until)
+        .join(Offer, Offer.id == Code.offer_id)
+        .where(in_ids(Code.id, sorted(starts)), Code.state == "issued", Code.used == 0)
+        .order_by(Code.id)
+        .with_for_update(of=Code)
+    ).all()
+    if not rows:
+        return 0
+    windows = [_window(starts[row.id], row) for row in rows]
+    return bulk_update(connection, _CODES, "id", {
+        "id": [row.id for row in rows],
+        "valid_from": [start for start, _ in windows],
+        "valid_until": [end for _, end in windows],
+    })
