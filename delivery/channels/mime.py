@@ -28,6 +28,7 @@ _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _PLAIN = re.compile(r"[ !-<>-~]*[!-<>-~]")
 _ENCODED_BYTES = 42
 _KEPT_FROM = 100
+_TOO_LONG = re.compile(rb"^([^\n]{74,75})(=20|=09)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,13 @@ def quoted_printable(pieces: Sequence[str]) -> bytes:
 
 def _encoded(text: str) -> bytes:
     unix = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    return binascii.b2a_qp(unix.encode("utf-8", "replace"), istext=True).replace(b"\n", b"\r\n")
+    encoded = binascii.b2a_qp(unix.encode("utf-8", "replace"), istext=True)
+    # The library counts a blank at the end of a line as one sign and lets lines grow to 78.
+    encoded = _TOO_LONG.sub(rb"\1=\n\2", encoded)
+    if len(encoded) - encoded.rfind(b"\n") - 1 > 75:  # leave room for the soft break before the next piece
+        at = -3 if encoded[-3:-2] == b"=" else -1
+        encoded = encoded[:at] + b"=\n" + encoded[at:]
+    return encoded.replace(b"\n", b"\r\n")
 
 
 _kept = lru_cache(maxsize=8192)(_encoded)
