@@ -48,7 +48,9 @@ class Version(Base):
     journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)
     graph: Mapped[dict[str, Any]] = mapped_column(Json)
-    pins: Mapped[dict[str, Any]] = mapped_column(Json, doc="content key -> revision id, offer key -> id, segment -> version")
+    pins: Mapped[dict[str, Any]] = mapped_column(
+        Json, doc="contents: key -> revision id; offers: key -> id; segments: key -> version"
+    )
     author: Mapped[str | None] = mapped_column(String(200))
     published_at: Mapped[datetime] = mapped_column(Instant)
     drawing_as_of: Mapped[datetime | None] = mapped_column(

@@ -1,0 +1,24 @@
+"""In which order does a worker do the journeys' work?
+
+Owns the order: exits first, so that nobody is written to who has just redeemed; then closed windows, new audiences,
+steps, and what follows from settled messages. Sending comes after, from the door.
+"""
+
+from datetime import datetime
+
+from core.database import Database
+from journeys import closing, enrolling, exits, running, settling
+from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
+from segments.questions import Questions
+
+
+def tick(
+    database: Database, *, now: datetime, limit: int, services: Services, questions: Questions
+) -> int:
+    """Do each duty once; returns how much was done, 0 when there was nothing. `limit` bounds the people walked."""
+    chunk = services.chunk or (SQLITE_CHUNK if database.is_sqlite else POSTGRESQL_CHUNK)
+    done = exits.tick(database, now=now, limit=chunk)
+    done += closing.tick(database, now=now, limit=chunk)
+    done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
+    done += running.tick(database, now=now, limit=limit, services=services)
+    return done + settling.tick(database, now=now, limit=chunk, secret_key=services.secret_key)

@@ -1,0 +1,168 @@
+"""Who is to be left in peace, and do they leave the moment we learn of it?
+
+Owns the reasons for leaving (redeemed, ordered in the campaign's goal, a rule of the journey) and the duty that follows
+redemptions and orders as they are recorded. The runner asks the same question before each step. People of the hold-out
+never leave by what they do: they are followed to the end of the window.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+
+from core.arrays import in_ids
+from core.bulk import chunks
+from core.cursors import Changes, advance, position, read_changes
+from core.database import Database
+from coupons.models import Redemption
+from customers.models import Order, OrderLine
+from journeys.leaving import leave
+from journeys.models import Enrolment
+from journeys.plans import Plan, load_plans
+from segments.members import matching
+
+READER = "journeys.exits"
+_FOLLOWED = ("redemptions", "orders", "order_lines")
+_IDLE_CHANGES = 500
+"""A cursor this far behind is moved on even when nothing of ours changed; nearer ones are left, to spare the write."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """People who might have a reason to leave; equally long columns, `entered_us` is when they entered the journey."""
+
+    ids: Sequence[int]
+    customer_ids: Sequence[int]
+    version_ids: Sequence[int]
+    entered_us: Sequence[int]
+    held_out: Sequence[bool]
+
+
+def reasons(
+    connection: Connection, people: Candidates, plans: Mapping[int, Plan], *, now: datetime
+) -> list[str | None]:
+    """Per person the reason to leave (redeemed, ordered, rule), or None to stay; asked on the row store."""
+    found: list[str | None] = [None] * len(people.ids)
+    by_version: dict[int, list[int]] = {}
+    for place, (version_id, kept) in enumerate(zip(people.version_ids, people.held_out, strict=True)):
+        if not kept and version_id in plans:
+            by_version.setdefault(version_id, []).append(place)
+    for version_id, places in sorted(by_version.items()):
+        plan = plans[version_id]
+        when = plan.graph.exit_when
+        open_places = places
+        if when.redeemed:
+            open_places = _mark(found, open_places, "redeemed", _redeemed(connection, people, open_places, now))
+        if when.ordered:
+            open_places = _mark(found, open_places, "ordered", _ordered(connection, people, open_places, plan, now))
+        for rule in when.rules:
+            members = matching(connection, rule, [people.customer_ids[place] for place in open_places], as_of=now)
+            fitting = {place for place in open_places if people.customer_ids[place] in members}
+            open_places = _mark(found, open_places, "rule", fitting)
+    return found
+
+
+def _mark(found: list[str | None], places: list[int], reason: str, hit: set[int]) -> list[int]:
+    for place in hit:
+        found[place] = reason
+    return [place for place in places if place not in hit] if hit else places
+
+
+def _redeemed(connection: Connection, people: Candidates, places: list[int], now: datetime) -> set[int]:
+    rows = connection.execute(
+        select(Redemption.origin).where(
+            in_ids(Redemption.customer_id, [people.customer_ids[place] for place in places]),
+            Redemption.origin.is_not(None), Redemption.state == "redeemed", Redemption.redeemed_at <= now)
+    ).scalars().all()
+    if not rows:
+        return set()
+    enrolments = {enrolment for origin in rows if (enrolment := enrolment_of(origin)) is not None}
+    return {place for place in places if people.ids[place] in enrolments}
+
+
+def _ordered(connection: Connection, people: Candidates, places: list[int], plan: Plan, now: datetime) -> set[int]:
+    if not places:
+        return set()
+    query = (
+        select(OrderLine.customer_id, func.max(type_coerce(OrderLine.ordered_at, BigInteger)))
+        .where(in_ids(OrderLine.customer_id, [people.customer_ids[place] for place in places]),
+               OrderLine.ordered_at >= min(people.entered_us[place] for place in places), OrderLine.ordered_at <= now,
+               OrderLine.cancelled.is_(False))
+        .group_by(OrderLine.customer_id)
+    )
+    if plan.goal_categories:
+        query = query.where(OrderLine.category.in_(plan.goal_categories))
+    newest = {row[0]: row[1] for row in connection.execute(query)}
+    return {
+        place for place in places if newest.get(people.customer_ids[place], -1) >= people.entered_us[place]
+    } if newest else set()
+
+
+def origin_of(enrolment_id: int) -> str:
+    """The label on the codes and messages of an enrolment."""
+    return f"enrolment:{enrolment_id}"
+
+
+def enrolment_of(origin: str | None) -> int | None:
+    """The enrolment a label belongs to, or None for somebody else's label."""
+    kind, _, number = (origin or "").partition(":")
+    number = number.partition(":")[0]
+    return int(number) if kind == "enrolment" and number.isdecimal() else None
+
+
+def tick(database: Database, *, now: datetime, limit: int) -> int:
+    """Let everybody leave who redeemed or ordered since last time; returns how many left.
+
+    `limit` is the number of people per transaction. The cursor moves on after the work, so a crash repeats it.
+    """
+    with database.reading() as session:
+        connection = session.connection()
+        after = position(connection, READER)
+        plans = load_plans(connection, states=("running", "paused"))
+        changes = read_changes(connection, after=after, tables=_FOLLOWED if plans else ())
+        ids = _touched(connection, _customers(connection, changes), plans)
+    left = sum(_let_leave(database, part, plans, now=now) for part in chunks(ids, limit))
+    if changes.keys or changes.cursor - after > _IDLE_CHANGES:
+        database.small(lambda connection: advance(connection, READER, changes.cursor))
+    return left
+
+
+def _customers(connection: Connection, changes: Changes) -> list[int]:
+    orders = sorted({*changes.keys.get("orders", ()), *changes.keys.get("order_lines", ())})
+    found: set[int] = set()
+    for part in chunks(orders, 50_000):
+        found |= set(connection.scalars(select(Order.customer_id).where(in_ids(Order.id, part)).distinct()))
+    for part in chunks(changes.keys.get("redemptions", []), 50_000):
+        found |= set(connection.scalars(
+            select(Redemption.customer_id).where(in_ids(Redemption.id, part), Redemption.customer_id.is_not(None))))
+    return sorted(found)
+
+
+def _touched(connection: Connection, customer_ids: list[int], plans: Mapping[int, Plan]) -> list[int]:
+    """The enrolments of these people that walk, or have finished with something perhaps still to be taken back."""
+    found: list[int] = []
+    for part in chunks(customer_ids, 50_000):
+        found += connection.scalars(
+            select(Enrolment.id).where(in_ids(Enrolment.customer_id, part), in_ids(Enrolment.version_id, list(plans)),
+                                       Enrolment.state.in_(("active", "finished")), Enrolment.held_out.is_(False)))
+    return sorted(found)
+
+
+def _let_leave(database: Database, ids: Sequence[int], plans: Mapping[int, Plan], *, now: datetime) -> int:
+    with database.writing() as session:
+        connection = session.connection()
+        rows = connection.execute(
+            select(Enrolment.id, Enrolment.customer_id, Enrolment.version_id,
+                   type_coerce(Enrolment.entered_at, BigInteger), Enrolment.held_out)
+            .where(in_ids(Enrolment.id, ids), Enrolment.state.in_(("active", "finished")))
+            .order_by(Enrolment.id).with_for_update()
+        ).all()
+        if not rows:
+            return 0
+        people = Candidates(*zip(*rows, strict=True))
+        why = reasons(connection, people, plans, now=now)
+        leaving = {enrolment_id: reason for enrolment_id, reason in zip(people.ids, why, strict=True) if reason}
+        return leave(connection, leaving, to="exited", now=now) if leaving else 0
+
+

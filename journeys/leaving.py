@@ -1,0 +1,58 @@
+"""How do people leave a journey before its end, many at once?
+
+Owns the one way out for exits, window ends and journeys ended by hand: the visit is closed with the reason, the
+enrolment moves, and what has not left the house is taken back, all in the caller's transaction.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Connection, Table, select, type_coerce
+
+from core.arrays import in_ids
+from core.bulk import bulk_insert
+from core.types import to_us
+from delivery.outbox import cancel
+from journeys.models import Enrolment, Visit
+from journeys.states import INSIDE, move
+
+VISITS: Table = Visit.__table__  # type: ignore[assignment]
+
+REASONS: Mapping[str, str] = {
+    "redeemed": "redeemed the code",
+    "ordered": "ordered in the campaign's goal",
+    "rule": "a rule for leaving held",
+    "window_over": "the window closed",
+    "ended": "the journey was ended",
+}
+"""Reason of leaving -> in words."""
+
+
+def leave(connection: Connection, reasons: Mapping[int, str], *, to: str, now: datetime) -> int:
+    """Let these enrolments (id -> key of REASONS) leave for `to`; returns how many left.
+
+    Who stands nowhere any more (finished, exited) is not moved, but messages still in the house are taken back too.
+    """
+    inside = INSIDE if to == "over" else ("active",)
+    rows = connection.execute(
+        select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger))
+        .where(in_ids(Enrolment.id, list(reasons)), Enrolment.state.in_(inside))
+        .order_by(Enrolment.id).with_for_update()
+    ).all()
+    moved: set[int] = set()
+    by_reason: dict[str, list[int]] = {}
+    for enrolment_id, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(enrolment_id)
+    for reason, ids in sorted(by_reason.items()):
+        chosen = {row[0] for row in rows} & set(ids)
+        moved |= set(move(connection, chosen, to, from_=inside, now=now, left_reason=reason))
+        cancel(connection, sorted(ids), reason=REASONS[reason], now=now)
+    standing = [row for row in rows if row[0] in moved and row[2] is not None]
+    if standing:
+        ids_, numbers, steps, entered = zip(*standing, strict=True)
+        bulk_insert(connection, VISITS, {
+            "enrolment_id": ids_, "number": numbers, "step": steps, "entered_at": entered,
+            "left_at": [to_us(now)] * len(standing), "outcome": [to] * len(standing),
+            "detail": [REASONS[reasons[enrolment_id]] for enrolment_id in ids_],
+        })
+    return len(moved)

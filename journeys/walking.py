@@ -1,0 +1,236 @@
+"""How does one claimed chunk of people get from step to step?
+
+Owns the walk: people in columns, grouped by the step they stand at, each group decided at once, round after round until
+everybody waits, has left, or has passed `MOST_STEPS` steps; then moves and visits are written in two bulk statements.
+All of it happens in the caller's transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, Table, select, type_coerce
+from sqlalchemy.orm import Session
+
+from core.arrays import in_ids
+from core.bulk import bulk_insert, bulk_update
+from core.types import to_us
+from coupons.models import Code
+from delivery.models import Message
+from delivery.outbox import cancel
+from journeys import steps
+from journeys.exits import Candidates, enrolment_of, reasons
+from journeys.graph import Branch, Leave, Send, Split, Wait
+from journeys.leaving import REASONS, VISITS
+from journeys.models import Enrolment
+from journeys.plans import Plan
+from journeys.speaking import HELD_OUT, Listeners, Shelf, speak, withhold
+from segments.members import matching
+
+MOST_STEPS = 20
+"""Steps one person may pass in one claim; whoever wants more stays due and comes again."""
+
+_ENROLMENTS: Table = Enrolment.__table__  # type: ignore[assignment]
+_VISIT_COLUMNS = ("enrolment_id", "number", "step", "entered_at", "left_at", "outcome", "detail")
+_SILENT_STATES = ("failed", "suppressed", "expired", "cancelled", "withheld")
+
+
+class Walk:
+    """One chunk of people on their way. Places are positions in the columns."""
+
+    def __init__(
+        self, session: Session, plans: Mapping[int, Plan], rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime,
+        secret_key: str, shelf: Shelf,
+    ) -> None:
+        self.session, self.connection = session, session.connection()
+        self.plans, self.now, self.now_us = plans, now, to_us(now)
+        self.secret_key, self.shelf = secret_key, shelf
+        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(13)]
+        (self.ids, self.customers, self.versions, self.step, self.visit, self.held, self.arm, self.channel,
+         self.step_entered, self.entered, self.external, self.zone, self.language) = columns
+        count = len(self.ids)
+        self.state = ["active"] * count
+        self.due: list[int | None] = [self.now_us] * count
+        self.left_at: list[int | None] = [None] * count
+        self.left_reason: list[str | None] = [None] * count
+        self.spoke_now: set[int] = set()
+        self.visits: dict[str, list[Any]] = {name: [] for name in _VISIT_COLUMNS}
+
+    def run(self) -> None:
+        """Walk everybody as far as they can go now, and write it."""
+        if not self.ids:
+            return
+        walking = self._let_exit(list(range(len(self.ids))))
+        for _round in range(MOST_STEPS):
+            if not walking:
+                break
+            groups: dict[tuple[int, str], list[int]] = {}
+            for place in walking:
+                groups.setdefault((self.versions[place], self.step[place]), []).append(place)
+            walking = []
+            for (version_id, key), places in sorted(groups.items()):
+                walking += self._at_step(self.plans[version_id], key, places)
+            walking.sort()
+        self._write()
+
+    def _at_step(self, plan: Plan, key: str, places: list[int]) -> list[int]:
+        """Decide one step for these people; returns those who go on at once."""
+        step = plan.graph.steps[key]
+        if isinstance(step, Send):
+            return self._send(plan, step, places)
+        if isinstance(step, Wait):
+            return self._wait(plan, step, places)
+        if isinstance(step, Branch):
+            members = matching(self.connection, step.rule, [self.customers[place] for place in places], as_of=self.now)
+            ways = ["yes" if self.customers[place] in members else "no" for place in places]
+            return self._go(places, [step.yes if way == "yes" else step.no for way in ways], ways)
+        if isinstance(step, Split):
+            return self._split(plan, step, places)
+        assert isinstance(step, Leave)
+        self._pass(places, ["left"] * len(places))
+        self._leave(places, "finished", ["finished"] * len(places))
+        return []
+
+    def _let_exit(self, places: list[int]) -> list[int]:
+        """Before any step: who redeemed, ordered or fits a rule of the journey leaves at once."""
+        people = Candidates(self.ids, self.customers, self.versions, self.entered, self.held)
+        why = reasons(self.connection, people, self.plans, now=self.now)
+        gone: dict[str, list[int]] = {}
+        for place in places:
+            reason = why[place]
+            if reason is not None:
+                gone.setdefault(reason, []).append(place)
+        for reason, leaving in sorted(gone.items()):
+            self._pass(leaving, ["exited"] * len(leaving), [REASONS[reason]] * len(leaving))
+            self._leave(leaving, "exited", [reason] * len(leaving))
+            cancel(self.connection, [self.ids[place] for place in leaving], reason=REASONS[reason], now=self.now)
+        return [place for place in places if why[place] is None] if gone else places
+
+    def _split(self, plan: Plan, step: Split, places: list[int]) -> list[int]:
+        names = steps.arms(step, plan.journey_key, [self.external[place] for place in places])
+        for place, name in zip(places, names, strict=True):
+            # People left alone belong to no arm; they are compared with all of them.
+            if self.arm[place] is None and not self.held[place]:
+                self.arm[place] = name
+        return self._go(places, [step.next[name] for name in names], names)
+
+    def _send(self, plan: Plan, step: Send, places: list[int]) -> list[int]:
+        kept = [place for place in places if self.held[place]]
+        if kept:
+            withhold(self.session, plan, step, self._listeners(kept), now=self.now)
+            self._pass(kept, ["withheld"] * len(kept), [HELD_OUT] * len(kept))
+            for place in kept:
+                self.state[place] = "followed"
+                self.step[place] = self.step_entered[place] = self.due[place] = None
+        addressed = [place for place in places if not self.held[place]]
+        if not addressed:
+            return []
+        spoken = speak(self.session, plan, step, self._listeners(addressed), now=self.now, secret_key=self.secret_key,
+                       shelf=self.shelf)
+        outcomes = []
+        for place, channel in zip(addressed, spoken.channels, strict=True):
+            outcomes.append("suppressed" if channel is None else "queued")
+            if channel is not None:
+                self.spoke_now.add(place)
+                if self.channel[place] is None:
+                    self.channel[place] = channel
+        return self._go(addressed, [step.next] * len(addressed), outcomes, spoken.details)
+
+    def _listeners(self, places: list[int]) -> Listeners:
+        return Listeners(
+            enrolment_ids=[self.ids[place] for place in places],
+            customer_ids=[self.customers[place] for place in places],
+            visits=[self.visit[place] for place in places],
+            arms=[self.arm[place] for place in places],
+            languages=[self.language[place] for place in places],
+            returning=[self.channel[place] is not None for place in places],
+        )
+
+    def _wait(self, plan: Plan, step: Wait, places: list[int]) -> list[int]:
+        """Park whoever has to wait; a wait counts from the expected arrival of the last message, once that is known."""
+        bases, parked = self._bases(step, places)
+        zones = [self.zone[place] or plan.timezone for place in bases]
+        if step.code_ends is None:
+            ends = dict(zip(bases, steps.due(step, list(bases.values()), zones), strict=True))
+        else:
+            ends = self._before_code_ends(plan, step, list(bases), zones)
+        over = []
+        for place, end_us in ends.items():
+            if end_us <= self.now_us:
+                over.append(place)
+            else:
+                self.due[place] = end_us
+        for place in parked:
+            self.due[place] = None
+        return self._go(over, [step.next] * len(over), ["waited"] * len(over))
+
+    def _bases(self, step: Wait, places: list[int]) -> tuple[dict[int, int], list[int]]:
+        """From when each wait counts, in microseconds; and who waits for a message to settle first."""
+        bases = {place: self.step_entered[place] for place in places if place not in self.spoke_now}
+        parked = [] if step.until is not None else [place for place in places if place in self.spoke_now]
+        if step.until is not None:
+            return {place: self.step_entered[place] for place in places}, []
+        asked = [self.ids[place] for place in bases if self.channel[place] is not None]
+        last: dict[int, tuple[str, int | None, int | None]] = {}
+        if asked:
+            rows = self.connection.execute(
+                select(Message.enrolment_ref, Message.state, type_coerce(Message.settled_at, BigInteger),
+                       type_coerce(Message.expected_at, BigInteger))
+                .where(in_ids(Message.enrolment_ref, asked)).order_by(Message.id))
+            last = {row[0] or 0: (row[1], row[2], row[3]) for row in rows}
+        for place in list(bases):
+            state, settled_us, expected_us = last.get(self.ids[place], ("suppressed", 0, None))
+            if settled_us is None:
+                parked.append(place)
+                del bases[place]
+            elif state not in _SILENT_STATES:
+                bases[place] = max(bases[place], expected_us or settled_us)
+        return bases, parked
+
+    def _before_code_ends(self, plan: Plan, step: Wait, places: list[int], zones: list[str]) -> dict[int, int]:
+        """When to go on before the code ends; who holds no code that ends goes on at once."""
+        rows = self.connection.execute(
+            select(Code.origin, type_coerce(Code.valid_until, BigInteger))
+            .where(Code.offer_id == plan.offers[step.code_ends or ""], Code.state == "issued",
+                   in_ids(Code.customer_id, [self.customers[place] for place in places])).order_by(Code.id))
+        ends = {enrolment_of(origin): until_us for origin, until_us in rows}
+        known = [(place, zone, end) for place, zone in zip(places, zones, strict=True)
+                 if (end := ends.get(self.ids[place])) is not None]
+        dues = steps.due_before_end(step, [end for _, _, end in known], [zone for _, zone, _ in known])
+        return dict.fromkeys(places, self.now_us) | {place: due for (place, _, _), due in zip(known, dues, strict=True)}
+
+    def _pass(self, places: list[int], outcomes: Sequence[str], details: Sequence[str | None] | None = None) -> None:
+        """Close the current visit of these people."""
+        visits = self.visits
+        visits["enrolment_id"] += [self.ids[place] for place in places]
+        visits["number"] += [self.visit[place] for place in places]
+        visits["step"] += [self.step[place] for place in places]
+        visits["entered_at"] += [self.step_entered[place] for place in places]
+        visits["left_at"] += [self.now_us] * len(places)
+        visits["outcome"] += outcomes
+        visits["detail"] += [None] * len(places) if details is None else details
+
+    def _go(
+        self, places: list[int], targets: Sequence[str], outcomes: Sequence[str],
+        details: Sequence[str | None] | None = None,
+    ) -> list[int]:
+        self._pass(places, outcomes, details)
+        for place, target in zip(places, targets, strict=True):
+            self.step[place] = target
+            self.visit[place] += 1
+            self.step_entered[place] = self.now_us
+        return places
+
+    def _leave(self, places: list[int], state: str, why: Sequence[str]) -> None:
+        for place, reason in zip(places, why, strict=True):
+            self.state[place] = state
+            self.step[place] = self.step_entered[place] = self.due[place] = None
+            self.left_at[place], self.left_reason[place] = self.now_us, reason
+
+    def _write(self) -> None:
+        bulk_update(self.connection, _ENROLMENTS, "id", {
+            "id": self.ids, "state": self.state, "step": self.step, "visit": self.visit, "due_at": self.due,
+            "step_entered_at": self.step_entered, "arm": self.arm, "channel": self.channel, "left_at": self.left_at,
+            "left_reason": self.left_reason,
+        })
+        bulk_insert(self.connection, VISITS, self.visits)
