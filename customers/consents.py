@@ -50,7 +50,7 @@ def current_consents(
         .subquery()
     )
     rows = connection.execute(select(ranked.c.customer_id, ranked.c.state).where(ranked.c.number == 1))
-    states = {customer_id: state for customer_id, state in rows}
+    states = dict(rows.tuples().all())
     return [states.get(customer_id) for customer_id in customer_ids]
 
 

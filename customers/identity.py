@@ -5,6 +5,7 @@ promise: what search and suppression compare has been through here, so that spac
 forms do not let a blocked address slip through. Nothing here asks the network.
 """
 
+import contextlib
 import re
 import zoneinfo
 from functools import cache, lru_cache
@@ -31,10 +32,8 @@ def normal_email(text: str) -> str:
 def email_lookup(email: str) -> str:
     """What two spellings of one e-mail address have in common."""
     local, _, domain = email.strip().rpartition("@")
-    try:
+    with contextlib.suppress(UnicodeError):  # an address we would not accept today is compared as it stands
         domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass  # an address we would not accept today; compare it as it stands
     return f"{local}@{domain}".casefold()
 
 
@@ -63,7 +62,8 @@ def letter_lookup(*parts: str | None) -> str:
 
 @cache
 def _countries() -> frozenset[str]:
-    return frozenset(code for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", code)) - {"ZZ", "EU", "UN"}
+    codes = (str(code) for code in Locale("en").territories)
+    return frozenset(code for code in codes if re.fullmatch("[A-Z]{2}", code)) - {"ZZ", "EU", "UN"}
 
 
 def normal_country(text: str) -> str:

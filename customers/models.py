@@ -96,7 +96,7 @@ class Consent(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
     channel: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16), doc="granted, denied or withdrawn")
-    basis: Mapped[str | None] = mapped_column(String(40), doc="consent, existing_customer, legitimate_interest, objection")
+    basis: Mapped[str | None] = mapped_column(String(40), doc="consent, existing_customer, legitimate_interest ...")
     at: Mapped[datetime] = mapped_column(Instant)
     source: Mapped[str | None] = mapped_column(String(200), doc="where it was said: form, call, unsubscribe link")
     proof: Mapped[str | None] = mapped_column(Text, doc="what shows it: form version, address, recording")
@@ -104,7 +104,7 @@ class Consent(Base):
 
 
 class Suppression(Base):
-    """Nobody at this address is written to on this channel. Survives erasure: it holds a keyed hash, not the address."""
+    """Nobody at this address is written to on this channel. Survives erasure: it holds a keyed hash only."""
 
     __tablename__ = "suppressions"
     __table_args__ = (UniqueConstraint("channel", "address_hash"),)
@@ -140,7 +140,7 @@ class Order(Base):
 
 
 class OrderLine(Base):
-    """One line of an order. Customer, time and cancellation repeat the order's, so that one table answers most rules."""
+    """One line of an order. Customer, time and cancellation repeat the order's: one table answers most rules."""
 
     __tablename__ = "order_lines"
     __table_args__ = (
@@ -159,7 +159,7 @@ class OrderLine(Base):
     product: Mapped[str | None] = mapped_column(String(300))
     category: Mapped[str | None] = mapped_column(String(200))
     brand: Mapped[str | None] = mapped_column(String(200))
-    quantity_milli: Mapped[int] = mapped_column(BigInteger, doc="thousandths of a unit: metres and kilos have fractions")
+    quantity_milli: Mapped[int] = mapped_column(BigInteger, doc="thousandths: metres and kilos have fractions")
     unit_price_cents: Mapped[int] = mapped_column(BigInteger)
     total_cents: Mapped[int] = mapped_column(BigInteger, doc="VAT in; the shop's line_total or quantity x price")
     discount_cents: Mapped[int | None] = mapped_column(BigInteger, doc="None: unknown")
@@ -204,7 +204,7 @@ class Store(Base):
 
 
 class Contact(Base):
-    """One time a customer and the shop were in touch: a call, a letter, a mail, a complaint, a service request, a visit."""
+    """One time a customer and the shop were in touch: a call, a letter, a mail, a complaint, a visit."""
 
     __tablename__ = "contacts"
     __table_args__ = (Index("ix_contacts_customer_id_at", "customer_id", "at"),)

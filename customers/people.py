@@ -82,8 +82,7 @@ def _words(text: str) -> list[tuple[str, ...]]:
 def search_text(customer: Mapping[str, Any], addresses: Iterable[Mapping[str, Any]]) -> str:
     """What `search_customers` looks through, of a customer's and their addresses' columns."""
     parts = [customer.get(name) for name in NAME_FIELDS]
-    for address in addresses:
-        parts.append(address.get("city") if address["channel"] == "letter" else address["value"])
+    parts += [address.get("city") if address["channel"] == "letter" else address["value"] for address in addresses]
     return " ".join(str(part) for part in parts if part).casefold()
 
 
@@ -91,7 +90,8 @@ def refresh_search(connection: Connection, customer_ids: Sequence[int]) -> None:
     """Write the search text of these customers anew; for whoever changed a name or an address outside the imports."""
     customers = connection.execute(select(Customer.__table__).where(in_ids(Customer.id, customer_ids))).mappings()
     addresses: dict[int, list[Mapping[str, Any]]] = {}
-    for row in connection.execute(select(Address.__table__).where(in_ids(Address.customer_id, customer_ids))).mappings():
+    theirs = select(Address.__table__).where(in_ids(Address.customer_id, customer_ids))
+    for row in connection.execute(theirs).mappings():
         addresses.setdefault(row["customer_id"], []).append(dict(row))
     for customer in list(customers):
         text = search_text(dict(customer), addresses.get(customer["id"], []))

@@ -4,7 +4,6 @@ Owns the keyed hashes of blocked addresses. The promise: a block outlives the er
 gives no address away to somebody who lacks the installation's secret key.
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +24,7 @@ REASONS = ("unsubscribed", "bounced", "complained", "objected", "erased")
 
 def address_hash(channel: str, value: str, *, secret_key: str) -> str:
     """HMAC-SHA256 (hex) of a normalised address (`Address.lookup`) on one channel."""
-    return hmac.new(secret_key.encode(), f"{channel}:{value}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret_key.encode(), f"{channel}:{value}".encode(), "sha256").hex()
 
 
 def suppressed(connection: Connection, customer_ids: Sequence[int], *, channel: str, secret_key: str) -> list[bool]:
