@@ -99,7 +99,7 @@
       row.addEventListener("mousemove", () => mark(index));
       return row;
     }));
-    none.hidden = found.length > 0;
+    none.hidden = found.length > 0 || !words.value.trim();
     mark(0);
   }
   function mark(index) {
