@@ -71,3 +71,8 @@ def suppress(
 def _known(channel: str) -> None:
     if channel not in CHANNELS:
         raise Invalid(f"{channel!r} is not a channel: use one of {', '.join(CHANNELS)}.")
+
+
+def forgotten_number(external_id: str, *, secret_key: str) -> str:
+    """The keyed number under which a forgotten person's anonymous row is kept, so that they are recognised again."""
+    return f"forgotten:{address_hash('customer', external_id, secret_key=secret_key)[:40]}"

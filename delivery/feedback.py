@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -56,7 +56,7 @@ def record_event(
     stamp = _STAMP.get(kind)
     if stamp is not None:
         connection.execute(
-            update(Message).where(Message.id == message_id).values({stamp: func.coalesce(stamp, at)})
+            update(Message).where(Message.id == message_id, stamp.is_(None)).values({stamp: at})
         )
     return True
 

@@ -8,13 +8,14 @@ that claims a message: the second answer is the one that counts.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from core.arrays import in_ids, in_texts
 from customers.consents import current_consents
 from customers.models import Address, Customer, Suppression
-from customers.suppression import ADDRESS_CHANNEL, address_hash, suppressed
+from customers.suppression import ADDRESS_CHANNEL, address_hash
 from customers.suppression import REASONS as SUPPRESSION_REASONS
 
 CHANNELS = ("email", "letter", "phone")
@@ -114,41 +115,44 @@ def _of_channel(
 ) -> list[str | None]:
     distinct = list(dict.fromkeys(ids))
     consents = current_consents(connection, distinct, channel=channel, now=now)
-    barred = _barred(connection, distinct, channel, secret_key)
     addresses = _addresses(connection, distinct, channel)
+    barred = _barred(connection, addresses, channel, secret_key)
     erased = set(connection.execute(
         select(Customer.id).where(in_ids(Customer.id, distinct), Customer.forgotten_at.is_not(None))
     ).scalars())
+    nowhere = _Place("", no_address(channel))
     found: dict[int, str | None] = {}
     for customer_id, consent in zip(distinct, consents, strict=True):
         found[customer_id] = (
             (ERASED if customer_id in erased else None)
             or barred.get(customer_id)
             or _legal(channel, message_class, consent)
-            or addresses.get(customer_id, no_address(channel))
+            or addresses.get(customer_id, nowhere).trouble
         )
     return [found[customer_id] for customer_id in ids]
 
 
-def _barred(connection: Connection, ids: list[int], channel: str, secret_key: str) -> dict[int, str]:
-    """The reason for each person whose address is blocked; few, so the reasons are looked up for them alone."""
-    flags = suppressed(connection, ids, channel=channel, secret_key=secret_key)
-    few = [customer_id for customer_id, flag in zip(ids, flags, strict=True) if flag]
-    if not few:
-        return {}
+class _Place(NamedTuple):
+    """An address as the block list knows it, and why it cannot be used (None: it can)."""
+
+    lookup: str
+    trouble: str | None
+
+
+def _barred(connection: Connection, addresses: Mapping[int, _Place], channel: str, secret_key: str) -> dict[int, str]:
+    """The reason for each person whose address is blocked."""
     hashes = {
-        row[0]: address_hash(channel, row[1], secret_key=secret_key)
-        for row in connection.execute(
-            select(Address.customer_id, Address.lookup)
-            .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, few))
-        )
+        customer_id: address_hash(channel, place.lookup, secret_key=secret_key)
+        for customer_id, place in addresses.items()
     }
     rows = connection.execute(
         select(Suppression.address_hash, Suppression.reason)
         .where(Suppression.channel == channel, in_texts(Suppression.address_hash, sorted(set(hashes.values()))))
     )
-    reasons = {row[0]: row[1] for row in rows}
-    return {customer_id: blocked(reasons[hashed]) for customer_id, hashed in hashes.items() if hashed in reasons}
+    reasons = {row[0]: blocked(row[1]) for row in rows}
+    if not reasons:
+        return {}
+    return {customer_id: reasons[hashed] for customer_id, hashed in hashes.items() if hashed in reasons}
 
 
 def _legal(channel: str, message_class: str, consent: str | None) -> str | None:
@@ -159,19 +163,21 @@ def _legal(channel: str, message_class: str, consent: str | None) -> str | None:
     return None
 
 
-def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int, str | None]:
-    """Per person with an address: None when it can be used, else why not."""
+def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int, _Place]:
     rows = connection.execute(
-        select(Address.customer_id, Address.value, Address.postal_code, Address.city,
+        select(Address.customer_id, Address.lookup, Address.value, Address.postal_code, Address.city,
                Address.undeliverable_at.is_not(None))
         .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, ids))
-    )
-    found: dict[int, str | None] = {}
-    for customer_id, value, postal_code, city, is_dead in rows:
+    ).all()
+    missing, dead, is_letter = no_address(channel), undeliverable(channel), channel == "letter"
+    found: dict[int, _Place] = {}
+    for customer_id, lookup, value, postal_code, city, is_dead in rows:
+        trouble = None
         if not value:
-            continue
-        if is_dead:
-            found[customer_id] = undeliverable(channel)
-        else:
-            found[customer_id] = INCOMPLETE if channel == "letter" and not (postal_code and city) else None
+            trouble = missing
+        elif is_dead:
+            trouble = dead
+        elif is_letter and not (postal_code and city):
+            trouble = INCOMPLETE
+        found[customer_id] = _Place(lookup, trouble)
     return found

@@ -122,16 +122,20 @@ def _contact_weights(connection: Connection, ids: Sequence[int], *, now: datetim
                Contact.kind.not_in(ASIDE))
     ).all()
     total = np.zeros((len(ids), len(CHANNELS)))
-    place = {customer_id: number for number, customer_id in enumerate(ids)}
-    column = {channel: number for number, channel in enumerate(CHANNELS)}
-    known = [
-        (place[customer_id], column[channel], at_us)
-        for customer_id, at_us, noted, kind in rows
-        if (channel := CHANNEL_OF_KIND.get(noted or "", noted if noted in column else None)
-            or CHANNEL_OF_KIND.get(kind)) is not None
-    ]
-    if known:
-        people, columns, at = (np.array(values) for values in zip(*known, strict=True))
-        half_life_us = HALF_LIFE / timedelta(microseconds=1)
-        np.add.at(total, (people, columns), np.exp2((at - to_us(now)) / half_life_us))
+    if not rows:
+        return total
+    people, at_us, noted, kinds = zip(*rows, strict=True)
+    spoken = {pair: _column(*pair) for pair in set(zip(noted, kinds, strict=True))}
+    columns = np.array([spoken[pair] for pair in zip(noted, kinds, strict=True)])
+    weights = np.exp2((np.array(at_us) - to_us(now)) / (HALF_LIFE / timedelta(microseconds=1)))
+    order = np.argsort(np.array(ids))
+    places = order[np.searchsorted(np.array(ids), np.array(people), sorter=order)]
+    known = columns >= 0
+    np.add.at(total, (places[known], columns[known]), weights[known])
     return total
+
+
+def _column(noted: str | None, kind: str) -> int:
+    """Which channel (its place in CHANNELS) a contact speaks for, -1 for none."""
+    channel = CHANNEL_OF_KIND.get(noted or "") or CHANNEL_OF_KIND.get(kind)
+    return CHANNELS.index(channel) if channel is not None else -1

@@ -263,7 +263,8 @@ def test_the_claim_waits_for_a_withdrawal_under_way(database: Database, tmp_path
 
 def _until_waiting(database: Database, thread: threading.Thread) -> None:
     """Return when another session waits for a lock, or the thread is through without."""
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    waiting = text("SELECT count(*) FROM pg_stat_activity"
+                   " WHERE wait_event_type = 'Lock' AND datname = current_database()")
     for _attempt in range(200):
         with database.engine.connect() as connection:
             if connection.execute(waiting).scalar_one() or not thread.is_alive():
@@ -328,8 +329,7 @@ def test_one_person_gets_one_message_per_batch(database: Database, now: datetime
 
 def test_a_message_whose_time_is_over_expires(database: Database, tmp_path: Path, now: datetime) -> None:
     prepared(database, [1, 2], now=now, expires_at=[now, now + timedelta(seconds=1)])
-    channels, path = sink(tmp_path)
-    run(database, channels, now=now)
+    run(database, sink(tmp_path)[0], now=now)
     assert states(database) == {1: "expired", 2: "sent"}
     assert messages(database)[1].reason == "expired before sending"
 
