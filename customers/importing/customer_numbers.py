@@ -15,12 +15,7 @@ from core.errors import Invalid
 from core.types import Base, to_us
 from customers.importing.kinds import Run
 from customers.models import Customer
-from customers.suppression import address_hash
-
-
-def forgotten_number(external_id: str, *, secret_key: str) -> str:
-    """The keyed number under which a forgotten person's anonymous row is kept."""
-    return f"forgotten:{address_hash('customer', external_id, secret_key=secret_key)[:40]}"
+from customers.suppression import forgotten_number
 
 
 def notice_forgotten(run: Run) -> None:

@@ -26,11 +26,11 @@ from customers.identity import (
 from customers.importing.amounts import real, whole
 from customers.importing.attributes import fix_types, json_value, typed
 from customers.importing.cells import choice, parsed, text
-from customers.importing.customer_numbers import forgotten_number
 from customers.importing.kinds import Batch, Field, Kind, Run, in_chunks
 from customers.importing.moments import day, instant
 from customers.models import CHANNELS
 from customers.people import search_text
+from customers.suppression import forgotten_number
 
 CHUNK = 2000
 CUSTOMERS_TABLE = Base.metadata.tables["customers"]
