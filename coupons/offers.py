@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from sqlalchemy import exists, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid, NotFound
@@ -76,6 +77,7 @@ def save_offer(
     prefix: str = "",
     active: bool = True,
     expected_updated_at: datetime | None = None,
+    must_be_new: bool = False,
     now: datetime,
 ) -> Offer:
     """Create the offer, or replace its terms; `expected_updated_at` is what the editor saw, None overwrites.
@@ -96,6 +98,8 @@ def save_offer(
             raise Conflict(f"There is no offer {key} any more.", place="key")
         offer = Offer(key=key, created_at=now, updated_at=now, used=0, spent_cents=0)
         session.add(offer)
+    elif must_be_new:
+        raise Conflict(f"There is an offer {key} already. Choose another key or edit that one.", place="key")
     else:
         _check_unchanged(offer, expected_updated_at)
         _check_codes_out(session, offer, worth)
@@ -105,7 +109,10 @@ def save_offer(
         setattr(offer, field, value)
     offer.name, offer.prefix, offer.active = name.strip(), _checked_prefix(prefix), active
     offer.valid_days, offer.valid_from, offer.valid_until = valid_days, valid_from, valid_until
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"Somebody made an offer {key} at this moment. Load it again.", place="key") from error
     recount(session.connection(), offer.id)
     session.refresh(offer, ["used", "spent_cents"])
     _check_not_passed(offer)
@@ -169,6 +176,8 @@ def _check_validity(days: int | None, start: datetime | None, end: datetime | No
     for field, value in (("valid_from", start), ("valid_until", end)):
         if value is not None and value.tzinfo is None:
             raise Invalid("Give the instant with its time zone.", place=field)
+        if value is not None and not 2000 <= value.year <= 2200:
+            raise Invalid("Use a year from 2000 to 2200.", place=field)
     if start is not None and end is not None and end <= start:
         raise Invalid("The end must lie after the beginning.", place="valid_until")
 

@@ -1,0 +1,115 @@
+"""What would this code be worth? The resource `coupons`: ask first, change nothing."""
+
+from decimal import Decimal
+from typing import Any
+
+from flask import Response, g, jsonify, request
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from core.errors import Invalid
+from coupons.codes import canonical
+from coupons.discount import Line
+from coupons.redeeming import validate as foresee
+from coupons.requests import Order, RedemptionRequest
+from web.access import needs_scope
+from web.bodies import Exact, Resource, Whole, Words
+from web.guessing import note_unknown, refuse_guessers
+from web.transactions import reading, request_now
+
+blueprint = Resource("api-coupons", __name__, url_prefix="/api/v1",
+                     description="Asking what a code would be worth, without using it.")
+
+MOST_LINES = 1000
+
+
+class LineSchema(Schema):
+    """One line of an order."""
+
+    sku = Words(longest=100, required=True)
+    category = Words(longest=200, shortest=0, required=True, allow_none=True)
+    brand = Words(longest=200, shortest=0, allow_none=True, load_default=None)
+    quantity = Exact(least=0, most=10**9, places=3, required=True)
+    unit_price_cents = Whole(required=True)
+
+
+class OrderSchema(Schema):
+    """The order as it stands; `total_cents` is goods before this discount, VAT in, shipping out."""
+
+    id = Words(longest=200, required=True)
+    total_cents = Whole(required=True)
+    currency = fields.String(required=True, validate=validate.Regexp(
+        r"[A-Z]{3}\Z", error="Use three capital letters, for example EUR."))
+    lines = fields.List(fields.Nested(LineSchema), required=True, validate=validate.Length(max=MOST_LINES))
+
+
+class NamedCustomer(Schema):
+    """Who orders: one of the two."""
+
+    external_id = Words(longest=200)
+    email = Words(longest=320)
+
+    @validates_schema
+    def _one(self, data: dict[str, Any], **_options: Any) -> None:
+        if len(data) != 1:
+            raise ValidationError("Name the customer by external_id or by email.", "external_id")
+
+
+class RedemptionSchema(Schema):
+    """A code and the order it is meant for."""
+
+    code = Words(longest=200, required=True)
+    shop = Words(longest=100, shortest=0, allow_none=True, load_default=None)
+    order = fields.Nested(OrderSchema, required=True)
+    customer = fields.Nested(NamedCustomer, allow_none=True, load_default=None)
+
+
+class ForeseenSchema(RedemptionSchema):
+    """The same body; the code stands in the address and may be repeated."""
+
+    code = Words(longest=200, load_default=None)
+
+
+class ForeseenAnswer(Schema):
+    """What redeeming would answer now."""
+
+    valid = fields.Boolean(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    discount_cents = fields.Integer(required=True)
+    line_discounts_cents = fields.List(fields.Integer(), allow_none=True)
+
+
+def request_of(body: dict[str, Any]) -> RedemptionRequest:
+    """The checked body as the value that redeeming takes."""
+    order, customer = body["order"], body["customer"] or {}
+    lines = tuple(
+        Line(line["sku"], line["category"] or "", int(line["quantity"] * Decimal(1000)), line["unit_price_cents"],
+             line["brand"])
+        for line in order["lines"])
+    return RedemptionRequest(
+        body["code"], Order(order["id"], order["total_cents"], order["currency"], lines), body["shop"] or "",
+        customer.get("external_id"), customer.get("email"))
+
+
+def caller_of(asked: RedemptionRequest) -> str:
+    """Whose unknown codes are counted together: one key, one address, one customer named."""
+    who = asked.customer_external_id or asked.customer_email or ""
+    return f"{g.api_key.id} {request.remote_addr} {who}"
+
+
+@blueprint.route("/coupons/<code>/validate", methods=["POST"])
+@blueprint.arguments(ForeseenSchema)
+@blueprint.response(200, ForeseenAnswer)
+@needs_scope("redemptions")
+def validate_code(body: dict[str, Any], code: str) -> Response:
+    """Say whether the code would be accepted for this order, and what it would take off. Changes nothing."""
+    if body["code"] is not None and canonical(body["code"]) != canonical(code):
+        raise Invalid("The body names another code than the address.", place="code")
+    asked = request_of({**body, "code": code})
+    caller = caller_of(asked)
+    refuse_guessers(caller)
+    now = request_now()
+    with reading() as session:
+        foreseen = foresee(session.connection(), code, asked, now=now)
+    if foreseen["reason"] == "unknown_code":
+        note_unknown(caller)
+    return jsonify(foreseen)

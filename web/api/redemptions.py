@@ -1,0 +1,139 @@
+"""May a shop's customer use this code? The resource `redemptions`: redeem, roll back, look up."""
+
+from typing import Any
+
+from flask import Response, g, jsonify, request
+from marshmallow import Schema, fields
+
+from core.clock import current_now
+from core.errors import Invalid, NotFound
+from coupons.redeeming import redeem, roll_back
+from coupons.requests import Answer
+from coupons.showing import list_redemptions, stored_redemption
+from web.access import needs_scope
+from web.api.coupons import RedemptionSchema, caller_of, request_of
+from web.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.errors import Problem, answer
+from web.guessing import note_unknown, refuse_guessers
+from web.transactions import database, reading
+
+blueprint = Resource("api-redemptions", __name__, url_prefix="/api/v1",
+                     description="Codes used for orders: asked for, answered, taken back.")
+
+_KEY_HEADER = {"in": "header", "name": "Idempotency-Key",
+               "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+               "description": "Names this request; the same key and body get the same answer."}
+
+
+class RedemptionAnswer(Schema):
+    """One redemption."""
+
+    id = fields.String(required=True)
+    code = fields.String(required=True)
+    order_id = fields.String(required=True, allow_none=True)
+    shop = fields.String()
+    discount_cents = fields.Integer(required=True)
+    rolled_back_cents = fields.Integer()
+    currency = fields.String(required=True)
+    customer = fields.String(required=True, allow_none=True)
+    campaign = fields.String(allow_none=True)
+    redeemed_at = fields.String(required=True)
+    state = fields.String(required=True)
+
+
+class RollbackSchema(Schema):
+    """How much of the discount is taken back; nothing said: all of it."""
+
+    amount_cents = Whole(least=1, allow_none=True, load_default=None)
+
+
+class RedemptionFilter(Page):
+    """Which redemptions are listed."""
+
+    campaign = Words(longest=100)
+    customer = Words(longest=200)
+    code = Words(longest=200)
+    state = Words(longest=16)
+
+
+class RedemptionPage(Schema):
+    """One page of redemptions."""
+
+    items = fields.List(fields.Nested(RedemptionAnswer), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+def _idempotency_key(*, required: bool) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None and not required:
+        return None
+    if not key or len(key) > 255:
+        raise Invalid("Send this header with 1 to 255 characters, a new value for each new request.",
+                      place="Idempotency-Key")
+    return key
+
+
+def _written(given: Answer) -> Response:
+    if given.reason is not None:
+        return answer(Problem(given.status, given.reason, given.body["detail"]))
+    response = jsonify(given.body)
+    response.status_code = given.status
+    return response
+
+
+@blueprint.route("/redemptions", methods=["POST"], parameters=[{**_KEY_HEADER, "required": True}])
+@blueprint.arguments(RedemptionSchema)
+@blueprint.response(201, RedemptionAnswer)
+@needs_scope("redemptions")
+def create(body: dict[str, Any]) -> Response:
+    """Redeem a code for an order, or say why not."""
+    key = _idempotency_key(required=True)
+    asked = request_of(body)
+    caller = caller_of(asked)
+    refuse_guessers(caller)
+    client = f"key:{g.api_key.id}"
+    given = database().small(
+        lambda connection: redeem(connection, asked, client=client, key=key or "", now=current_now(connection)))
+    if given.reason == "unknown_code":
+        note_unknown(caller)
+    return _written(given)
+
+
+@blueprint.route("/redemptions", methods=["GET"])
+@blueprint.arguments(RedemptionFilter, location="query")
+@blueprint.response(200, RedemptionPage)
+def index(asked: dict[str, Any]) -> Response:
+    """List redemptions in the order in which they were recorded."""
+    after, limit = page_of(asked)
+    with reading() as session:
+        items, following = list_redemptions(
+            session, campaign=asked.get("campaign"), customer=asked.get("customer"), code=asked.get("code"),
+            state=asked.get("state"), after=after, limit=limit)
+    return jsonify(listed(items, following))
+
+
+@blueprint.route("/redemptions/<public_id>", methods=["GET"])
+@blueprint.response(200, RedemptionAnswer)
+def show(public_id: str) -> Response:
+    """Look one redemption up."""
+    with reading() as session:
+        body = stored_redemption(session.connection(), public_id=_storable(public_id))
+    if body is None:
+        raise NotFound("There is no such redemption.")
+    return jsonify(body)
+
+
+@blueprint.route("/redemptions/<public_id>/rollback", methods=["POST"], parameters=[{**_KEY_HEADER, "required": False}])
+@blueprint.arguments(RollbackSchema, required=False)
+@blueprint.response(200, RedemptionAnswer)
+@needs_scope("redemptions")
+def rollback(body: dict[str, Any], public_id: str) -> Response:
+    """Take a redemption back, all or in part. Without a key the same amount again is the same request."""
+    key = _idempotency_key(required=False)
+    wanted = _storable(public_id)
+    return jsonify(database().small(lambda connection: roll_back(
+        connection, wanted, amount_cents=body["amount_cents"], key=key, now=current_now(connection))))
+
+
+def _storable(public_id: str) -> str:
+    return public_id if public_id.isascii() and public_id.isprintable() else ""

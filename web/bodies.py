@@ -1,0 +1,150 @@
+"""How is the JSON that a program sends read, so that nothing in it can break us?
+
+Owns the strict reader of bodies and the field types that every resource builds its schemas from. The promise: wrong
+types, NaN, numbers of any size, NUL characters, half surrogates and bottomless nesting are answered with 400, never
+with 500.
+"""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn, TypeVar
+
+import flask_smorest
+from flask import Request
+from marshmallow import Schema, ValidationError, fields
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+
+from core.errors import Invalid
+from coupons.discount import MAX_CENTS
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_ONE_LINE = "The body is not JSON that we can read: {0}."
+
+
+def _not_a_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
+    """Reads JSON bodies; what is no JSON object is a 400 with one sentence."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        """The parsed body, `missing` when there is none."""
+        raw = req.get_data(cache=True)
+        if not raw.strip():
+            return missing
+        if not req.is_json:
+            raise Invalid("Send JSON with the header Content-Type: application/json.")
+        try:
+            value = json.loads(raw, parse_constant=_not_a_number)
+        except RecursionError as error:
+            raise Invalid(_ONE_LINE.format("it is nested too deeply")) from error
+        except ValueError as error:  # malformed, not UTF-8, NaN, or an integer of thousands of digits
+            raise Invalid(_ONE_LINE.format(str(error)[:200])) from error
+        if not isinstance(value, dict):
+            raise Invalid("Send a JSON object, in braces.")
+        return value
+
+
+class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A blueprint of the API whose bodies are read strictly."""
+
+    ARGUMENTS_PARSER = StrictParser()
+
+    # The library has no types; these say what its decorators do.
+    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
+        """Serve the view at `rule`."""
+        decorate: Callable[[View], View] = super().route(rule, **options)
+        return decorate
+
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """Check the body (or the query) against `schema` and hand it to the view first."""
+        decorate: Callable[[View], View] = super().arguments(schema, **options)
+        return decorate
+
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Callable[[View], View]:
+        """Document what the view answers; ready responses pass as they are."""
+        decorate: Callable[[View], View] = super().response(status_code, schema, **options)
+        return decorate
+
+
+class Words(fields.String):
+    """Text of 1 to `longest` characters that every database can store."""
+
+    def __init__(self, *, longest: int, shortest: int = 1, **options: Any) -> None:
+        super().__init__(metadata={"minLength": shortest, "maxLength": longest}, **options)
+        self.longest, self.shortest = longest, shortest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Use text in quotes.")
+        if not self.shortest <= len(value) <= self.longest:
+            raise ValidationError(f"Use {self.shortest} to {self.longest} characters.")
+        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValidationError("This holds characters that are no text.")
+        return value
+
+
+class Whole(fields.Integer):
+    """A whole number from `least` to `most`; no text, no truth value, no fraction."""
+
+    def __init__(self, *, least: int = 0, most: int = MAX_CENTS, **options: Any) -> None:
+        super().__init__(strict=True, metadata={"minimum": least, "maximum": most}, **options)
+        self.least, self.most = least, most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> int:
+        if type(value) is not int:
+            raise ValidationError("Use a whole number.")
+        if not self.least <= value <= self.most:
+            raise ValidationError(f"Use a number from {self.least} to {self.most}.")
+        return value
+
+
+class Exact(fields.Field[Decimal]):
+    """A number from `least` to `most` with at most `places` decimals, kept exactly."""
+
+    def __init__(self, *, least: int, most: int, places: int, **options: Any) -> None:
+        super().__init__(metadata={"type": "number", "minimum": least, "maximum": most}, **options)
+        self.least, self.most, self.places = least, most, places
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Decimal:
+        if type(value) not in (int, float):
+            raise ValidationError("Use a number.")
+        try:
+            exact = Decimal(str(value))
+        except (InvalidOperation, ValueError) as error:
+            raise ValidationError("Use a number.") from error
+        if not exact.is_finite() or not self.least <= exact <= self.most:
+            raise ValidationError(f"Use a number from {self.least} to {self.most}.")
+        if exact != exact.quantize(Decimal(1).scaleb(-self.places)):
+            raise ValidationError(f"Use at most {self.places} decimals.")
+        return exact
+
+
+class Page(Schema):
+    """How lists are walked: `limit` items after the cursor that the page before gave as `next`."""
+
+    limit = fields.Integer(load_default=100, metadata={"minimum": 1, "maximum": 500})
+    after = fields.String(load_default=None)
+
+
+def page_of(asked: dict[str, Any]) -> tuple[int, int]:
+    """The number to begin after and the size of the page. Raises Invalid when they are no such numbers."""
+    limit, after = asked["limit"], asked["after"]
+    if not 1 <= limit <= 500:
+        raise Invalid("Use a number from 1 to 500.", place="limit")
+    if after is None:
+        return 0, limit
+    if not (after.isascii() and after.isdigit() and len(after) <= 18):
+        raise Invalid("Use the value that the page before gave as next.", place="after")
+    return int(after), limit
+
+
+def listed(items: list[dict[str, Any]], following: int | str | None) -> dict[str, Any]:
+    """One page of a list as every resource answers it."""
+    return {"items": items, "next": None if following is None else str(following)}
