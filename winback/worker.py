@@ -19,7 +19,8 @@ from core import clock, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from delivery import sending
-from journeys import due, enrolling, exits, running, settling
+from journeys import due, duties
+from journeys.running import Services
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 
@@ -47,10 +48,10 @@ class Worker:
         database = self.context.database
         delivery = delivery_settings(self.context.settings)
         done = sending.rescue(database, now=now)
-        done += exits.tick(database, now=now, limit=self.batch)
-        done += enrolling.tick(database, now=now, limit=self.batch, questions=self.questions)
-        done += running.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
-        done += settling.tick(database, now=now, limit=self.batch)
+        done += duties.tick(
+            database, now=now, limit=self.batch, questions=self.questions,
+            services=Services(secret_key=self.context.settings.secret_key),
+        )
         done += sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
                              channels=open_channels(self.context.settings), settings=delivery)
         return done
