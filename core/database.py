@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
 from core.group_commit import GroupCommit
+from core.texts import folded, md5_hex
 
 T = TypeVar("T")
 
@@ -164,6 +165,8 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY",
                        "cache_size=-65536", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}")
+        for name, function in (("md5", md5_hex), ("fold", folded)):
+            connection.create_function(name, 1, _passing_null(function), deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -177,3 +180,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
             raw.execute("BEGIN")
 
     return engine
+
+
+def _passing_null(function: Callable[[str], str]) -> Callable[[str | None], str | None]:
+    return lambda text: None if text is None else function(text)

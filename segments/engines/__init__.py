@@ -1,0 +1,1 @@
+"""Which engines answer a rule besides the row store? One module each; all run the same statement."""

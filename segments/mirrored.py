@@ -1,0 +1,52 @@
+"""Which tables do questions about audiences need in the column mirror, and how are they sorted?
+
+Owns the list. Order lines lie by category, customer and time, so that "bought furniture in the past year" reads a
+slice; everything else lies by customer. Sources that the list of changes does not follow are answered by the row store.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+
+from core.database import Database
+from core.mirror import Mirror, MirrorTable
+from segments.conditions import Measured, Rule
+from segments.facts import ADDRESSES, CONSENTS, CUSTOMERS
+from segments.sources import CONTACTS, LINES, MESSAGES, ORDERS, REDEMPTIONS
+
+
+def _table(table: Table, columns: str, order_by: str) -> MirrorTable:
+    return MirrorTable(table, tuple(columns.split()), tuple(order_by.split()))
+
+
+TABLES = (
+    _table(CUSTOMERS, "id external_id salutation first_name last_name company birthday_on language timezone"
+           " preferred_channel household dunning_level attributes created_at forgotten_at", "id"),
+    _table(ADDRESSES, "customer_id channel value postal_code city country latitude longitude undeliverable_at",
+           "channel customer_id"),
+    _table(CONSENTS, "id customer_id channel state at", "channel customer_id at"),
+    _table(ORDERS, "id shop customer_id ordered_at status cancelled currency coupon_code ordered_via total_cents",
+           "customer_id ordered_at"),
+    _table(LINES, "order_id customer_id ordered_at cancelled currency sku product category brand quantity_milli"
+           " unit_price_cents total_cents discount_cents tax_rate unit_cost_cents delivered_at returned_quantity_milli"
+           " returned_at", "category customer_id ordered_at"),
+    _table(CONTACTS, "customer_id at kind direction channel status", "customer_id at"),
+    _table(MESSAGES, "id customer_id campaign channel arm step state sent_at opened_at clicked_at bounced_at",
+           "customer_id"),
+    _table(REDEMPTIONS, "id customer_id campaign offer_id offer_name state redeemed_at rolled_back_at", "customer_id"),
+)
+
+
+def open_mirror(home: Path, database: Database, **options: Any) -> Mirror:
+    """The mirror of this installation, under `mirror/` in its home; opens nothing yet."""
+    return Mirror(home / "mirror", database, TABLES, **options)
+
+
+def answerable(rule: Rule) -> bool:
+    """Whether the mirror holds everything the rule asks for: codes and offers are only in the row store."""
+    return not any(
+        isinstance(node, Measured) and node.source == "coupons"
+        and (node.measure == "issued" or "offer" in node.where.names())
+        for node in rule.walk()
+    )

@@ -1,0 +1,95 @@
+"""Which rows does a condition about orders, contacts, messages or coupons look at?
+
+Owns, per source, the table (or join), the column of the person, the column of time, and the SQL of each `where` word.
+Cancelled orders never count, coupons rolled back by then never count as redeemed, and nothing later than `as_of` is
+seen, window or none.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Table, not_, or_, select
+
+from coupons.models import Code, Offer, Redemption
+from customers.models import Contact, Order, OrderLine
+from delivery.models import Message
+from segments.conditions import Where
+from segments.fields import LINE_WHERE, ORDER_MEASURES
+from segments.instants import Cuts, instant
+from segments.portable import in_words
+from segments.windows import Window
+
+LINES: Table = OrderLine.__table__  # type: ignore[assignment]
+ORDERS: Table = Order.__table__  # type: ignore[assignment]
+CONTACTS: Table = Contact.__table__  # type: ignore[assignment]
+MESSAGES: Table = Message.__table__  # type: ignore[assignment]
+CODES: Table = Code.__table__  # type: ignore[assignment]
+REDEMPTIONS: Table = Redemption.__table__  # type: ignore[assignment]
+OFFERS: Table = Offer.__table__  # type: ignore[assignment]
+
+_ORDER_WORDS = {"shop": "shop", "status": "status", "via": "ordered_via", "coupon": "coupon_code"}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one source that count: where they stand, whose they are, when they happened, what must hold."""
+
+    origin: FromClause
+    person: ColumnElement[Any]
+    at: ColumnElement[Any]
+    holds: tuple[ColumnElement[bool], ...]
+    by_line: bool = False
+
+
+def rows_of(source: str, measures: Iterable[str], where: Where, window: Window | None, cuts: Cuts) -> Rows:
+    """The rows that the measures of a source with this `where` and window are taken from."""
+    names = list(measures)
+    rows = _orders(names, where) if source == "orders" else _others(source, names[0], where, cuts)
+    until = instant(cuts, window.end if window else lambda as_of: as_of)
+    holds = [*rows.holds, rows.at < until]
+    if window is not None and not (window.kind == "dates" and window.from_at is None):
+        holds.append(rows.at >= instant(cuts, lambda as_of: window.start(as_of) or as_of))
+    return Rows(rows.origin, rows.person, rows.at, tuple(holds), rows.by_line)
+
+
+def _orders(measures: list[str], where: Where) -> Rows:
+    words = where.names()
+    by_line = bool(words & LINE_WHERE) or any(ORDER_MEASURES[name].lines for name in measures)
+    table = LINES if by_line else ORDERS
+    joined = by_line and any(word in _ORDER_WORDS for word in words)
+    origin = LINES.join(ORDERS, ORDERS.c.id == LINES.c.order_id) if joined else table
+    holds: list[ColumnElement[bool]] = []
+    for word, values in where.words:
+        column = ORDERS.c[_ORDER_WORDS[word]] if word in _ORDER_WORDS else table.c[word]
+        holds.append(in_words(column, values))
+    if where.min_unit_price_cents is not None:
+        holds.append(LINES.c.unit_price_cents >= where.min_unit_price_cents)
+    holds.append(not_(table.c.cancelled))
+    return Rows(origin, table.c.customer_id, table.c.ordered_at, tuple(holds), by_line)
+
+
+def _others(source: str, measure: str, where: Where, cuts: Cuts) -> Rows:
+    if source == "contacts":
+        table, at = CONTACTS, CONTACTS.c.at
+    elif source == "messages":
+        table, at = MESSAGES, MESSAGES.c[f"{measure}_at"]
+    elif measure == "issued":
+        table, at = CODES, CODES.c.issued_at
+    else:
+        table, at = REDEMPTIONS, REDEMPTIONS.c.redeemed_at
+    holds = [_offer(table, values) if word == "offer" else in_words(table.c[word], values)
+             for word, values in where.words]
+    if table is REDEMPTIONS:
+        now = instant(cuts, lambda as_of: as_of)
+        holds.append(or_(table.c.state == "redeemed", table.c.rolled_back_at >= now))
+    if table in (CODES, REDEMPTIONS):
+        holds.append(table.c.customer_id.is_not(None))
+    return Rows(table, table.c.customer_id, at, tuple(holds))
+
+
+def _offer(table: Table, keys: Iterable[str]) -> ColumnElement[bool]:
+    """The offer is one of these, by key; imported history knows its offer only by name."""
+    texts = list(keys)
+    ours = table.c.offer_id.in_(select(OFFERS.c.id).where(in_words(OFFERS.c.key, texts)))
+    return ours if table is CODES else or_(ours, in_words(table.c.offer_name, texts))
