@@ -180,7 +180,8 @@ def test_unknown_used_and_revoked_codes_are_refused(database: Database, now: dat
     with database.writing() as session:
         assert revoke(session.connection(), [revoked.code_id], reason="stopped", now=now) == 1
     assert use(database, ask(used.code), now=now).status == 201
-    expected = {used.code: ("already_redeemed", 409), revoked.code: ("revoked", 422), "NOSUCHCODE": ("unknown_code", 422),
+    expected = {used.code: ("already_redeemed", 409), revoked.code: ("revoked", 422),
+                "NOSUCHCODE": ("unknown_code", 422),
                 "---": ("unknown_code", 422), "A" * 5000: ("unknown_code", 422)}
     for text, outcome in expected.items():
         answer = use(database, ask(text, "o2"), now=now)
