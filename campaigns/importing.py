@@ -119,7 +119,7 @@ def _store_people(
             **{name: [cells[name][last[key]] for key in new] for name in given}})
 
 
-CAMPAIGNS = Kind(
+KIND = Kind(
     name="campaigns",
     fields=(
         Field("campaign_id", text(100), required=True, filled=True), Field("name", text(200)), Field("kind", text(40)),

@@ -53,7 +53,7 @@ def _public_id(external_id: str) -> str:
     return f"h{hashlib.sha256(external_id.encode()).hexdigest()[:32]}"
 
 
-REDEMPTIONS = Kind(
+KIND = Kind(
     name="redemptions",
     fields=(
         Field("redemption_id", text(200), required=True, filled=True), Field("code", text(64)),

@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from campaigns.importing import CAMPAIGNS
+from campaigns.importing import KIND as CAMPAIGNS
 from core.errors import WinbackError
-from coupons.importing import REDEMPTIONS
+from coupons.importing import KIND as REDEMPTIONS
 from customers.importing import KINDS, ImportResult, Kind, import_file
 
 if TYPE_CHECKING:
