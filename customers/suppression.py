@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.arrays import in_ids, in_texts
@@ -66,6 +66,27 @@ def suppress(
         .on_conflict_do_nothing(index_elements=["channel", "address_hash"])
     )
     return True
+
+
+def unblock(connection: Connection, customer_id: int, *, channel: str, secret_key: str) -> bool:
+    """Lift the block that this person's own no has set on the present address, because the person now says yes.
+
+    A block for any other reason (bounced, complained, erased) stays. The caller holds the customer's row.
+    """
+    _known(channel)
+    lookup = connection.execute(
+        select(Address.lookup)
+        .where(Address.customer_id == customer_id, Address.channel == ADDRESS_CHANNEL[channel])
+    ).scalar_one_or_none()
+    if not lookup:
+        return False
+    gone = connection.execute(
+        delete(Suppression)
+        .where(Suppression.channel == channel, Suppression.reason.in_(("unsubscribed", "objected")),
+               Suppression.address_hash == address_hash(channel, lookup, secret_key=secret_key))
+        .returning(Suppression.id)
+    ).all()
+    return len(gone) == 1
 
 
 def _known(channel: str) -> None:
