@@ -95,7 +95,7 @@ def _listeners(
 ) -> Listeners:
     customer_ids = [people[entry[0]].customer_id for entry in entries]
     languages: dict[int, str | None] = dict(session.execute(
-        select(Customer.id, Customer.language).where(in_ids(Customer.id, customer_ids))).tuples().all())
+        select(Customer.id, Customer.language).where(in_ids(Customer.id, customer_ids))).all())
     return Listeners(
         enrolment_ids=[entry[0] for entry in entries], customer_ids=customer_ids,
         visits=[entry[1] for entry in entries], arms=[entry[2][0].arm for entry in entries],

@@ -29,7 +29,7 @@ log = logging.getLogger("winback.journeys")
 
 SQLITE_CHUNK = 2_000
 POSTGRESQL_CHUNK = 5_000
-MOST_SET_ASIDE = 100
+MOST_SET_ASIDE = 25
 """If more people than this fail in one chunk, the fault is not theirs: the chunk stays due and the error is raised."""
 
 _OUTAGES = (exc.OperationalError, exc.InterfaceError, sqlite3.OperationalError, psycopg.OperationalError)
