@@ -70,3 +70,8 @@ def prune(connection: Connection, *, before: int) -> int:
     """Delete changes below a cursor that every reader has passed; returns how many."""
     older = Change.seq <= before if connection.dialect.name == "sqlite" else Change.xid < before
     return connection.execute(delete(Change).where(older)).rowcount
+
+
+def length(connection: Connection) -> int:
+    """How many changes are kept; a number that only grows says that a reader stands still or nothing is pruned."""
+    return connection.execute(select(func.count()).select_from(Change)).scalar_one()

@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from segments.questions import Questions
-
 from core import clock, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from delivery import sending
 from journeys import due, duties
 from journeys.running import Services
+from segments.questions import Questions
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 

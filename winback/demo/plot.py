@@ -73,7 +73,8 @@ def contents(plot: Plot) -> dict[str, dict[str, str]]:
     goods = plot.goods
     return {
         f"{plot.goods.replace(' ', '-')}-offer": _content(
-            f"{goods.capitalize()}: we kept your place", f"Something off {goods} for you, {{{{ customer.first_name }}}}",
+            f"{goods.capitalize()}: we kept your place",
+            f"Something off {goods} for you, {{{{ customer.first_name }}}}",
             f"It has been a while since you last bought {goods} from us.",
             "Your personal code takes {{ offer.text }}. It is valid until {{ code_valid_until }}.",
         ),

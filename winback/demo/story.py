@@ -19,9 +19,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from campaigns.importing import KIND as CAMPAIGNS
-from coupons.importing import KIND as REDEMPTIONS
-from journeys.editing import publish, save_draft
 from sqlalchemy import func, select
 
 from campaigns.models import Campaign
@@ -30,15 +27,16 @@ from core import clock, cursors
 from core.errors import Conflict, Invalid
 from core.models import Installation
 from coupons.offers import save_offer
-from customers.importing import KINDS
 from customers.importing.running import import_file
 from customers.models import Customer
 from delivery.calls import NoCall, open_calls, record_outcome, take_call
 from delivery.contents import save_content
+from journeys.editing import publish, save_draft
 from journeys.models import Journey
 from segments.rules import parse_rule
 from segments.saved import save_segment
 from web.keys import issue_key
+from winback.commands.importing import ALL_KINDS
 from winback.context import Context
 from winback.demo.plot import DAYS, Plot, contents, main_graph, second_graph
 from winback.demo.shop import Till, people, purchases, write_night_file
@@ -104,12 +102,11 @@ def leave_mark(context: Context, act: str, value: int = 1) -> None:
 
 def import_all(stage: Stage, files: list[tuple[str, Path]]) -> None:
     """Import the data's files, each by the importer that `winback import` uses."""
-    kinds = {**KINDS, "campaigns": CAMPAIGNS, "redemptions": REDEMPTIONS}
     for kind, path in files:
         if is_done(stage.context, f"import:{kind}"):
             continue
         stage.say(f"Importing {kind}")
-        result = import_file(stage.context.database, kinds[kind], path, now=stage.plot.starts_at,
+        result = import_file(stage.context.database, ALL_KINDS[kind], path, now=stage.plot.starts_at,
                              progress=stage.step, secret_key=stage.context.settings.secret_key)
         if result.rejected:
             raise Invalid(f"{result.rejected} lines of {path} were rejected; see {result.rejected_path}.")
@@ -194,7 +191,7 @@ def _play_day(stage: Stage, worker: Worker, till: Till, day: int) -> None:
     with stage.context.database.reading() as session:
         discounts = till.discounts(session, plot)
     if write_night_file(path, plot, bought, discounts, now=night):
-        import_file(stage.context.database, KINDS["orders"], path, now=night,
+        import_file(stage.context.database, ALL_KINDS["orders"], path, now=night,
                     secret_key=stage.context.settings.secret_key)
     worker.until(night)
 
