@@ -42,7 +42,7 @@ def _store(connection: Connection, run: Run, batch: Batch) -> None:
     if "offer_name" in cells:
         names = sorted({name for name in cells["offer_name"] if name is not None})
         offers = dict(connection.execute(
-            select(Offer.key, Offer.id).where(in_texts(Offer.key, names))).tuples().all())
+            select(Offer.key, Offer.id).where(in_texts(Offer.key, names))).all())
         cells["offer_id"] = [offers.get(name) for name in cells["offer_name"]]
     cells["public_id"] = [_public_id(number) for number in cells["external_id"]]
     upsert_rows(connection, run, TABLE, "external_id", cells, defaults=_DEFAULTS)

@@ -50,7 +50,7 @@ def current_consents(
         .subquery()
     )
     rows = connection.execute(select(ranked.c.customer_id, ranked.c.state).where(ranked.c.number == 1))
-    states = dict(rows.tuples().all())
+    states = dict(rows.all())
     return [states.get(customer_id) for customer_id in customer_ids]
 
 

@@ -37,7 +37,7 @@ def fix_types(run: Run, source: Source, plan: Plan) -> None:
         if len(name) > LONGEST_NAME:
             raise Invalid(f"The column name {name[:40]!r} ... is longer than {LONGEST_NAME} characters.")
     with run.database.reading() as session:
-        types: dict[str, str] = dict(session.execute(select(AttributeType.name, AttributeType.kind)).tuples().all())
+        types: dict[str, str] = dict(session.execute(select(AttributeType.name, AttributeType.kind)).all())
     unknown = {name: position for name, position in plan.extras.items() if name not in types}
     found = _infer(source, unknown) if unknown else {}
     run.memory["attribute_types"] = types | found

@@ -31,7 +31,7 @@ def known_ids(connection: Connection, run: Run, numbers: Collection[str]) -> dic
     """Customer number -> id for those we know; forgotten people's numbers give their anonymous row."""
     wanted = sorted(set(numbers))
     rows = connection.execute(select(Customer.external_id, Customer.id).where(in_texts(Customer.external_id, wanted)))
-    found: dict[str, int] = dict(rows.tuples().all())
+    found: dict[str, int] = dict(rows.all())
     if run.has_forgotten and run.secret_key is not None:
         hidden = {forgotten_number(number, secret_key=run.secret_key): number
                   for number in wanted if number not in found}
