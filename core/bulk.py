@@ -1,11 +1,12 @@
 """How do thousands of rows get written at the speed of the driver, inside the caller's transaction?
 
 Owns `bulk_insert`, `bulk_update` and `reserve_ids`. PostgreSQL takes COPY and `UPDATE .. FROM unnest`, SQLite takes
-`executemany`; both go through the session's own DBAPI connection, so all stays in one transaction. Values are driver
+blocks of rows; both go through the session's own DBAPI connection, so all stays in one transaction. Values are driver
 values, column by column: instants as microseconds (`core.types.to_us`), JSON as text, numpy arrays allowed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+ROWS_PER_STATEMENT = 100
+SQLITE_VARIABLES = 32_000
+"""SQLite takes 32,766 variables in one statement."""
+
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 
 
@@ -36,13 +41,24 @@ def bulk_insert(connection: Connection, table: Table, columns: Columns) -> int:
     listed = ", ".join(quote(name) for name in names)
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(names))
-        raw.executemany(f"INSERT INTO {quote(table.name)} ({listed}) VALUES ({marks})", zip(*data, strict=True))
+        _insert_blocks(raw, f"INSERT INTO {quote(table.name)} ({listed}) VALUES ", data)
         return count
     with raw.cursor() as cursor, cursor.copy(f"COPY {quote(table.name)} ({listed}) FROM STDIN") as copy:
         for row in zip(*data, strict=True):
             copy.write_row(row)
     return count
+
+
+def _insert_blocks(raw: Any, head: str, data: list[list[Any]]) -> None:
+    """Many rows per statement: one whose triggers may fail saves the pages it touches, so once for all its rows."""
+    size = max(1, min(ROWS_PER_STATEMENT, SQLITE_VARIABLES // len(data)))
+    marks = f"({', '.join('?' * len(data))})"
+    whole = len(data[0]) - len(data[0]) % size
+    block = head + ", ".join([marks] * size)
+    for start in range(0, whole, size):
+        rows = zip(*(values[start:start + size] for values in data), strict=True)
+        raw.execute(block, list(chain.from_iterable(rows)))
+    raw.executemany(head + marks, zip(*(values[whole:] for values in data), strict=True))
 
 
 def bulk_update(connection: Connection, table: Table, key: str, columns: Columns) -> int:
