@@ -209,6 +209,29 @@ def test_a_worker_given_up_too_early_may_still_say_what_became_of_its_messages(
     assert states(database) == {1: "sent", 2: "failed"}
 
 
+def test_a_worker_given_up_too_early_hands_over_nothing_that_another_has_claimed_since(
+    database: Database, now: datetime
+) -> None:
+    people = list(range(1, 56))
+    prepared(database, people, now=now)
+    slow, other = enlist(database, "slow"), enlist(database, "other")
+
+    def overtaken(envelopes: Sequence[Envelope]) -> list[Outcome]:
+        slow.release()
+        rescue(database, now=now)
+        with database.writing() as session:
+            claim(session.connection(), now=now, limit=100, worker=other.number, channels=["email"], secret_key=KEY)
+        return [accepted()] * len(envelopes)
+
+    channel = Answering(overtaken)
+    tick(database, now=now, limit=100, worker=slow.number, channels={"email": channel}, settings=SETTINGS)
+    assert len(channel.got) == 50
+    with database.reading() as session:
+        held = session.scalars(select(Message.state).where(Message.worker == other.number)).all()
+    assert held == ["claimed"] * 5
+    other.release()
+
+
 def test_a_settlement_leaves_rows_alone_that_are_not_this_workers(database: Database, now: datetime) -> None:
     ids = prepared(database, [1], now=now)
     with database.writing() as session:
