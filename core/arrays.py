@@ -1,7 +1,7 @@
 """How is a whole list of ids or words one bound parameter on both databases?
 
-Owns `in_ids` and `in_texts`. PostgreSQL takes an array, SQLite a JSON list unpacked by `json_each`; the statement's text stays the
-same whatever the length, so it is compiled once and no variable limit is met.
+Owns `in_ids` and `in_texts`. PostgreSQL takes an array, SQLite a JSON list unpacked by `json_each`; the statement's
+text stays the same whatever the length, so it is compiled once and no variable limit is met.
 """
 
 import json
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlalchemy.types import Boolean, TypeDecorator
 
 
@@ -52,7 +53,11 @@ class _InIds(ColumnElement[bool]):
     """`column` is one of the ids in the array parameter `ids`."""
 
     type = Boolean()
-    inherit_cache = False
+    inherit_cache = True
+    # What makes up the statement's identity; the list itself is a parameter, so one compiled statement serves any list.
+    _traverse_internals = [  # noqa: RUF012
+        ("column", InternalTraversal.dp_clauseelement), ("ids", InternalTraversal.dp_clauseelement),
+    ]
 
     def __init__(self, column: ColumnElement[Any], ids: BindParameter[Any]) -> None:
         self.column = column

@@ -49,7 +49,7 @@ def _clock(context: Context) -> Iterable[Finding]:
 
 def _delivery(context: Context) -> Iterable[Finding]:
     with context.database.reading() as session:
-        counts = dict(session.execute(select(Message.state, func.count()).group_by(Message.state)).tuples().all())
+        counts = {state: n for state, n in session.execute(select(Message.state, func.count()).group_by(Message.state))}
         holders = set(
             session.execute(
                 select(Message.worker).where(Message.state.in_(("claimed", "handed_over")), Message.worker.is_not(None))

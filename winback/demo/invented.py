@@ -18,7 +18,7 @@ FIRST = np.array(
 LAST = np.array(
     ["Abel", "Brandt", "Çelik", "Dietrich", "Engel", "Fuchs", "Groß", "Hansen", "Ibsen", "Jansen", "Köhler", "Lindner",
      "Maurer", "Nowak", "Oltmanns", "Petersen", "Quast", "Rehder", "Schäfer", "Thomsen", "Ulrich", "Voß", "Weiß",
-     "Yıldız", "Zimmer", "Bergström"]
+     "Yilmaz", "Zimmer", "Bergström"]
 )
 STREETS = np.array(["Lindenweg", "Hafenstraße", "Am Markt", "Birkenallee", "Mühlenweg", "Gartenstraße", "Schulstraße"])
 CITIES = [("Lübeck", "23552"), ("Oldenburg", "26121"), ("Kassel", "34117"), ("Bremen", "28195"), ("Flensburg", "24937"),
