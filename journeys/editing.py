@@ -102,23 +102,32 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
     )
 
 
-def publish(session: Session, key: str, *, author: str | None = None, now: datetime) -> Version:
+def publish(
+    session: Session, key: str, *, author: str | None = None, expected_version: int | None = None,
+    expected_number: int | None = None, now: datetime,
+) -> Version:
     """Freeze the draft as the next version and let it run; people inside keep theirs.
 
-    Raises Invalid with every problem at once, Conflict when the journey has ended or its window is over.
+    `expected_version` is the draft's version the author has seen, `expected_number` the number the new version shall
+    get: publishing the same thing twice is then refused. Raises Invalid with every problem at once, Conflict when the
+    journey has ended, its window is over, or somebody else changed or published it.
     """
     journey = session.execute(select(Journey).where(Journey.key == key).with_for_update()).scalar_one_or_none()
     if journey is None:
         raise NotFound(f"There is no journey called {key}.")
     if journey.state not in ("draft", "running", "paused"):
         raise Conflict(f"The journey {journey.name} has ended. Make a new one.")
+    if expected_version is not None and expected_version != journey.draft_version:
+        raise Conflict(f"The journey {journey.name} was changed in another tab. Look at it again before publishing.")
+    number = session.scalar(select(func.max(Version.number)).where(Version.journey_id == journey.id)) or 0
+    if expected_number is not None and expected_number != number + 1:
+        raise Conflict(f"Version {number} of {journey.name} is published already. Nothing was done.")
     campaign = session.get_one(Campaign, journey.campaign_id)
     problems = check_draft(session, journey.draft)
     insist(problems)
     graph = parse_graph(journey.draft)
     insist([*_segment_problems(session, graph), *_frame_problems(campaign, graph, now)])
     _adopt_frame(session, campaign, graph)
-    number = session.scalar(select(func.max(Version.number)).where(Version.journey_id == journey.id)) or 0
     version = Version(journey_id=journey.id, number=number + 1, graph=_frozen(session, journey.draft),
                       pins=_pins(session, graph), author=author, published_at=now)
     session.add(version)
