@@ -130,8 +130,11 @@ def _fold_sqlite(element: fold, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(fold, "postgresql")
 def _fold_postgresql(element: fold, compiler: SQLCompiler, **options: Any) -> str:
-    # What lower() does beyond ASCII depends on the server's locale, so those letters are written out.
-    return f"lower(translate({compiler.process(element.clauses, **options)}, '{_UPPER}', '{_LOWER}'))"
+    # What lower() does beyond ASCII depends on the server's locale, so those letters are written out; plain texts are
+    # spared the long list.
+    text = compiler.process(element.clauses, **options)
+    full = f"""lower(translate({text}, '{_UPPER}', '{_LOWER}') COLLATE "C")"""
+    return f"""(CASE WHEN octet_length({text}) = length({text}) THEN lower({text} COLLATE "C") ELSE {full} END)"""
 
 
 @compiles(fold, "duckdb")
@@ -215,12 +218,11 @@ def attribute(kind: type[_Attribute], column: ColumnElement[Any], key: str) -> C
 @compiles(attribute_flag)
 @compiles(attribute_any)
 def _attribute_sqlite(element: _Attribute, compiler: SQLCompiler, **options: Any) -> str:
-    column, _key, path = element.clauses
-    kind, value = (_call(compiler, name, column, path, options) for name in ("json_type", "json_extract"))
-    if isinstance(element, attribute_any):
-        return value
-    shown = kind if isinstance(element, attribute_flag) else value
-    return f"(CASE WHEN {kind} IN ({element.sqlite_kinds}) THEN {shown} END)"
+    # json_each, because a path does not find a key that was stored with \u escapes.
+    column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
+    shown = "type" if isinstance(element, attribute_flag) else "value"
+    kinds = "type <> 'null'" if isinstance(element, attribute_any) else f"type IN ({element.sqlite_kinds})"
+    return f"(SELECT {shown} FROM json_each({column}) WHERE key = {key} AND {kinds})"
 
 
 @compiles(attribute_text, "postgresql")

@@ -29,8 +29,8 @@ from segments.sources import LINES
 
 T = TypeVar("T")
 Engine = Literal["rows", "mirror"]
-SMALL_LINES = 200_000
-"""Up to so many order lines (and customers) the row store answers by itself."""
+SMALL = 200_000
+"""Up to so many order lines, and so many customers, the row store answers by itself."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ class Answer(Generic[T]):
 class Questions:
     """Counts, lists and samples of people for rules; make one per process. `engine` forces rows or mirror."""
 
-    def __init__(self, database: Database, settings: Settings, *, engine: Engine | None = None) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, *, engine: Engine | None = None, small: int = SMALL
+    ) -> None:
         self.database = database
+        self.small = small
         self.mirror = open_mirror(settings.home, database)
         self._forced: Engine | None = engine or ("rows" if settings.engine_url == "rows:" else None)
         self._spark = engine is None and settings.engine_url.startswith("spark:")
@@ -82,6 +85,10 @@ class Questions:
         """Let go of the open mirror; the object may be used again."""
         self.mirror.close()
 
+    def engine(self) -> Engine:
+        """Which engine answers for a base of the present size."""
+        return self._engine()
+
     def _ask(
         self, rule: Rule, shape: "Shape", read: Callable[[list[Any]], T], as_of: datetime, now: datetime, fresh: bool
     ) -> Answer[T]:
@@ -107,10 +114,10 @@ class Questions:
             return self._forced
         with self.database.reading() as session:
             for table in (LINES, CUSTOMERS):
-                if (session.scalar(select(func.max(table.c.id))) or 0) <= SMALL_LINES:
+                if (session.scalar(select(func.max(table.c.id))) or 0) <= self.small:
                     continue
                 # Ids have gaps where orders were imported again, so a large one only asks for a look.
-                if (session.scalar(select(table.c.id).offset(SMALL_LINES).limit(1))) is not None:
+                if (session.scalar(select(table.c.id).offset(self.small).limit(1))) is not None:
                     return "mirror"
         return "rows"
 

@@ -1,0 +1,102 @@
+"""Which values can be chosen for a word of a rule, and how many people stand behind each?
+
+Owns the lists that value pickers offer, read from what is stored: categories with the people who bought them, countries
+with the people who live there. Small bases are answered by the row store, large ones by the newest mirror as it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, literal, not_, select
+from sqlalchemy.orm import Session
+
+from core.errors import Invalid
+from core.texts import folded
+from customers.models import AttributeType
+from segments.engines.duckdb import render
+from segments.facts import ADDRESSES, CUSTOMERS
+from segments.fields import ATTRIBUTES, CUSTOMER_FIELDS, LINE_WHERE, WHERE
+from segments.portable import attribute, attribute_text, fold, holds_text
+from segments.questions import Questions
+from segments.sources import CODES, CONTACTS, LINES, MESSAGES, OFFERS, ORDERS
+
+MOST = 50
+_ORDER_COLUMNS = {"shop": "shop", "status": "status", "via": "ordered_via", "coupon": "coupon_code",
+                  "currency": "currency"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value and the people it concerns."""
+
+    value: str
+    people: int
+
+
+def choices(
+    questions: Questions, source: str, word: str, *, text: str = "", limit: int = MOST
+) -> list[Choice]:
+    """The most frequent values of a word, those that contain `text`, with people; at most `limit`.
+
+    `source` is customer, orders, contacts, messages or coupons; `word` a field or a word of its `where`. Raises
+    Invalid for a word without choices, NotReady when a large base has no mirror yet.
+    """
+    column, person, origin, holds, mirrored = _place(source, word)
+    people = func.count(person.distinct())
+    statement = select(column, people).select_from(origin).where(
+        column.is_not(None), column != literal(""), *holds).group_by(column)
+    if text.strip():
+        statement = statement.where(holds_text(fold(column), bindparam(None, folded(text.strip()))))
+    statement = statement.order_by(people.desc(), column).limit(min(limit, MOST))
+    return [Choice(str(value), int(count)) for value, count in _answered(questions, statement, mirrored)]
+
+
+def _answered(questions: Questions, statement: Select[*tuple[Any, ...]], mirrored: bool) -> Sequence[Any]:
+    if not mirrored or questions.engine() == "rows":
+        with questions.database.reading() as session:
+            return session.execute(statement).all()
+    view = questions.mirror.view()
+    rendered = render(statement)
+    with view.connection:
+        return view.connection.execute(rendered.text, rendered.values({})).fetchall()
+
+
+Place = tuple[ColumnElement[Any], ColumnElement[Any], FromClause, tuple[ColumnElement[bool], ...], bool]
+
+
+def _place(source: str, word: str) -> Place:
+    """The column of the values, of the people, the table, what must hold, and whether the mirror has it."""
+    if source == "customer":
+        return _of_person(word)
+    if word not in WHERE.get(source, ()) or word == "min_unit_price":
+        raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
+    if source == "orders":
+        table = LINES if word in LINE_WHERE else ORDERS
+        column = table.c[word] if word in LINE_WHERE else ORDERS.c[_ORDER_COLUMNS[word]]
+        return column, table.c.customer_id, table, (not_(table.c.cancelled),), True
+    if source == "coupons":
+        origin = CODES.join(OFFERS, OFFERS.c.id == CODES.c.offer_id) if word == "offer" else CODES
+        column = OFFERS.c.key if word == "offer" else CODES.c.campaign
+        return column, CODES.c.customer_id, origin, (CODES.c.customer_id.is_not(None),), False
+    table = CONTACTS if source == "contacts" else MESSAGES
+    return table.c[word], table.c.customer_id, table, (), True
+
+
+def _of_person(name: str) -> Place:
+    here = CUSTOMERS.c.forgotten_at.is_(None)
+    if name.startswith(ATTRIBUTES):
+        column = attribute(attribute_text, CUSTOMERS.c.attributes, name.removeprefix(ATTRIBUTES))
+        return column, CUSTOMERS.c.id, CUSTOMERS, (here,), True
+    field = CUSTOMER_FIELDS.get(name)
+    if field is None or field.kind != "text":
+        raise Invalid(f"There is nothing to choose for {name[:60]}.", place="word")
+    if field.channel is None:
+        return CUSTOMERS.c[field.column], CUSTOMERS.c.id, CUSTOMERS, (here,), True
+    on_channel = ADDRESSES.c.channel == field.channel
+    return ADDRESSES.c[field.column], ADDRESSES.c.customer_id, ADDRESSES, (on_channel,), True
+
+
+def attribute_types(session: Session) -> dict[str, str]:
+    """The further columns customers were imported with: name to type (number, boolean, date, text)."""
+    return {row.name: row.kind for row in session.scalars(select(AttributeType).order_by(AttributeType.name))}

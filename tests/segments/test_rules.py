@@ -1,0 +1,103 @@
+"""A rule is read strictly: every mistake is refused with its place, and what was read writes itself back."""
+
+from typing import Any
+
+import pytest
+
+from core.errors import Invalid
+from segments.rules import MAX_CONDITIONS, MAX_DEPTH, parse_rule
+from tests.segments.test_engines_agree import CUSTOMER, FACTS, TESTS, WHERES, WINDOWS, _orders
+
+COUNT = {"orders": "count", "at_least": 1}
+
+
+@pytest.mark.parametrize(("rule", "place", "says"), [
+    ("furniture", "rule", "a rule is an object"),
+    ([], "rule", "a rule is an object"),
+    ({}, "rule", 'Everybody is {"all": []}'),
+    ({"ordres": "count", "at_least": 1}, "rule", 'Did you mean "orders"?'),
+    ({"all": {"orders": "count"}}, "all", "a list of rules"),
+    ({"all": [], "any": []}, "rule", "one condition at a time"),
+    ({"all": [], "name": "x"}, "rule", 'unknown key "name"'),
+    ({"all": [COUNT, {"any": [COUNT, 5]}]}, "all[1].any[1]", "not 5"),
+    ({"not": {"not": {"orders": "count"}}}, "not.not.orders", "Add an operator"),
+    ({"all": [COUNT, {**COUNT, "window": {"last_day": 3}}]}, "all[1].orders.window", 'unknown key "last_day"'),
+    ({**COUNT, "window": {"last_days": 3, "last_years": 1}}, "orders.window", "exactly one of"),
+    ({**COUNT, "window": {"last_days": 3, "calendar": True}}, "orders.window.calendar", "last_months"),
+    ({**COUNT, "window": {"last_months": 3, "calendar": "yes"}}, "orders.window.calendar", "true or false"),
+    ({**COUNT, "window": {"last_days": 0}}, "orders.window.last_days", "from 1 to 36,500"),
+    ({**COUNT, "window": {"last_days": "90"}}, "orders.window.last_days", "whole number"),
+    ({**COUNT, "window": {"last_days": True}}, "orders.window.last_days", "whole number"),
+    ({**COUNT, "window": {"between_days_ago": [90, 30]}}, "orders.window.between_days_ago", "nearer day comes first"),
+    ({**COUNT, "window": {"from": "2026-02-30"}}, "orders.window.from", "2026-01-31"),
+    ({**COUNT, "window": {"from": "2026-02-01", "until": "2026-02-01"}}, "orders.window", "from lies before until"),
+    ({**COUNT, "window": {}}, "orders.window", "needs an object"),
+    ({**COUNT, "where": {"colour": ["red"]}}, "orders.where", 'unknown key "colour"'),
+    ({**COUNT, "where": {"category": []}}, "orders.where.category", "at least one text"),
+    ({**COUNT, "where": {"category": [1]}}, "orders.where.category[0]", "needs a text"),
+    ({**COUNT, "where": {"min_unit_price": 9.99}}, "orders.where.min_unit_price", "whole cents"),
+    ({"orders": "revenu", "at_least": 1}, "orders", 'Did you mean "revenue"?'),
+    ({"orders": "margin", "at_least": 1}, "orders", "not available yet"),
+    ({"orders": "revenue", "at_least": "150000"}, "orders.at_least", "needs a number"),
+    ({"orders": "revenue", "at_least": 99.5}, "orders.at_least", "whole cents"),
+    ({"orders": "count", "at_least": float("nan")}, "orders.at_least", "needs a number"),
+    ({"orders": "count", "at_least": float("inf")}, "orders.at_least", "needs a number"),
+    ({"orders": "count", "at_least": 10**40}, "orders.at_least", "lies between"),
+    ({"orders": "count", "at_least": True}, "orders.at_least", "needs a number"),
+    ({"orders": "count", "at_least": 1, "at_most": 2}, "orders", "one operator at a time"),
+    ({"orders": "count", "is": "3"}, "orders", "cannot be compared by is"),
+    ({"orders": "count", "between": [3, 1]}, "orders.between", "smaller one"),
+    ({"orders": "last_at", "at_least": 3}, "orders", "before, after"),
+    ({"customer": "contry", "is": "DE"}, "customer", 'Did you mean "country"?'),
+    ({"customer": "country", "at_least": 3}, "customer", "cannot be compared by at_least"),
+    ({"customer": "country", "in": "DE"}, "customer.in", "a list of texts"),
+    ({"customer": "country", "is": 5}, "customer.is", "needs a text"),
+    ({"customer": "country", "is": "a\0b"}, "customer.is", "no text can have"),
+    ({"customer": "country", "is_set": False}, "customer.is_set", "is_not_set: true"),
+    ({"customer": "birthday", "before": "31.12.1990"}, "customer.before", "needs a day"),
+    ({"customer": "attributes.", "is": "x"}, "customer", "1 to 100 characters"),
+    ({"customer": 'attributes.a"b', "is": "x"}, "customer", "no quotes"),
+    ({"consent": "fax", "is": "granted"}, "consent", "unknown channel"),
+    ({"consent": "email", "is": "yes"}, "consent.is", "unknown state"),
+    ({"consent": "email", "contains": "gr"}, "consent", 'unknown key "contains"'),
+    ({"preferred_channel": "pigeon"}, "preferred_channel", "unknown channel"),
+    ({"sample": {"percent": 101, "salt": "x"}}, "sample.percent", "between 0 and 100"),
+    ({"sample": {"percent": 10}}, "sample", "salt"),
+    ({"segment": 7}, "segment", "needs a text"),
+    ({"all": [{"score": "rfm", "at_least": 3}]}, "all[0].score", "not available yet"),
+    ({"near": {"km": 3}}, "near", "not available yet"),
+    ({"events": "cart_abandoned", "at_least": 1}, "events", "not available yet"),
+])
+def test_a_mistake_is_named_with_its_place(rule: Any, place: str, says: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_rule(rule)
+    assert refused.value.place == place
+    assert says in refused.value.message
+
+
+def test_rules_may_be_nested_fifty_levels_and_no_deeper() -> None:
+    rule: dict[str, Any] = {"all": []}
+    for _ in range(MAX_DEPTH - 1):
+        rule = {"not": rule}
+    assert parse_rule(rule).depth() == MAX_DEPTH
+    with pytest.raises(Invalid, match="50 levels"):
+        parse_rule({"not": rule})
+    for _ in range(5_000):
+        rule = {"not": rule}
+    with pytest.raises(Invalid, match="50 levels"):
+        parse_rule(rule)
+
+
+def test_a_rule_may_hold_five_hundred_conditions_and_no_more() -> None:
+    assert parse_rule({"all": [COUNT] * MAX_CONDITIONS})
+    with pytest.raises(Invalid, match="500 conditions"):
+        parse_rule({"all": [COUNT] * (MAX_CONDITIONS + 1)})
+
+
+def test_a_rule_writes_itself_back_as_it_was_read() -> None:
+    orders = [_orders(measure, where, window, test) for measure, tests in TESTS.items()
+              for where, window, test in zip(WHERES, WINDOWS, tests, strict=False)]
+    for value in [*CUSTOMER, *FACTS, *orders, {"segment": "vip"}, {"all": [{"any": [COUNT]}, {"not": COUNT}]}]:
+        rule = parse_rule(value)
+        assert parse_rule(rule.to_json()) == rule
+        assert hash(parse_rule(value)) == hash(rule)
