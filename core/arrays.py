@@ -55,7 +55,7 @@ class _InIds(ColumnElement[bool]):
     type = Boolean()
     inherit_cache = True
     # What makes up the statement's identity; the list itself is a parameter, so one compiled statement serves any list.
-    _traverse_internals = [  # noqa: RUF012
+    _traverse_internals = [
         ("column", InternalTraversal.dp_clauseelement), ("ids", InternalTraversal.dp_clauseelement),
     ]
 

@@ -13,7 +13,7 @@ from core.errors import Invalid
 from core.models import Installation
 from core.types import MICROSECOND
 
-_OFFSET = select(Installation.clock_offset_us).where(Installation.id == 1)
+_CLOCK = select(Installation.clock_offset_us, Installation.clock_stands_at).where(Installation.id == 1)
 
 
 def wall_now() -> datetime:
@@ -22,9 +22,12 @@ def wall_now() -> datetime:
 
 
 def current_now(connection: Connection) -> datetime:
-    """The installation's time: wall time plus its offset."""
-    offset = connection.execute(_OFFSET).scalar_one_or_none()
-    return wall_now() + timedelta(microseconds=offset or 0)
+    """The installation's time: where its clock stands, else wall time plus its offset."""
+    row = connection.execute(_CLOCK).one_or_none()
+    if row is None:
+        return wall_now()
+    offset_us, stands_at = row
+    return stands_at or wall_now() + timedelta(microseconds=offset_us)
 
 
 def may_move(connection: Connection) -> bool:
@@ -33,9 +36,31 @@ def may_move(connection: Connection) -> bool:
     return kind in ("demo", "test")
 
 
-def move_to(connection: Connection, instant: datetime) -> None:
-    """Set the installation's time to `instant`; it runs on from there. Raises Invalid in a live installation."""
+def stand_at(connection: Connection, instant: datetime) -> None:
+    """Set the clock to `instant` and let it stand there, so that simulated work that was killed resumes at that instant.
+
+    Raises Invalid in a live installation.
+    """
+    _insist_movable(connection)
+    connection.execute(update(Installation).where(Installation.id == 1).values(clock_stands_at=instant))
+
+
+def run_from(connection: Connection, instant: datetime) -> None:
+    """Set the clock to `instant`; it runs on from there. Raises Invalid in a live installation."""
+    _insist_movable(connection)
+    offset = (instant - wall_now()) // MICROSECOND
+    connection.execute(
+        update(Installation).where(Installation.id == 1).values(clock_offset_us=offset, clock_stands_at=None)
+    )
+
+
+def run_on(connection: Connection) -> None:
+    """Let a clock that stands run on from where it stands; harmless when it runs."""
+    _offset_us, stands_at = connection.execute(_CLOCK).one()
+    if stands_at is not None:
+        run_from(connection, stands_at)
+
+
+def _insist_movable(connection: Connection) -> None:
     if not may_move(connection):
         raise Invalid("The clock of a live installation cannot be moved. Only a demo or test home can.")
-    offset = (instant - wall_now()) // MICROSECOND
-    connection.execute(update(Installation).where(Installation.id == 1).values(clock_offset_us=offset))

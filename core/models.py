@@ -21,6 +21,9 @@ class Installation(Base):
     identity: Mapped[str] = mapped_column(String(36), doc="random, set once; a mirror of another identity is rebuilt")
     kind: Mapped[str] = mapped_column(String(8), doc="live, demo or test; only the last two may move the clock")
     clock_offset_us: Mapped[int] = mapped_column(BigInteger, default=0, doc="added to wall time; 0 when live")
+    clock_stands_at: Mapped[datetime | None] = mapped_column(
+        Instant, doc="while simulated work is under way the clock stands here; None: it runs"
+    )
     created_at: Mapped[datetime] = mapped_column(Instant)
 
 

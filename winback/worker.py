@@ -62,9 +62,11 @@ class Worker:
             total += done
         return total
 
-    def until(self, instant: datetime, *, progress: Progress | None = None) -> int:
+    def until(self, instant: datetime, *, progress: Progress | None = None, then_run: bool = True) -> int:
         """Move the installation's clock from due instant to due instant up to `instant`, doing the work at each.
 
+        The clock stands while the work is done, so that a killed run resumes at the same instant; afterwards it runs
+        on, unless `then_run` is False.
         Raises Invalid in a live installation when `instant` lies in the future.
         """
         database = self.context.database
@@ -73,6 +75,8 @@ class Worker:
             movable = clock.may_move(session.connection())
         if instant > now and not movable:
             raise Invalid("The clock of a live installation cannot be moved. Only a demo or test home can.")
+        if movable:
+            _stand_at(database, now)
         total = self.until_idle(now)
         while movable:
             with database.reading() as session:
@@ -80,19 +84,22 @@ class Worker:
             if upcoming is None or upcoming > instant:
                 break
             now = upcoming
-            _set_clock(database, now)
+            _stand_at(database, now)
             total += self.until_idle(now)
             if progress is not None:
                 progress(now, total)
         if movable and instant > now:
-            _set_clock(database, instant)
+            _stand_at(database, instant)
             total += self.until_idle(instant)
+        if movable and then_run:
+            with database.writing() as session:
+                clock.run_from(session.connection(), max(now, instant))
         return total
 
 
-def _set_clock(database: Database, instant: datetime) -> None:
+def _stand_at(database: Database, instant: datetime) -> None:
     with database.writing() as session:
-        clock.move_to(session.connection(), instant)
+        clock.stand_at(session.connection(), instant)
 
 
 @contextmanager
@@ -124,6 +131,9 @@ def own_turn(database: Database, *, wait_seconds: float) -> Iterator[None]:
 
 def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
     """Do what is due, then rest until the next ring, until asked to stop; a failed round is logged and tried again."""
+    with context.database.writing() as session:
+        # A simulated tick that was killed left the clock standing; served time runs.
+        clock.run_on(session.connection())
     with enlisted(context) as worker:
         while not stopping():
             try:

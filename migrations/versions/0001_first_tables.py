@@ -92,6 +92,7 @@ def upgrade() -> None:
     sa.Column('identity', sa.String(length=36), nullable=False),
     sa.Column('kind', sa.String(length=8), nullable=False),
     sa.Column('clock_offset_us', sa.BigInteger(), nullable=False),
+    sa.Column('clock_stands_at', sa.BigInteger(), nullable=True),
     sa.Column('created_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id')
     )

@@ -166,7 +166,7 @@ def play(stage: Stage) -> None:
 
 def _publish(stage: Stage, worker: Worker, key: str, at: datetime) -> None:
     with stage.context.database.writing() as session:
-        clock.move_to(session.connection(), at)
+        clock.stand_at(session.connection(), at)
         journey = session.execute(select(Journey).where(Journey.key == key)).scalar_one()
         if journey.state == "draft":
             publish(session, key, author="demo", now=at)
@@ -178,9 +178,9 @@ def _play_day(stage: Stage, worker: Worker, till: Till, day: int) -> None:
     morning = plot.starts_at + timedelta(days=day - 1)
     evening = plot.starts_at + timedelta(days=day) - timedelta(hours=6)
     night = min(plot.starts_at + timedelta(days=day), plot.ends_at)
-    worker.until(morning + timedelta(hours=10))
+    worker.until(morning + timedelta(hours=10), then_run=False)
     call_people(stage, worker, now=morning + timedelta(hours=10))
-    worker.until(evening)
+    worker.until(evening, then_run=False)
     with stage.context.database.reading() as session:
         bought = [each for each in purchases(plot, people(session, plot)) if each.at < evening]
     fresh = [each for each in bought if each.at >= evening - timedelta(days=1)]
@@ -193,7 +193,7 @@ def _play_day(stage: Stage, worker: Worker, till: Till, day: int) -> None:
     if write_night_file(path, plot, bought, discounts, now=night):
         import_file(stage.context.database, ALL_KINDS["orders"], path, now=night,
                     secret_key=stage.context.settings.secret_key)
-    worker.until(night)
+    worker.until(night, then_run=False)
 
 
 def call_people(stage: Stage, worker: Worker, *, now: datetime) -> None:
