@@ -53,9 +53,11 @@ def _store(connection: Connection, run: Run, batch: Batch) -> None:
         else:
             good.append(row)
     last = {cells["campaign_id"][row]: row for row in good}
-    run.count_keys([key for key in last if key not in stored and key not in run.memory.setdefault("campaigns", set())],
-                   [key for key in last if key in stored and key not in run.memory["campaigns"]])
-    run.memory["campaigns"] |= set(last)
+    # A campaign's people may fill many chunks; it is counted at the first.
+    counted: set[str] = run.memory.setdefault("campaigns", set())
+    fresh = [key for key in last if key not in counted]
+    run.count_keys([key for key in fresh if key not in stored], [key for key in fresh if key in stored])
+    counted |= set(fresh)
     owners = ids_for(connection, run, [cells["customer_id"][row] for row in good])
     if run.dry_run or not good:
         return

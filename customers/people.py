@@ -111,6 +111,14 @@ def address_of(session: Session, customer_id: int, channel: str) -> Address | No
     ).one_or_none()
 
 
+def customers_with_city(session: Session, customer_ids: Sequence[int]) -> dict[int, tuple[Customer, str | None]]:
+    """Customers by id, each with the city of the postal address."""
+    letter = (Address.customer_id == Customer.id) & (Address.channel == "letter")
+    rows = session.execute(select(Customer, Address.city).outerjoin(Address, letter)
+                           .where(in_ids(Customer.id, customer_ids)))
+    return {customer.id: (customer, city) for customer, city in rows}
+
+
 def customer_facts(session: Session, external_id: str, *, limit: int = 50) -> Facts:
     """Everything of this room that one customer's page shows. Raises NotFound."""
     customer = find_customer(session, external_id)

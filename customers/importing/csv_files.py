@@ -260,7 +260,8 @@ class CsvSource:
             part = physical[index + taken - 1]
             joined = joined + b"\n" + part if joined else part
             if len(joined) > LONGEST_RECORD_BYTES:
-                break
+                reason = "The line is longer than a megabyte." if taken == 1 else "A quote is opened and not closed."
+                return _Record(line, line, self._lenient(physical[index]), reason), 1
             if taken > 1 and b'"' not in part:
                 continue
             fields = _split(joined, codec, self.delimiter)
@@ -276,7 +277,8 @@ class CsvSource:
 
     def _lenient(self, raw: bytes) -> list[str]:
         """What fields can be made out of one broken line, for naming the order it belongs to."""
-        text = raw.decode(self._line_codec, errors="replace").rstrip("\r").replace("\0", "")
+        text = raw[:LONGEST_RECORD_BYTES // 4].decode(self._line_codec, errors="replace")
+        text = text.rstrip("\r").replace("\0", "").replace("\r", " ")
         fields = next(csv.reader([text], delimiter=self.delimiter), [])
         if len(fields) < len(self.columns):
             return [part.strip('"') for part in text.split(self.delimiter)]

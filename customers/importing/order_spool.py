@@ -1,8 +1,8 @@
 """How do order lines that stand anywhere in a file become whole orders, in little memory?
 
 Owns a temporary DuckDB file: checked lines go in as they are read, whole orders come out customer by customer (a chunk
-then touches few index pages, which halves the time of a first import). The promise: an order with one bad line, or with two customers or dates, comes out not at all
-and all its lines are rejected by name.
+then touches few index pages). The promise: an order with one bad line, or with two customers or dates, comes out not
+at all and all its lines are rejected by name.
 """
 
 import tempfile
@@ -66,8 +66,9 @@ class OrderSpool:
         self._reject_with_bad_lines(run)
         self._reject_conflicts(run, heads)
         kept = ", ".join(heads)
-        self._duck.execute(f"CREATE TABLE good AS SELECT row_number() OVER (ORDER BY customer_id, first_line) AS n, shop, order_id,"
-                           f" {kept} FROM heads WHERE (shop, order_id) NOT IN (SELECT (shop, order_id) FROM rejected)")
+        self._duck.execute("CREATE TABLE good AS SELECT row_number() OVER (ORDER BY customer_id, first_line) AS n,"
+                           f" shop, order_id, {kept} FROM heads"
+                           " WHERE (shop, order_id) NOT IN (SELECT (shop, order_id) FROM rejected)")
         self._duck.execute("DROP TABLE heads")
         return int(self._one("SELECT count(*) FROM lines JOIN good USING (shop, order_id)"))
 

@@ -24,7 +24,8 @@ def test_rows_of_one_order_form_one_order_wherever_they_stand(desk: Desk) -> Non
 
 
 def test_lines_carry_the_orders_customer_time_and_cancellation(desk: Desk) -> None:
-    desk.load("orders", "order_id,customer_id,ordered_at,status,unit_price,currency\nO1,C1,2026-01-02T10:00Z,Voided,1,CHF\n")
+    desk.load("orders", "order_id,customer_id,ordered_at,status,unit_price,currency\n"
+                        "O1,C1,2026-01-02T10:00Z,Voided,1,CHF\n")
     at = to_us(datetime(2026, 1, 2, 10, tzinfo=UTC))
     assert desk.rows("SELECT l.customer_id = o.customer_id, l.ordered_at, l.cancelled, l.currency FROM order_lines l"
                      " JOIN orders o ON o.id = l.order_id") == [(True, at, True, "CHF")]
@@ -133,7 +134,8 @@ def test_without_columns_the_quantity_is_one_and_the_currency_the_euro(quick_des
     ("currency", "EURO", "is not a currency"), ("currency", "", "The cell is empty"),
     ("ordered_via", "fax", "is not one of web, phone, letter, store"), ("tax_rate", "19", "Write 0.19 for 19 %"),
     ("returned_quantity", "3", "More came back than was bought"), ("sku", "x" * 101, "longer than 100 characters"),
-    ("ordered_at", "2026/01/02", "is not a date in a known form"), ("ordered_at", "30.02.2026", "not a date that exists"),
+    ("ordered_at", "2026/01/02", "is not a date in a known form"),
+    ("ordered_at", "30.02.2026", "not a date that exists"),
     ("ordered_at", "2026-13-01", "not a date that exists"), ("ordered_at", "1.2.26", "is not a date in a known form"),
     ("order_id", "", "The cell is empty"), ("product", "a\0b", "a character of value zero"),
 ])
@@ -167,7 +169,8 @@ def test_the_accepted_dates_mean_one_instant(quick_desk: Desk, cell: str, expect
 
 
 @pytest.mark.parametrize(("cell", "expected"), [("1,50", 150), ("0,125", 13), ("1234.5", 123450), ("7", 700),
-                                                ("0.005", 1), ("12.345", 1235), (" 3.00 ", 300), ("1000000,99", 100000099)])
+                                                ("0.005", 1), ("12.345", 1235), (" 3.00 ", 300),
+                                                ("1000000,99", 100000099)])
 def test_amounts_have_a_point_or_an_unmistakable_comma(quick_desk: Desk, cell: str, expected: int) -> None:
     quick_desk.load("orders", f"order_id;customer_id;ordered_at;unit_price\nO1;C1;2026-01-01;{cell}\n")
     assert quick_desk.rows("SELECT total_cents FROM orders") == [(expected,)]
@@ -195,42 +198,36 @@ def test_the_rejected_file_names_line_reason_and_original(quick_desk: Desk) -> N
     assert rows[2][1] == "The line has 8 fields, the header has 7."
 
 
-def test_an_import_killed_between_chunks_leaves_whole_orders_and_a_rerun_completes_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from customers.importing import orders_kind
+class _Killed(BaseException):
+    pass
 
-    monkeypatch.setattr(orders_kind, "CHUNK", 4)
-    lines = "".join(f"O{n // 3},C{n // 3},2026-01-02,s{n},sofa,1,1\n" for n in range(30))
-    path = desk.path(HEAD + lines)
 
-    class Killed(BaseException):
-        pass
+def test_an_import_killed_between_chunks_leaves_whole_orders_and_a_rerun_completes_it(desk: Desk) -> None:
+    orders, lines = 400, 60
+    path = desk.path(HEAD + "".join(
+        f"O{order},C{order},2026-01-02,s,sofa,1,1\n" for _line in range(lines) for order in range(orders)))
 
     def kill(done: int, total: int) -> None:
         if done > total // 2:
-            raise Killed
+            raise _Killed
 
-    with pytest.raises(Killed):
+    with pytest.raises(_Killed):
         desk.load("orders", path, progress=kill)
     half = desk.rows("SELECT count(*) FROM orders")[0][0]
-    assert 0 < half < 10
-    assert desk.rows("SELECT DISTINCT count(*) FROM order_lines GROUP BY order_id") == [(3,)]
+    assert 0 < half < orders
+    assert desk.rows("SELECT DISTINCT count(*) FROM order_lines GROUP BY order_id") == [(lines,)]
     result = desk.load("orders", path)
-    assert (result.created, result.updated) == (10 - half, half)
-    assert desk.rows("SELECT count(*), sum(total_cents) FROM orders") == [(10, 3000)]
-    assert desk.rows("SELECT count(*) FROM order_lines") == [(30,)]
+    assert (result.created, result.updated) == (orders - half, half)
+    assert desk.rows("SELECT count(*), sum(total_cents) FROM orders") == [(orders, orders * lines * 100)]
+    assert desk.rows("SELECT count(*) FROM order_lines") == [(orders * lines,)]
 
 
-def test_orders_scattered_over_many_blocks_stay_whole(quick_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from customers.importing import csv_files, orders_kind
-
-    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 512)
-    monkeypatch.setattr(orders_kind, "CHUNK", 50)
-    lines = "".join(f"O{n % 100},C{n % 100},2026-01-02,s{n},sofa,1,1\n" for n in range(1000))
+def test_orders_scattered_over_many_blocks_stay_whole(quick_desk: Desk) -> None:
+    wide = "x" * 90
+    lines = "".join(f"O{n % 1000},C{n % 1000},2026-01-02,s{n},{wide},1,1\n" for n in range(20_000))
     result = quick_desk.load("orders", HEAD + lines)
-    assert (result.imported, result.created) == (1000, 100)
-    assert quick_desk.rows("SELECT DISTINCT count(*) FROM order_lines GROUP BY order_id") == [(10,)]
+    assert len(lines) > 2 << 20 and (result.imported, result.created) == (20_000, 1000)
+    assert quick_desk.rows("SELECT DISTINCT count(*) FROM order_lines GROUP BY order_id") == [(20,)]
 
 
 def test_progress_rises_to_the_files_size(quick_desk: Desk) -> None:
@@ -241,7 +238,9 @@ def test_progress_rises_to_the_files_size(quick_desk: Desk) -> None:
     assert [done for done, _ in seen] == sorted(done for done, _ in seen) and seen[-1] == (size, size)
 
 
-def test_two_imports_at_once_create_each_customer_and_order_once(database: Database, tmp_path: Path, now: datetime) -> None:
+def test_two_imports_at_once_create_each_customer_and_order_once(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
     import threading
 
     content = HEAD + "".join(f"O{n},C{n % 7},2026-01-02,a,sofa,1,1\n" for n in range(60))
