@@ -8,9 +8,8 @@ offer's end and its days counted from the code's own start. All verbs take whole
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from sqlalchemy import BigInteger, Connection, Row, Table, select, type_coerce
@@ -33,8 +32,7 @@ _UNTIL_US = type_coerce(Code.valid_until, BigInteger)
 Pair = tuple[int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(NamedTuple):
     """One issued code and its window; `valid_until` is exclusive, None: no end."""
 
     code_id: int
@@ -100,22 +98,26 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     if count == 0:
         return {}
     codes = new_codes(count, prefix=offer.prefix, random_bytes=random_bytes)
-    order = sorted(range(count), key=codes.__getitem__)  # rising codes go into their index much faster
+    if connection.dialect.name == "sqlite":
+        rows = sorted(zip(codes, pairs, strict=True))  # rising codes go into their index much faster
+    else:  # the order of people keeps two workers who issue for the same ones from waiting for each other for ever
+        rows = list(zip(codes, sorted(pairs), strict=True))
     ids = reserve_ids(connection, _CODES, count)
-    windows = [_window(starts[pairs[place]], offer) for place in order]
+    windows = {start: _window(start, offer) for start in set(starts.values())}
+    held = [windows[starts[pair]] for _, pair in rows]
     columns: dict[str, list[Any]] = {
         "id": ids,
-        "code": [codes[place] for place in order],
+        "code": [code for code, _ in rows],
         "offer_id": [offer_id] * count,
-        "customer_id": [pairs[place][0] for place in order],
-        "origin": [pairs[place][1] for place in order],
+        "customer_id": [pair[0] for _, pair in rows],
+        "origin": [pair[1] for _, pair in rows],
         "campaign": [campaign] * count,
         "state": ["issued"] * count,
         "use_limit": [offer.limit_per_code] * count,
         "used": [0] * count,
         "issued_at": [to_us(now)] * count,
-        "valid_from": [start for start, _ in windows],
-        "valid_until": [end for _, end in windows],
+        "valid_from": [start for start, _ in held],
+        "valid_until": [end for _, end in held],
     }
     try:
         with connection.begin_nested():
@@ -124,13 +126,10 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
         if "unique" not in str(error).lower():
             raise
         return None
-    instants: dict[int, datetime] = {}
-    made = {}
-    for code_id, place, (start, end) in zip(ids, order, windows, strict=True):
-        first = instants.get(start) or instants.setdefault(start, from_us(start))
-        last = None if end is None else instants.get(end) or instants.setdefault(end, from_us(end))
-        made[pairs[place]] = Issued(code_id, codes[place], first, last)
-    return made
+    instants = {window: (from_us(window[0]), None if window[1] is None else from_us(window[1]))
+                for window in windows.values()}
+    return {pair: Issued(code_id, code, *instants[window])
+            for code_id, (code, pair), window in zip(ids, rows, held, strict=True)}
 
 
 def _window(start: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:

@@ -137,7 +137,8 @@ def test_rolling_back_from_many_sides_takes_nothing_twice(database: Database, no
 
     results = together([lambda n=n: back(f"k{n}") for n in range(THREADS)])
     assert sum(isinstance(result, dict) for result in results) == 5
-    results = together([lambda: database.small(lambda connection: roll_back(connection, public_id, now=now))] * THREADS)
+    whole = lambda: database.small(lambda connection: roll_back(connection, public_id, now=now))
+    results = together([whole] * THREADS)
     assert all(isinstance(result, dict) and result["rolled_back_cents"] == 5800 for result in results)
     with database.reading() as session:
         assert session.get_one(Code, code.code_id).used == 1
@@ -145,7 +146,9 @@ def test_rolling_back_from_many_sides_takes_nothing_twice(database: Database, no
     assert_no_drift(database)
 
 
-def test_redeeming_rolling_back_cancelling_and_editing_at_once_keep_the_books(database: Database, now: datetime) -> None:
+def test_redeeming_rolling_back_cancelling_and_editing_at_once_keep_the_books(
+    database: Database, now: datetime
+) -> None:
     customers = make_customers(database, 3, now=now)
     offer = make_offer(database, now=now, limit_per_customer=3, limit_total=6, budget_cents=40_000, limit_per_code=2)
     codes = make_codes(database, offer, customers, now=now)
@@ -156,11 +159,13 @@ def test_redeeming_rolling_back_cancelling_and_editing_at_once_keep_the_books(da
             answer = use(database, ask(code, f"o{number}-{step}", customer=f"c{number % 3 + 1}"), now=now)
             if answer.status == 201 and step % 2:
                 public_id = answer.body["id"]
-                database.small(lambda connection, public_id=public_id: roll_back(
-                    connection, public_id, amount_cents=None if step % 4 == 1 else 700, now=now))
+                amount = None if step % 4 == 1 else 700
+                database.small(lambda connection, public_id=public_id, amount=amount: roll_back(
+                    connection, public_id, amount_cents=amount, now=now))
             elif step % 3 == 2:
-                database.small(lambda connection, step=step: cancel_order(
-                    connection, shop="", order_ref=f"o{number}-{step - 2}", now=now))
+                order = f"o{number}-{step - 2}"
+                database.small(
+                    lambda connection, order=order: cancel_order(connection, shop="", order_ref=order, now=now))
         return "done"
 
     def edit() -> object:

@@ -97,7 +97,7 @@ def caller_of(asked: RedemptionRequest) -> str:
 
 
 @blueprint.route("/coupons/<code>/validate", methods=["POST"])
-@blueprint.arguments(ForeseenSchema)
+@blueprint.arguments(ForeseenSchema())
 @blueprint.response(200, ForeseenAnswer)
 @needs_scope("redemptions")
 def validate_code(body: dict[str, Any], code: str) -> Response:

@@ -82,7 +82,7 @@ def _written(given: Answer) -> Response:
 
 
 @blueprint.route("/redemptions", methods=["POST"], parameters=[{**_KEY_HEADER, "required": True}])
-@blueprint.arguments(RedemptionSchema)
+@blueprint.arguments(RedemptionSchema())
 @blueprint.response(201, RedemptionAnswer)
 @needs_scope("redemptions")
 def create(body: dict[str, Any]) -> Response:
@@ -124,7 +124,7 @@ def show(public_id: str) -> Response:
 
 
 @blueprint.route("/redemptions/<public_id>/rollback", methods=["POST"], parameters=[{**_KEY_HEADER, "required": False}])
-@blueprint.arguments(RollbackSchema, required=False)
+@blueprint.arguments(RollbackSchema(), required=False)
 @blueprint.response(200, RedemptionAnswer)
 @needs_scope("redemptions")
 def rollback(body: dict[str, Any], public_id: str) -> Response:

@@ -1,0 +1,260 @@
+"""How many redemptions per second does the whole endpoint take, beside one bare SQL statement in pgbench?
+
+Measures the real application on granian with 32 keep-alive connections: key, schema, idempotency, limits, ledger and
+durable commits, every request a fresh code. Baseline in the same run, on the same PostgreSQL and the same tables:
+pgbench with one statement that takes the code and writes the ledger row. SQLite is measured and reported beside it.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+from flask import Flask
+from sqlalchemy import Table, make_url, select
+
+from core.bulk import bulk_insert
+from core.database import Database, open_database
+from core.settings import read_settings
+from core.types import to_us
+from coupons.invariants import drift
+from coupons.issuing import issue
+from coupons.models import Redemption
+from coupons.offers import save_offer
+from customers.models import Customer
+from web.app import create_app
+from web.keys import issue_key
+from winback.schema import name_installation, upgrade
+
+CONNECTIONS = 32
+WORKERS = 2
+TARGET_OF_PGBENCH = 0.15
+
+_PGBENCH = """\\set id random(1, {codes})
+WITH taken AS (UPDATE codes SET used = used + 1 WHERE id = :id AND state = 'issued' AND used < 1000000
+               RETURNING id, code, offer_id, customer_id)
+INSERT INTO redemptions (public_id, code_id, code_text, offer_id, customer_id, shop, order_ref, order_total_cents,
+                         discount_cents, rolled_back_cents, currency, state, history, redeemed_at)
+SELECT gen_random_uuid()::text, id, code, offer_id, customer_id, '', gen_random_uuid()::text, 58000, 5800, 0, 'EUR',
+       'redeemed', false, 0 FROM taken;
+"""
+
+
+@dataclass(frozen=True)
+class _Run:
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    accepted: int
+
+
+def app() -> Flask:
+    """The application that granian serves, from the environment of the process it starts."""
+    return create_app(read_settings(os.environ))
+
+
+def run(quick: bool, home: Path) -> dict[str, Any]:
+    """Measure and return the row of `make bench`; ours is PostgreSQL's, SQLite's stands beside it."""
+    requests = 4_000 if quick else 20_000
+    rounds = 1 if quick else 3
+    folder = Path(tempfile.mkdtemp(prefix="redemptions-", dir=home))
+    try:
+        on_sqlite = [_measure(f"sqlite:///{folder / f'{place}.db'}", folder, requests) for place in range(rounds)]
+        on_postgres, baseline, reason = _on_postgres(folder, requests, rounds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    ours = median(one.per_second for one in on_postgres) if on_postgres else None
+    ratio = ours / baseline if ours and baseline else None
+    row: dict[str, Any] = {
+        "name": "redemptions", "unit": "redemptions/s", "ours": _rounded(ours),
+        "baselines": {"pgbench_one_statement": _rounded(baseline)},
+        "ratios": {"pgbench_one_statement": None if ratio is None else round(ratio, 3)},
+        "targets": {"pgbench_one_statement": TARGET_OF_PGBENCH},
+        "met": ratio is not None and ratio >= TARGET_OF_PGBENCH,
+        "postgresql": _described(on_postgres), "sqlite": _described(on_sqlite),
+        "peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        "size": f"{requests} requests, {CONNECTIONS} connections, {WORKERS} workers",
+    }
+    if reason is not None:
+        row["missing"] = {"pgbench_one_statement": reason}
+    return row
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _described(runs: list[_Run]) -> dict[str, float] | None:
+    if not runs:
+        return None
+    return {"per_second": round(median(one.per_second for one in runs), 1),
+            "p50_ms": round(median(one.p50_ms for one in runs), 2),
+            "p99_ms": round(median(one.p99_ms for one in runs), 2)}
+
+
+def _on_postgres(folder: Path, requests: int, rounds: int) -> tuple[list[_Run], float | None, str | None]:
+    try:
+        from tests.postgres import running_postgres
+    except ImportError:
+        return [], None, "the tests that start a PostgreSQL are not installed"
+    runs: list[_Run] = []
+    bare: list[float] = []
+    reason = None
+    with running_postgres(durable=True) as server:
+        for place in range(rounds):
+            name = f"bench{place}"
+            _command("psql", server, "-c", f"CREATE DATABASE {name}")
+            url = make_url(server).set(database=name).render_as_string(hide_password=False)
+            runs.append(_measure(url, folder, requests))
+            if shutil.which("pgbench") is None:
+                reason = "pgbench is not installed"
+                continue
+            bare.append(_pgbench(url, folder, requests))
+    return runs, median(bare) if bare else None, reason
+
+
+def _command(program: str, url: str, *arguments: str) -> str:
+    parts = make_url(url)
+    address = ["-h", str(parts.query.get("host") or parts.host), "-U", parts.username or "postgres"]
+    if parts.port:
+        address += ["-p", str(parts.port)]
+    name = ["-d", parts.database or ""] if program == "psql" else []
+    tail = [] if program == "psql" else [parts.database or ""]
+    done = subprocess.run([program, *address, *name, *arguments, *tail], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def _pgbench(url: str, folder: Path, requests: int) -> float:
+    script = folder / "one.sql"
+    script.write_text(_PGBENCH.format(codes=requests), encoding="ascii")
+    _command("psql", url, "-c", "UPDATE codes SET use_limit = 1000000, state = 'issued'", "-c", "VACUUM ANALYZE")
+    each = max(1, 2 * requests // CONNECTIONS)
+    printed = _command("pgbench", url, "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2", "-t", str(each), "-f",
+                       str(script))
+    line = next(line for line in printed.splitlines() if line.startswith("tps"))
+    return float(line.split("=")[1].split()[0])
+
+
+def _measure(url: str, folder: Path, requests: int) -> _Run:
+    database = open_database(url)
+    try:
+        key, codes = _prepare(database, requests + CONNECTIONS * 4)
+        with _served(url, folder) as port:
+            asyncio.run(_ask(port, key, codes[:CONNECTIONS * 4]))  # workers warm up
+            found = asyncio.run(_ask(port, key, codes[CONNECTIONS * 4:]))
+        with database.reading() as session:
+            wrong = drift(session.connection())
+            assert not wrong, wrong
+            assert len(session.scalars(select(Redemption.id)).all()) >= found.accepted
+    finally:
+        database.dispose()
+    if found.accepted != requests:
+        raise RuntimeError(f"only {found.accepted} of {requests} redemptions were accepted")
+    return found
+
+
+def _prepare(database: Database, count: int) -> tuple[str, list[str]]:
+    """A fresh database with an offer and one code for each of `count` customers; returns a key and the codes."""
+    now = datetime.now(UTC) - timedelta(hours=1)
+    upgrade(database)
+    with database.writing() as session:
+        name_installation(session, "test", now=now)
+        connection = session.connection()
+        ids = list(range(1, count + 1))
+        bulk_insert(connection, cast(Table, Customer.__table__), {
+            "id": ids, "external_id": [f"c{number}" for number in ids], "attributes": ["{}"] * count,
+            "imported_at": [to_us(now)] * count})
+        offer = save_offer(session, "bench", name="Bench", kind="percent", percent=10, limit_per_customer=3, now=now)
+        issued = issue(connection, offer.id, customer_ids=ids, origins=["bench"] * count, campaign="bench",
+                       valid_from=[now] * count, now=now)
+        key = issue_key(session, "bench", scopes=["redemptions"], now=now)
+    return key, [one.code for one in issued]
+
+
+@contextmanager
+def _served(url: str, folder: Path) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {**os.environ, "WINBACK_DATABASE_URL": url, "WINBACK_HOME": str(folder / "home"),
+                   "WINBACK_SECRET_KEY": "benchmark-only-secret"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+         "--workers", str(WORKERS), "--blocking-threads", str(CONNECTIONS), "--factory",
+         "--no-ws", "benchmarks.redemptions:app"],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait(port, server)
+        yield port
+    finally:
+        server.terminate()
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(port: int, server: "subprocess.Popen[bytes]") -> None:
+    for _attempt in range(200):
+        if server.poll() is not None:
+            raise RuntimeError(f"granian ended with {server.returncode}")
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+            return
+        time.sleep(0.1)
+    raise RuntimeError("granian did not answer within 20 seconds")
+
+
+async def _ask(port: int, key: str, codes: list[str]) -> _Run:
+    """Send one request per code over 32 connections that are kept open."""
+    waiting = iter(enumerate(codes))
+    took: list[float] = []
+    accepted = 0
+
+    async def connection() -> None:
+        nonlocal accepted
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for number, code in waiting:
+            begun = time.perf_counter()
+            writer.write(_request(key, code, number))
+            status = await _status(reader)
+            took.append(time.perf_counter() - begun)
+            accepted += status == 201
+        writer.close()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    elapsed = time.perf_counter() - begun
+    took.sort()
+    return _Run(len(codes) / elapsed, took[len(took) // 2] * 1000, took[int(len(took) * 0.99)] * 1000, accepted)
+
+
+def _request(key: str, code: str, number: int) -> bytes:
+    body = json.dumps({"code": code, "shop": "bench", "order": {
+        "id": f"o{code}", "total_cents": 58_000, "currency": "EUR",
+        "lines": [{"sku": "SOFA-1", "category": "furniture", "quantity": 1, "unit_price_cents": 50_000},
+                  {"sku": "LAMP-1", "category": "lighting", "quantity": 2, "unit_price_cents": 4_000}]}})
+    return (f"POST /api/v1/redemptions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n"
+            f"Idempotency-Key: {code}-{number}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                   if line.lower().startswith(b"content-length:")), 0)
+    await reader.readexactly(length)
+    return int(head.split(b" ", 2)[1])
