@@ -102,7 +102,7 @@ def _rule(context: Context, rule_file: IO[bytes] | None, name: str | None) -> Ru
     if rule_file is None:
         with context.database.reading() as session:
             return segment_rule(session, name or "")
-    place = Path(rule_file.name).name
+    place = Path(str(getattr(rule_file, "name", "-"))).name
     try:
         value = json.loads(rule_file.read().decode("utf-8-sig"), parse_constant=_no_number)
     except UnicodeDecodeError as error:
