@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.problems import Problem, insist
-from campaigns.states import move
+from campaigns.states import MOVES, move
 from core.errors import Conflict, NotFound
 from segments.models import Segment
 
@@ -87,7 +87,7 @@ def save_campaign(
 def start(session: Session, key: str, *, now: datetime) -> Campaign:
     """Let a draft or paused campaign run; its window opens now if no start was planned. Raises Conflict."""
     campaign = campaign_by_key(session, key)
-    if campaign.ends_at is not None and campaign.ends_at <= now:
+    if "running" in MOVES[campaign.state] and campaign.ends_at is not None and campaign.ends_at <= now:
         raise Conflict(f"The window of {campaign.name} is over. Move its end before starting it.")
     move(session, campaign, "running", now=now)
     if campaign.starts_at is None:

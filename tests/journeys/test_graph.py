@@ -31,7 +31,8 @@ def test_a_good_journey_has_no_problems_and_fits_its_schema() -> None:
 
 def test_a_graph_is_read_into_frozen_steps() -> None:
     graph = parse_graph({
-        "entry": {"segment": "lapsed"}, "start": "b", "window": {"from": "2026-03-01", "until": "2026-04-01T00:00+02:00"},
+        "entry": {"segment": "lapsed"}, "start": "b",
+        "window": {"from": "2026-03-01", "until": "2026-04-01T00:00+02:00"},
         "steps": {
             "b": {"kind": "branch", "if": {"preferred_channel": "letter"}, "next": {"yes": "s", "no": "w"}},
             "s": {"kind": "split", "arms": {"A": 30, "B": 70}, "next": {"A": "m", "B": "end"}},
@@ -86,7 +87,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("one arm", {"steps": {"mail": {"kind": "split", "arms": {"A": 100}, "next": {"A": "end"}}}}, "steps.mail.arms"),
     ("arm without a way",
      {"steps": {"mail": {"kind": "split", "arms": {"A": 50, "B": 50}, "next": {"A": "end"}}}}, "steps.mail.next.B"),
-    ("branch without rule", {"steps": {"mail": {"kind": "branch", "next": {"yes": "end", "no": "end"}}}}, "steps.mail.if"),
+    ("branch without rule", {"steps": {"mail": {"kind": "branch", "next": {"yes": "end", "no": "end"}}}},
+     "steps.mail.if"),
     ("branch with a third way",
      {"steps": {"mail": {"kind": "branch", "if": {"all": []}, "next": {"yes": "end", "no": "end", "maybe": "end"}}}},
      "steps.mail.next.maybe"),

@@ -67,7 +67,9 @@ def test_walking_again_at_the_same_instant_changes_nothing(database: Database, t
     assert everything(database) == before
 
 
-def test_arms_are_the_same_on_every_database_and_in_every_run(database: Database, tmp_path: Path, now: datetime) -> None:
+def test_arms_are_the_same_on_every_database_and_in_every_run(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
     furnish(database, range(1, 13), now=now)
     go(database, GRAPH, now=now)
     walk(database, tmp_path, now=now, chunk=5)
@@ -186,7 +188,7 @@ def test_a_worker_passes_over_people_whom_another_one_holds(database: Database, 
 
     enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
     with database.engine.connect() as other:
-        held = other.execute(select(Enrolment.customer_id).order_by(Enrolment.id).limit(4).with_for_update()).scalars().all()
+        held = set(other.scalars(select(Enrolment.customer_id).order_by(Enrolment.id).limit(4).with_for_update()))
         assert running.tick(database, now=now, limit=100, services=SERVICES) == 6
         assert {row.customer_id for row in ledger(database)}.isdisjoint(held)
     assert running.tick(database, now=now, limit=100, services=SERVICES) == 4
