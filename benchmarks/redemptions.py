@@ -209,13 +209,13 @@ def _served(url: str, folder: Path) -> Iterator[int]:
 
 
 def _wait(port: int, server: "subprocess.Popen[bytes]") -> None:
-    for _attempt in range(200):
+    for _attempt in range(600):
         if server.poll() is not None:
             raise RuntimeError(f"granian ended with {server.returncode}")
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
             return
         time.sleep(0.1)
-    raise RuntimeError("granian did not answer within 20 seconds")
+    raise RuntimeError("granian did not answer within a minute")
 
 
 async def _ask(port: int, key: str, codes: list[str]) -> _Run:

@@ -70,6 +70,14 @@ def canonical(text: str) -> str:
     Spaces, dashes and invisible characters go, letters become capitals, O is read as 0 and I and L as 1 (Crockford's
     rule). U stays U: no generated code holds one, but an imported word may.
     """
+    plain = _read_once(text)
+    # Outside ASCII a capital may take another form once more ("ŉ" becomes two letters); it settles after a few rounds.
+    for _round in range(0 if plain.isascii() else 4):
+        plain = _read_once(plain)
+    return plain
+
+
+def _read_once(text: str) -> str:
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
     if not plain.isalnum():
         plain = "".join(symbol for symbol in plain if not _is_separator(symbol))

@@ -65,7 +65,8 @@ def issue(
     if offer is None:
         raise NotFound(f"There is no offer {offer_id}.")
     pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
-    starts = {pair: to_us(start) for pair, start in zip(pairs, valid_from, strict=True)}
+    stamps = {start: to_us(start) for start in set(valid_from)}  # most of a batch start together
+    starts = {pair: stamps[start] for pair, start in zip(pairs, valid_from, strict=True)}
     for _attempt in range(_ATTEMPTS):
         held = _held(connection, offer_id, starts)
         missing = [pair for pair in starts if pair not in held]
@@ -100,17 +101,18 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     codes = new_codes(count, prefix=offer.prefix, random_bytes=random_bytes)
     if connection.dialect.name == "sqlite":
         rows = sorted(zip(codes, pairs, strict=True))  # rising codes go into their index much faster
+        codes, pairs = [code for code, _ in rows], [pair for _, pair in rows]
     else:  # the order of people keeps two workers who issue for the same ones from waiting for each other for ever
-        rows = list(zip(codes, sorted(pairs), strict=True))
+        pairs = sorted(pairs)
     ids = reserve_ids(connection, _CODES, count)
     windows = {start: _window(start, offer) for start in set(starts.values())}
-    held = [windows[starts[pair]] for _, pair in rows]
+    held = [windows[starts[pair]] for pair in pairs]
     columns: dict[str, list[Any]] = {
         "id": ids,
-        "code": [code for code, _ in rows],
+        "code": codes,
         "offer_id": [offer_id] * count,
-        "customer_id": [pair[0] for _, pair in rows],
-        "origin": [pair[1] for _, pair in rows],
+        "customer_id": [customer for customer, _ in pairs],
+        "origin": [origin for _, origin in pairs],
         "campaign": [campaign] * count,
         "state": ["issued"] * count,
         "use_limit": [offer.limit_per_code] * count,
@@ -126,10 +128,10 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
         if "unique" not in str(error).lower():
             raise
         return None
-    instants = {window: (from_us(window[0]), None if window[1] is None else from_us(window[1]))
-                for window in windows.values()}
-    return {pair: Issued(code_id, code, *instants[window])
-            for code_id, (code, pair), window in zip(ids, rows, held, strict=True)}
+    instants = {at: from_us(at) for window in windows.values() for at in window if at is not None}
+    begins = [instants[start] for start, _ in held]
+    ends = [None if end is None else instants[end] for _, end in held]
+    return dict(zip(pairs, map(Issued, ids, codes, begins, ends), strict=True))
 
 
 def _window(start: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:
