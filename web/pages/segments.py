@@ -1,0 +1,396 @@
+"""The pages of segments: the list, and the builder that edits a rule line by line.
+
+The builder is one form. Every change posts it to `edit`, which answers with the form drawn anew (htmx) or the whole
+page (no JavaScript); `numbers` then answers with what the draft means in people. The draft travels in the form.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from campaigns.uses import campaigns_on
+from core.errors import Conflict, Forbidden, Invalid, NotFound, NotReady, WinbackError
+from segments.choices import attribute_types, choices
+from segments.models import Segment
+from segments.rules import parse_rule
+from segments.saved import (
+    archive_segment,
+    list_segments,
+    save_segment,
+    segment_by_key,
+    segment_rule,
+    versions_of,
+)
+from segments.words import sentence
+from web import formatting
+from web.access import needs_role, person
+from web.audit import record
+from web.builder import numbers as counting
+from web.builder.draft import Group, draft_of
+from web.builder.lines import NEW, Around
+from web.builder.state import State, command, laid_out, state_of
+from web.builder.view import Shown, mark_of, mode_chip, read_shown, rows_of, words_of
+from web.presentation import zone
+from web.questions import questions
+from web.registry import Found
+from web.toasts import toast
+from web.transactions import reading, request_now, writing
+
+blueprint = Blueprint("segments", __name__)
+
+
+@blueprint.context_processor
+def _words_for_templates() -> dict[str, Any]:
+    return {"endpoints": lambda: current_app.view_functions, "customer_href": _customer_href}
+
+
+def _customer_href(number: str) -> str:
+    shown = "customers.show" in current_app.view_functions
+    return url_for("customers.show", external_id=number) if shown else f"/customers/{quote(number, safe='')}"
+
+QUESTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "once": ("Bought once and never came back", "Bought once", {"all": [
+        {"orders": "count", "equals": 1}, {"orders": "count", "window": {"last_days": 365}, "equals": 0}]}),
+    "overdue": ("Used to buy often, now overdue", "Overdue regulars", {"all": [
+        {"orders": "count", "at_least": 4},
+        {"orders": "count", "window": {"last_days": 180}, "equals": 0}]}),
+    "good": ("Spent €1,500 or more in at most three orders", "Few orders, much spent", {"all": [
+        {"orders": "count", "at_most": 3}, {"orders": "revenue", "at_least": 150_000}]}),
+}
+"""Ready questions of the empty list -> words, name, rule."""
+PAGE = 50
+EVERYBODY = ("admin", "marketer", "analyst", "agent")
+"""Trying a rule out changes nothing, so everybody may; saving it is for those who may change."""
+
+
+def nav_count(session: Session, _now: Any) -> int:
+    """How many segments there are."""
+    return len(list_segments(session))
+
+
+def find(session: Session, words: str) -> list[Found]:
+    """Segments whose name holds the words."""
+    wanted = words.casefold()
+    return [Found(segment.name, "segment", url_for("segments.show", key=segment.key), "users-group")
+            for segment in list_segments(session) if wanted in segment.name.casefold()][:5]
+
+
+@blueprint.get("/segments")
+def index() -> ResponseReturnValue:
+    """List the segments with their rule in words."""
+    archived = request.args.get("show") == "archived"
+    with reading() as session:
+        found = [segment for segment in list_segments(session, archived=archived)
+                 if not archived or segment.archived_at is not None]
+        rows = [(segment, _sentence_of(session, segment)) for segment in found]
+    ready = [(words, url_for("segments.new", question=name)) for name, (words, _name, _rule) in QUESTIONS.items()]
+    return render_template("pages/segments/index.html", rows=rows, archived=archived, questions=ready)
+
+
+def _sentence_of(session: Session, segment: Segment) -> str:
+    try:
+        return sentence(segment_rule(session, segment.key))
+    except WinbackError as error:
+        return f"This rule cannot be read: {error}"
+
+
+@blueprint.get("/segments/<key>/size")
+def size(key: str) -> ResponseReturnValue:
+    """The size of one segment with the time it is from, for the list."""
+    now = request_now()
+    with reading() as session:
+        rule = segment_rule(session, key)
+    try:
+        answer = questions().count(rule, as_of=now)
+    except WinbackError as error:
+        return render_template("fragments/segments/size.html", answer=None, why=error.message)
+    return render_template("fragments/segments/size.html", answer=answer, why=None)
+
+
+@blueprint.get("/segments/_new")
+def new() -> ResponseReturnValue:
+    """Begin a segment: empty, from a ready question (`question`), or from a rule made elsewhere (`rule`, `name`)."""
+    question = QUESTIONS.get(request.args.get("question", ""))
+    name, rule = (question[1], question[2]) if question else (request.args.get("name", "")[:200], {"all": []})
+    given = request.args.get("rule") or json.dumps(rule)
+    state = State(Group("all"), name=name)
+    problem = None
+    try:
+        state.draft = draft_of(parse_rule(json.loads(given)).to_json())
+    except (ValueError, RecursionError, WinbackError) as error:
+        problem = f"The rule in the address cannot be read: {str(error)[:300]}"
+    return _page(state, problem=problem)
+
+
+@blueprint.get("/segments/<key>")
+def show(key: str) -> ResponseReturnValue:
+    """Open a segment in the builder; `version` opens an older rule as a draft."""
+    version = request.args.get("version", type=int)
+    with reading() as session:
+        segment = segment_by_key(session, key)
+        rule = segment_rule(session, key, version=version)
+    state = State(draft_of(rule.to_json()), key=segment.key, name=segment.name, seen_version=segment.version)
+    return _page(state)
+
+
+@blueprint.post("/segments/_builder")
+@needs_role(*EVERYBODY)
+def edit() -> ResponseReturnValue:
+    """Take one change and draw the builder anew. Saving is a change too."""
+    around = _around(request.form.get("key", ""))
+    form = request.form.to_dict(flat=False)
+    state = state_of(form, around)
+    act = request.form.get("do", "")
+    if act in ("save", "save-over"):
+        return _saved(state, around, over=act == "save-over")
+    problem = None
+    try:
+        command(state, act, form)
+    except WinbackError as error:
+        problem = error.message
+    if "HX-Request" in request.headers:
+        return render_template("fragments/segments/answer.html", **_view(state, around), problem=problem,
+                               conflict=None)
+    return _page(state, problem=problem, found=_numbers(state, around))
+
+
+def _saved(state: State, around: Around, *, over: bool) -> ResponseReturnValue:
+    now = request_now()
+    who = person()
+    if who is None or not who.may_change():
+        raise Forbidden("Segments are saved by marketers and administrators. Your draft is still here.")
+    key = state.key or state.new_key or _free_key(state.name)
+    newest = request.form.get("newest", type=int)
+    expected = newest if over and newest else state.seen_version
+    try:
+        if not state.name:
+            raise Invalid("Give the segment a name, for example Lapsed furniture buyers.", place="name")
+        rule = state.rule()
+        with writing() as session:
+            before = None if state.key else _existing(session, key)
+            if before is not None:
+                raise Invalid(f"There is a segment “{before.name}” with the key {key} already. Choose another key.",
+                              place="key")
+            segment = save_segment(session, key, name=state.name, rule=rule, author=who.name if who else None,
+                                   expected_version=expected, now=now)
+            record(session, "segment.saved", f"segment:{key}", now=now, version=segment.version)
+            version, name = segment.version, segment.name
+    except Conflict:
+        return _conflict(state, around)
+    except WinbackError as error:
+        return _refused(state, around, _mended(error))
+    undo = state.seen_version if version > 1 and version > state.seen_version > 0 else None
+    toast(f"“{name}” saved as version {version}.", action="Undo" if undo else None, post=True,
+          href=url_for("segments.restore", key=key, number=undo) if undo else None)
+    return _go(url_for("segments.show", key=key))
+
+
+def _mended(error: WinbackError) -> str:
+    message = error.message[:1].upper() + error.message[1:]
+    place = error.place or ""
+    return f"Not saved. {place}: {message}" if "[" in place or "." in place else f"Not saved. {message}"
+
+
+def _existing(session: Session, key: str) -> Segment | None:
+    try:
+        return segment_by_key(session, key)
+    except NotFound:
+        return None
+
+
+def _conflict(state: State, around: Around) -> ResponseReturnValue:
+    with reading() as session:
+        newest = versions_of(session, state.key)[0]
+    return _refused(state, around, None, conflict=newest)
+
+
+def _refused(state: State, around: Around, problem: str | None, conflict: Any = None) -> ResponseReturnValue:
+    if "HX-Request" in request.headers:
+        return render_template("fragments/segments/answer.html", **_view(state, around), problem=problem,
+                               conflict=conflict)
+    return _page(state, problem=problem, conflict=conflict), 409 if conflict else 422
+
+
+def _go(address: str) -> ResponseReturnValue:
+    if "HX-Request" in request.headers:
+        return Response("", 200, {"HX-Redirect": address})
+    return redirect(address, 303)
+
+
+def _free_key(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-") or "segment"
+    with reading() as session:
+        for number in range(1, 1000):
+            key = stem if number == 1 else f"{stem}-{number}"
+            if _existing(session, key) is None:
+                return key
+    return stem
+
+
+@blueprint.post("/segments/_numbers")
+@needs_role(*EVERYBODY)
+def numbers() -> ResponseReturnValue:
+    """What the draft means in people: total, people left after each line, reach, ten of them."""
+    around = _around(request.form.get("key", ""))
+    state = state_of(request.form.to_dict(flat=False), around)
+    return render_template("fragments/segments/numbers.html", **_view(state, around), found=_numbers(state, around))
+
+
+def _numbers(state: State, around: Around) -> dict[str, Any]:
+    """Everything the numbers' fragments show; `total` None when there is none, with `why`."""
+    now, asker = request_now(), questions()
+    found: dict[str, Any] = {"total": None, "why": None, "waiting": False, "reach": None, "members": [],
+                             "shown": Shown(of=mark_of(state.rule_text))}
+    if counting.has_problem(state.draft, around):
+        shown = Shown(mark_of(state.rule_text), counting.lefts(state.draft, asker, around, now=now))
+        return {**found, "why": "Mend the line in red; then people are counted again.", "shown": shown}
+    try:
+        rule = state.rule()
+        total = asker.count(rule, as_of=now)
+        lefts = counting.lefts(state.draft, asker, around, now=now)
+        ids = asker.ids(rule, as_of=now, fresh=False)
+        drawn = asker.sample(rule, as_of=now, size=500, fresh=False).value
+        start = state.draw * counting.DRAWN_AT_ONCE % max(len(drawn), 1)
+        secret = current_app.extensions["winback.settings"].secret_key
+        with reading() as session:
+            reach = counting.reach(session, ids, now=now, secret_key=secret)
+            members = counting.members(session, state.draft, drawn[start:start + counting.DRAWN_AT_ONCE], now=now,
+                                       secret_key=secret)
+        base = asker.count(parse_rule({"all": []}), as_of=now, fresh=False).value
+    except NotReady as error:
+        return {**found, "why": error.message, "waiting": True}
+    except WinbackError as error:
+        return {**found, "why": error.message}
+    shown = Shown(mark_of(state.rule_text), lefts, total.value, reach.reachable if reach.of == reach.total else None)
+    return {**found, "total": total, "base": base, "reach": reach, "members": members, "shown": shown,
+            "drawn": len(drawn)}
+
+
+@blueprint.get("/segments/_choices")
+def offered() -> ResponseReturnValue:
+    """The values a picker offers, most frequent first."""
+    asked = {name: request.args.get(name, "") for name in ("source", "word", "q", "name")}
+    try:
+        found = choices(questions(), asked["source"], asked["word"], text=asked["q"][:100])
+        why = None
+    except WinbackError as error:
+        found, why = [], error.message
+    return render_template("fragments/segments/choices.html", found=found, why=why, name=asked["name"],
+                           source=asked["source"], typed=asked["q"].strip())
+
+
+@blueprint.post("/segments/<key>/versions/<int:number>/restore")
+def restore(key: str, number: int) -> ResponseReturnValue:
+    """Save an older version's rule as the newest one."""
+    now, who = request_now(), person()
+    with writing() as session:
+        segment = segment_by_key(session, key)
+        rule = segment_rule(session, key, version=number)
+        saved = save_segment(session, key, name=segment.name, rule=rule, author=who.name if who else None,
+                             expected_version=segment.version, now=now)
+        record(session, "segment.restored", f"segment:{key}", now=now, version=number)
+        version = saved.version
+    toast(f"The rule of version {number} is back, as version {version}.")
+    return redirect(url_for("segments.show", key=key), 303)
+
+
+@blueprint.post("/segments/<key>/duplicate")
+def duplicate(key: str) -> ResponseReturnValue:
+    """Save a copy under a new name and open it."""
+    now, who = request_now(), person()
+    with reading() as session:
+        name = f"{segment_by_key(session, key).name[:190]}, copy"
+    copy_key = _free_key(name)
+    with writing() as session:
+        save_segment(session, copy_key, name=name, rule=segment_rule(session, key), author=who.name if who else None,
+                     expected_version=0, now=now)
+        record(session, "segment.saved", f"segment:{copy_key}", now=now, copy_of=key)
+    toast(f"This is the copy, “{name}”.")
+    return redirect(url_for("segments.show", key=copy_key), 303)
+
+
+@blueprint.post("/segments/<key>/archive")
+def archive(key: str) -> ResponseReturnValue:
+    """Take a segment out of the lists, unless a campaign still stands on it."""
+    now = request_now()
+    with writing() as session:
+        segment = segment_by_key(session, key)
+        using = campaigns_on(session, segment.id)
+        if using:
+            names = ", ".join(f"“{campaign.name}”" for campaign in using[:5])
+            more = f" and {len(using) - 5} more" if len(using) > 5 else ""
+            toast(f"Not archived: {names}{more} {'uses' if len(using) == 1 else 'use'} this segment. "
+                  "End them or give them another segment first.", kind="refused")
+            return redirect(url_for("segments.show", key=key), 303)
+        archive_segment(session, key, now=now)
+        record(session, "segment.archived", f"segment:{key}", now=now)
+        name = segment.name
+    toast(f"“{name}” is archived.", action="Undo", href=url_for("segments.unarchive", key=key), post=True)
+    return redirect(url_for("segments.index"), 303)
+
+
+@blueprint.post("/segments/<key>/unarchive")
+def unarchive(key: str) -> ResponseReturnValue:
+    """Put an archived segment back into the lists: its rule is saved again, which adds no version."""
+    now = request_now()
+    with writing() as session:
+        segment = segment_by_key(session, key)
+        save_segment(session, key, name=segment.name, rule=segment_rule(session, key), now=now)
+        record(session, "segment.unarchived", f"segment:{key}", now=now)
+    toast("The segment is back in the list.")
+    return redirect(url_for("segments.show", key=key), 303)
+
+
+@blueprint.get("/segments/<key>/people")
+def people(key: str) -> ResponseReturnValue:
+    """Everybody in a saved segment, page by page."""
+    now = request_now()
+    after = request.args.get("after", 0, type=int)
+    with reading() as session:
+        segment, rule = segment_by_key(session, key), segment_rule(session, key)
+    answer = questions().ids(rule, as_of=now)
+    ids = [customer_id for customer_id in answer.value if customer_id > after]
+    secret = current_app.extensions["winback.settings"].secret_key
+    with reading() as session:
+        found = counting.members(session, draft_of(rule.to_json()), ids[:PAGE], now=now, secret_key=secret)
+    following = url_for("segments.people", key=key, after=ids[PAGE - 1]) if len(ids) > PAGE else None
+    return render_template("pages/segments/people.html", segment=segment, members=found, total=len(answer.value),
+                           following=following, first=after > 0, as_of=answer.facts_at)
+
+
+def _around(own_key: str) -> Around:
+    today = formatting.local_date(request_now(), zone())
+    with reading() as session:
+        names = {segment.key: segment.name for segment in list_segments(session)}
+        return Around(today, names, attribute_types(session), own_key)
+
+
+def _page(state: State, *, problem: str | None = None, conflict: Any = None, found: Any = None) -> str:
+    around = _around(state.key)
+    return render_template("pages/segments/builder.html", **_view(state, around), problem=problem, conflict=conflict,
+                           found=found)
+
+
+def _view(state: State, around: Around) -> dict[str, Any]:
+    """What every template of the builder needs."""
+    shown = read_shown(state.shown)
+    mark = mark_of(state.rule_text)
+    saved, using, versions, same = None, [], [], False
+    if state.key:
+        with reading() as session:
+            saved = segment_by_key(session, state.key)
+            using, versions = campaigns_on(session, saved.id), versions_of(session, state.key)
+            same = versions[0].rule == state.draft.to_json() and saved.name == state.name
+    return {
+        "state": state, "saved": saved, "using": using, "versions": versions, "same": same, "mark": mark,
+        "rows": rows_of(state.draft, around, shown, fresh=shown.of == mark), "mode": mode_chip(state.draft),
+        "shown_now": shown, "words": words_of(state.draft, around, state.language), "new_conditions": NEW,
+        "json_text": state.json_text if state.json_text is not None else laid_out(state.draft),
+    }
