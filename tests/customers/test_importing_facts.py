@@ -1,8 +1,13 @@
 """Consents, products, stores and contacts from files."""
 
+import threading
+
 import pytest
+from sqlalchemy import select
 
 from core.errors import Invalid
+from customers.consents import lock_customers
+from customers.models import Customer
 from tests.customers.files import Desk, reasons
 
 CONSENTS = "customer_id,channel,state,basis,at,source,proof\n"
@@ -83,3 +88,22 @@ def test_a_dry_run_of_any_kind_changes_nothing(quick_desk: Desk, kind: str) -> N
 def test_an_unknown_kind_is_named(quick_desk: Desk) -> None:
     with pytest.raises(Invalid, match="'orderz' is no kind of import"):
         quick_desk.load("orderz", "a\n1\n")
+
+
+def test_an_import_of_consents_waits_for_whoever_holds_the_customers(desk: Desk) -> None:
+    desk.load("customers", "customer_id\nC1\n")
+    path = desk.path(CONSENTS + "C1,email,withdrawn,,2025-02-01,,\n")
+    done = threading.Event()
+
+    def load() -> None:
+        desk.load("consents", path)
+        done.set()
+
+    thread = threading.Thread(target=load)
+    with desk.database.writing() as session:
+        connection = session.connection()
+        lock_customers(connection, list(session.scalars(select(Customer.id))))
+        thread.start()
+        assert not done.wait(0.5)
+    thread.join(10)
+    assert done.is_set() and desk.rows("SELECT state FROM consents") == [("withdrawn",)]
