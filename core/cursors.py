@@ -48,7 +48,7 @@ def head(connection: Connection) -> int:
     """The cursor of somebody who has just read everything."""
     if connection.dialect.name == "sqlite":
         return connection.execute(select(func.coalesce(func.max(Change.seq), 0))).scalar_one()
-    return connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one()
+    return int(connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one())
 
 
 def position(connection: Connection, name: str) -> int:

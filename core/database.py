@@ -170,8 +170,7 @@ def _sqlite_engine(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        raw = connection.connection.dbapi_connection
-        assert isinstance(raw, LockedConnection)
+        raw: Any = connection.connection.dbapi_connection
         if connection.get_execution_options().get("writes", True):
             raw.execute("PRAGMA query_only=0")
             raw.begin_write()

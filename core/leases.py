@@ -44,7 +44,7 @@ class Lease:
         if self._connection is None:
             return self._descriptor is not None
         try:
-            return self._connection.execute(text("SELECT 1")).scalar_one() == 1
+            return bool(self._connection.execute(text("SELECT 1")).scalar_one())
         except Exception:  # any failure of the link means the server may have freed the lock
             return False
 

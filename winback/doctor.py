@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from core import leases
 from core.models import Installation
 from coupons.invariants import drift
 from delivery.models import Message
+from delivery.standing import state_counts
 from winback.context import Context, check_schema
 
 
@@ -49,7 +50,7 @@ def _clock(context: Context) -> Iterable[Finding]:
 
 def _delivery(context: Context) -> Iterable[Finding]:
     with context.database.reading() as session:
-        counts = {state: n for state, n in session.execute(select(Message.state, func.count()).group_by(Message.state))}
+        counts = state_counts(session.connection())
         holders = set(
             session.execute(
                 select(Message.worker).where(Message.state.in_(("claimed", "handed_over")), Message.worker.is_not(None))

@@ -8,6 +8,7 @@ import collections
 import email
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -122,8 +123,9 @@ def _facts(environment: dict[str, str]) -> Facts:
             "codes": [tuple(row) for row in codes], "visits": [tuple(row) for row in visits], "drift": wrong}
 
 
-def _sent_times(ids: list[str]) -> dict[str, int]:
-    return dict(collections.Counter(ids))
+def _sent_times(message_ids: list[str]) -> dict[str, int]:
+    """How often each ledger row arrived; a Message-ID carries the row's public id."""
+    return dict(collections.Counter(re.sub(r"^<winback\.|@.*$", "", text) for text in message_ids))
 
 
 def _compare(calm: Facts, killed: Facts, arrived: list[str]) -> None:
@@ -181,7 +183,7 @@ class _Inbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         mail = email.message_from_bytes(envelope.content)
-        self.ids.append(str(mail["X-Winback-Message"]))
+        self.ids.append(str(mail["Message-ID"]))
         return "250 taken"
 
 

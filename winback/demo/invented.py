@@ -44,10 +44,12 @@ class _Draw:
 
     def uniform(self, purpose: str) -> np.ndarray:
         hashed = pd.util.hash_array((self._ids + "/" + purpose).to_numpy(dtype=object))
-        return (hashed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+        draws: np.ndarray = (hashed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+        return draws
 
     def integer(self, purpose: str, below: int) -> np.ndarray:
-        return np.floor(self.uniform(purpose) * below).astype(np.int64)
+        numbers: np.ndarray = np.floor(self.uniform(purpose) * below).astype(np.int64)
+        return numbers
 
 
 def _customers(customers: pd.DataFrame, ids: "pd.Series[str]", draw: _Draw) -> pd.DataFrame:
@@ -104,4 +106,5 @@ def _contacts(ids: "pd.Series[str]", draw: _Draw, before: datetime) -> pd.DataFr
                  "status": "closed"}
             )[kind != ""]
         )
-    return pd.concat(parts, ignore_index=True)
+    frame: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return frame

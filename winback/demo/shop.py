@@ -115,7 +115,8 @@ def purchases(plot: Plot, persons: list[Person]) -> list[Purchase]:
         anyway_at = plot.starts_at + timedelta(days=1 + behaviour.anyway_day * (DAYS - 2))
         # Who ordered before the message came has ordered: that stays so, whenever the message comes.
         bought_before = behaviour.orders_anyway and (person.reached_at is None or anyway_at < person.reached_at)
-        at, code = (anyway_at, None) if behaviour.orders_anyway else (None, None)
+        at: datetime | None = anyway_at if behaviour.orders_anyway else None
+        code: str | None = None
         if behaviour.redeems and person.reached_at is not None and not bought_before:
             at, code = person.reached_at + behaviour.response_delay, person.code
         if at is None or at >= plot.ends_at:

@@ -25,7 +25,7 @@ from campaigns.models import Campaign
 from campaigns.planning import save_campaign
 from core import clock, cursors
 from core.errors import Conflict, Invalid
-from core.models import Installation
+from core.models import Cursor, Installation
 from coupons.offers import save_offer
 from customers.importing.running import import_file
 from customers.models import Customer
@@ -74,8 +74,7 @@ def open_home(context: Context, data: str, *, customers: int | None) -> None:
         wanted = 0 if data == "completejourney" else customers or 0
         mark = f"demo:data:{data}"
         others = session.execute(
-            select(func.count()).select_from(cursors.Cursor).where(cursors.Cursor.name.like("demo:data:%"),
-                                                                    cursors.Cursor.name != mark)
+            select(func.count()).select_from(Cursor).where(Cursor.name.like("demo:data:%"), Cursor.name != mark)
         ).scalar_one()
         known = cursors.position(connection, mark)
         if others or (known and known != wanted + 1):
@@ -126,7 +125,8 @@ def set_up(stage: Stage) -> None:
         save_offer(session, plot.fixed_offer, name=f"{plot.fixed_cents / 100:.0f} {plot.currency} off {plot.goods}",
                    kind="fixed", amount_cents=plot.fixed_cents, minimum_cents=plot.fixed_cents * 2, **common)
         for key, words in contents(plot).items():
-            save_content(session, key, author="demo", now=now, **words)
+            save_content(session, key, name=words["name"], subject=words["subject"], mjml=words["mjml"],
+                         letter=words["letter"], call_script=words["call_script"], author="demo", now=now)
         _plan(session, plot, plot.campaign, plot.campaign_name, plot.segment, plot.starts_at)
         save_draft(session, plot.campaign, main_graph(plot), campaign_id=_campaign_id(session, plot.campaign), now=now)
     leave_mark(stage.context, "set_up")
