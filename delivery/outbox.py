@@ -131,7 +131,7 @@ def _driver_columns(
         "public_id": [noise[start:start + digits] for start in range(0, len(noise), digits)],
         **{name: picked(getattr(columns, name)) for name in names},
         "state": states,
-        "values": [json.dumps(dict(value)) for value in picked(columns.values, {})],
+        "values": _as_json(picked(columns.values, {})),
         "message_class": [columns.message_class] * count,
         "attempt": [0] * count,
         "cost_cents": [0] * count,
@@ -140,6 +140,15 @@ def _driver_columns(
         "expires_at": [None if value is None else to_us(value) for value in picked(columns.expires_at)],
         "settled_at": [queued_us if state in SETTLED else None for state in states],
     }
+
+
+def _as_json(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each value as JSON; callers give thousands of people the same object, which is written out once."""
+    texts: dict[int, str] = {}
+    for value in values:
+        if id(value) not in texts:
+            texts[id(value)] = json.dumps(dict(value))
+    return [texts[id(value)] for value in values]
 
 
 def cancel(connection: Connection, enrolment_refs: Iterable[int], *, reason: str, now: datetime) -> int:
