@@ -68,10 +68,25 @@ def content_by_key(session: Session, key: str) -> Content:
     return content
 
 
-def list_contents(session: Session) -> list[Content]:
-    """Every content that is not archived, by name."""
-    rows = select(Content).where(Content.archived_at.is_(None)).order_by(Content.name, Content.id)
-    return list(session.scalars(rows))
+def list_contents(session: Session, *, archived: bool = False) -> list[Content]:
+    """Every content that is not archived, by name; or those that are."""
+    which = Content.archived_at.is_not(None) if archived else Content.archived_at.is_(None)
+    return list(session.scalars(select(Content).where(which).order_by(Content.name, Content.id)))
+
+
+def archive_content(session: Session, key: str, *, archived: bool = True, now: datetime) -> Content:
+    """Take a content out of the list, or put it back; journeys that use it go on. Harmless when repeated."""
+    content = content_by_key(session, key)
+    content.archived_at = (content.archived_at or now) if archived else None
+    session.flush()
+    return content
+
+
+def revisions_of(session: Session, key: str) -> list[ContentRevision]:
+    """Every revision of a content, newest first. Raises NotFound, naming it."""
+    content = content_by_key(session, key)
+    return list(session.scalars(select(ContentRevision).where(ContentRevision.content_id == content.id)
+                                .order_by(ContentRevision.number.desc())))
 
 
 def content_channels(revision: ContentRevision) -> tuple[str, ...]:

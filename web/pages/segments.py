@@ -8,7 +8,6 @@ import json
 import re
 import unicodedata
 from typing import Any
-from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -30,6 +29,7 @@ from segments.saved import (
 from segments.words import sentence
 from web import formatting
 from web.access import needs_role, person
+from web.addresses import customer_href
 from web.audit import record
 from web.builder import numbers as counting
 from web.builder.draft import Group, draft_of
@@ -47,12 +47,9 @@ blueprint = Blueprint("segments", __name__)
 
 @blueprint.context_processor
 def _words_for_templates() -> dict[str, Any]:
-    return {"endpoints": lambda: current_app.view_functions, "customer_href": _customer_href}
+    return {"endpoints": lambda: current_app.view_functions, "customer_href": customer_href}
 
 
-def _customer_href(number: str) -> str:
-    shown = "customers.show" in current_app.view_functions
-    return url_for("customers.show", external_id=number) if shown else f"/customers/{quote(number, safe='')}"
 
 QUESTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "once": ("Bought once and never came back", "Bought once", {"all": [

@@ -1,0 +1,158 @@
+"""The pages of offers: the list with how far each is used, the form with worked examples, the latest at the till."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from core.errors import Conflict, NotFound, WinbackError
+from coupons.feed import latest
+from coupons.models import Offer
+from coupons.offers import list_offers, offer_by_key, save_offer
+from coupons.refusals import REASONS
+from coupons.showing import offer_body
+from coupons.wording import offer_terms, offer_words
+from segments.choices import choices
+from web.access import needs_role
+from web.audit import record
+from web.offer_form import OfferForm, empty_form, examples, form_of, place_error, read_form
+from web.questions import questions
+from web.registry import Found
+from web.toasts import toast
+from web.transactions import reading, request_now, writing
+
+blueprint = Blueprint("offers", __name__)
+
+REFUSED_WORDS = {
+    "already_redeemed": "code used already", "limit_reached": "limit reached", "budget_exhausted": "budget used up",
+    "order_cancelled": "order cancelled", "unknown_code": "unknown code", "not_yet_valid": "not valid yet",
+    "expired": "code expired", "wrong_customer": "another customer’s code", "minimum_not_met": "below the minimum",
+    "not_applicable": "nothing in the order counts", "revoked": "code withdrawn",
+}
+assert set(REFUSED_WORDS) <= set(REASONS)
+
+
+@blueprint.app_template_filter("refused_words")
+def refused_words(reason: str) -> str:
+    """A refusal's reason in a few words."""
+    return REFUSED_WORDS.get(reason, reason.replace("_", " "))
+
+
+def find(session: Session, words: str) -> list[Found]:
+    """Offers whose name or key holds the words."""
+    wanted = words.casefold()
+    return [Found(offer.name, "offer", url_for("offers.show", key=offer.key), "ticket")
+            for offer in list_offers(session) if wanted in f"{offer.name} {offer.key}".casefold()][:5]
+
+
+@blueprint.get("/offers")
+def index() -> ResponseReturnValue:
+    """List the offers, and what happened last at the till."""
+    after = request.args.get("after", "").replace("\x00", "")
+    with reading() as session:
+        found = list_offers(session, after=after or None, limit=51)
+        rows = [(offer, offer_words(offer), offer_body(session, offer)) for offer in found[:50]]
+        feed = latest(session, limit=12)
+    following = url_for("offers.index", after=found[49].key) if len(found) > 50 else None
+    return render_template("pages/offers/index.html", rows=rows, feed=feed, following=following, first=bool(after))
+
+
+@blueprint.get("/offers/_new")
+def new() -> ResponseReturnValue:
+    """Begin an offer."""
+    return _form(empty_form(), None)
+
+
+@blueprint.get("/offers/<key>")
+def show(key: str) -> ResponseReturnValue:
+    """Open one offer: its terms in words, how far it is used, the form."""
+    with reading() as session:
+        offer = offer_by_key(session, key)
+    return _form(form_of(offer), offer)
+
+
+@blueprint.post("/offers/_save")
+def save() -> ResponseReturnValue:
+    """Save an offer; what cannot be saved stays in the form with the reason beside its field."""
+    now = request_now()
+    sent = request.form.to_dict()
+    stored, frozen = _stored(sent.get("was", ""))
+    form = read_form(sent, stored, frozen=frozen)
+    key = stored.key if stored else sent.get("key", "").strip()
+    problem, conflict = None, False
+    if not form.errors:
+        try:
+            seen = None if sent.get("do") == "save-over" else _seen(stored, sent.get("seen", ""))
+            with writing() as session:
+                offer = save_offer(session, key, **form.values, expected_updated_at=seen, must_be_new=stored is None,
+                                   now=now)
+                record(session, "offer.saved", f"offer:{offer.key}", now=now)
+                name = offer.name
+            toast(f"“{name}” is saved.")
+            return redirect(url_for("offers.show", key=key), 303)
+        except WinbackError as error:
+            conflict = isinstance(error, Conflict) and error.place == "updated_at"
+            problem = None if conflict else place_error(form, error)
+    return _form(form, stored, problem=problem, conflict=conflict), 409 if conflict else 422
+
+
+def _stored(key: str) -> tuple[Offer | None, bool]:
+    if not key:
+        return None, False
+    with reading() as session:
+        offer = offer_by_key(session, key.replace("\x00", ""))
+        return offer, offer_body(session, offer)["codes_issued"] > 0
+
+
+def _seen(stored: Offer | None, text: str) -> Any:
+    """The instant the editor saw; anything else is a conflict with what is stored."""
+    if stored is None:
+        return None
+    return stored.updated_at if text == stored.updated_at.isoformat() else stored.created_at.replace(year=2000)
+
+
+@blueprint.post("/offers/_example")
+@needs_role("admin", "marketer", "analyst", "agent")
+def example() -> ResponseReturnValue:
+    """What baskets would pay with the terms typed so far."""
+    sent = request.form.to_dict()
+    stored, frozen = _stored(sent.get("was", ""))
+    form = read_form(sent, stored, frozen=frozen)
+    return render_template("fragments/offers/example.html", examples=examples(form.values), words=_draft_words(form))
+
+
+def _draft_words(form: OfferForm) -> tuple[str, list[str]] | None:
+    """The terms typed so far as they would be printed; None while they cannot be read."""
+    values = form.values
+    if form.errors or values["kind"] not in ("percent", "fixed"):
+        return None
+    percent = values["percent"]
+    if (values["kind"] == "percent") != (percent is not None) or (percent is None and not values["amount_cents"]):
+        return None
+    kept = {name: value for name, value in values.items() if name != "percent"}
+    draft = Offer(**kept, key="draft", percent_bp=None if percent is None else int(percent * 100))
+    try:
+        return offer_words(draft), offer_terms(draft)
+    except (ValueError, ArithmeticError, OverflowError):
+        return None
+
+
+def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, conflict: bool = False) -> str:
+    body = None
+    if stored is not None:
+        with reading() as session:
+            body = offer_body(session, stored)
+    if not form.values:
+        sent = {name: text for name, text in form.texts.items() if name != "active" or text}
+        form.values = read_form(sent, stored, frozen=False).values
+    return render_template("pages/offers/form.html", form=form, offer=stored, body=body, problem=problem,
+                           conflict=conflict, examples=examples(form.values), words=_draft_words(form),
+                           categories=_categories())
+
+
+def _categories() -> list[str]:
+    try:
+        return [choice.value for choice in choices(questions(), "orders", "category", limit=12)]
+    except (WinbackError, NotFound):
+        return []
