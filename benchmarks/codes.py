@@ -78,7 +78,7 @@ def _issued(database: Database, offer_id: int, count: int) -> float:
     for part in chunks(range(1, count + 1), CHUNK):
         with database.writing() as session:
             issue(session.connection(), offer_id, customer_ids=list(part), campaign="bench",
-                  origins=[f"enrolment:{number}" for number in part], valid_from=[now] * len(part), now=now)
+                  origins=[f"enrolment:{number}" for number in part], counts_from=[now] * len(part), now=now)
     return time.perf_counter() - begun
 
 

@@ -179,7 +179,7 @@ def _prepare(database: Database, count: int) -> tuple[str, list[str]]:
             "imported_at": [to_us(now)] * count})
         offer = save_offer(session, "bench", name="Bench", kind="percent", percent=10, limit_per_customer=3, now=now)
         issued = issue(connection, offer.id, customer_ids=ids, origins=["bench"] * count, campaign="bench",
-                       valid_from=[now] * count, now=now)
+                       counts_from=[now] * count, now=now)
         key = issue_key(session, "bench", scopes=["redemptions"], now=now)
     return key, [one.code for one in issued]
 

@@ -37,7 +37,7 @@ def may_move(connection: Connection) -> bool:
 
 
 def stand_at(connection: Connection, instant: datetime) -> None:
-    """Set the clock to `instant` and let it stand there, so that simulated work that was killed resumes at that instant.
+    """Set the clock to `instant` and let it stand there, so that killed simulated work resumes at that instant.
 
     Raises Invalid in a live installation.
     """

@@ -48,25 +48,26 @@ def issue(
     customer_ids: Sequence[int],
     origins: Sequence[str],
     campaign: str | None,
-    valid_from: Sequence[datetime],
+    counts_from: Sequence[datetime],
     now: datetime,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> list[Issued]:
     """Give each customer one code of the offer for their origin; whoever has it already gets the same again.
 
-    Columns in, one `Issued` per row in the same order. Raises NotFound for an unknown offer, Conflict for one that is
-    switched off and would have to issue a new code.
+    Columns in, one `Issued` per row in the same order. `counts_from` is the instant from which the offer's days count,
+    usually the expected arrival; the code itself works from now on, so that an early letter is no nuisance. Raises
+    NotFound for an unknown offer, Conflict for one that is switched off and would have to issue a new code.
     """
-    if not len(customer_ids) == len(origins) == len(valid_from):
-        raise ValueError("customer_ids, origins and valid_from must be equally long")
+    if not len(customer_ids) == len(origins) == len(counts_from):
+        raise ValueError("customer_ids, origins and counts_from must be equally long")
     offer = connection.execute(select(
         Offer.key, Offer.active, Offer.prefix, Offer.limit_per_code, Offer.valid_days, Offer.valid_from,
         Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
     if offer is None:
         raise NotFound(f"There is no offer {offer_id}.")
     pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
-    stamps = {start: to_us(start) for start in set(valid_from)}  # most of a batch start together
-    starts = {pair: stamps[start] for pair, start in zip(pairs, valid_from, strict=True)}
+    stamps = {start: to_us(start) for start in set(counts_from)}  # most of a batch start together
+    starts = {pair: stamps[start] for pair, start in zip(pairs, counts_from, strict=True)}
     for _attempt in range(_ATTEMPTS):
         held = _held(connection, offer_id, starts)
         missing = [pair for pair in starts if pair not in held]
@@ -105,7 +106,7 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     else:  # the order of people keeps two workers who issue for the same ones from waiting for each other for ever
         pairs = sorted(pairs)
     ids = reserve_ids(connection, _CODES, count)
-    windows = {start: _window(start, offer) for start in set(starts.values())}
+    windows = {start: _window(to_us(now), start, offer) for start in set(starts.values())}
     held = [windows[starts[pair]] for pair in pairs]
     columns: dict[str, list[Any]] = {
         "id": ids,
@@ -134,14 +135,13 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     return dict(zip(pairs, map(Issued, ids, codes, begins, ends), strict=True))
 
 
-def _window(start: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:
-    """From when until when, in microseconds: the days count from the code's own start, the offer's end caps them."""
-    if offer.valid_from is not None:
-        start = max(start, to_us(offer.valid_from))
+def _window(now_us: int, counts_from: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:
+    """From when until when, in microseconds: it works from now on, its days count from later, the offer caps both."""
+    begins = max(now_us, to_us(offer.valid_from)) if offer.valid_from is not None else now_us
     ends = [to_us(offer.valid_until)] if offer.valid_until is not None else []
     if offer.valid_days is not None:
-        ends.append(start + offer.valid_days * DAY_US)
-    return start, min(ends) if ends else None
+        ends.append(max(begins, counts_from) + offer.valid_days * DAY_US)
+    return begins, min(ends) if ends else None
 
 
 def revoke(connection: Connection, code_ids: Sequence[int], *, reason: str, now: datetime) -> int:
@@ -159,17 +159,17 @@ def revoke_origins(connection: Connection, origins: Sequence[str], *, reason: st
 
 
 def start_validity(
-    connection: Connection, code_ids: Sequence[int], *, valid_from: Sequence[datetime], now: datetime
+    connection: Connection, code_ids: Sequence[int], *, counts_from: Sequence[datetime], now: datetime
 ) -> int:
-    """Set the window of unused codes anew, because the arrival they count from became known; returns how many.
+    """Set the end of unused codes anew, because the arrival their days count from became known; returns how many.
 
     Codes used or withdrawn meanwhile keep theirs. The rows are locked in id order first.
     """
-    if not len(code_ids) == len(valid_from):
-        raise ValueError("code_ids and valid_from must be equally long")
-    starts = {int(code_id): to_us(start) for code_id, start in zip(code_ids, valid_from, strict=True)}
+    if not len(code_ids) == len(counts_from):
+        raise ValueError("code_ids and counts_from must be equally long")
+    starts = {int(code_id): to_us(start) for code_id, start in zip(code_ids, counts_from, strict=True)}
     rows = connection.execute(
-        select(Code.id, Offer.valid_days, Offer.valid_from, Offer.valid_until)
+        select(Code.id, _FROM_US.label("begins_us"), Offer.valid_days, Offer.valid_from, Offer.valid_until)
         .join(Offer, Offer.id == Code.offer_id)
         .where(in_ids(Code.id, sorted(starts)), Code.state == "issued", Code.used == 0)
         .order_by(Code.id)
@@ -177,9 +177,5 @@ def start_validity(
     ).all()
     if not rows:
         return 0
-    windows = [_window(starts[row.id], row) for row in rows]
-    return bulk_update(connection, _CODES, "id", {
-        "id": [row.id for row in rows],
-        "valid_from": [start for start, _ in windows],
-        "valid_until": [end for _, end in windows],
-    })
+    ends = [_window(row.begins_us, starts[row.id], row)[1] for row in rows]
+    return bulk_update(connection, _CODES, "id", {"id": [row.id for row in rows], "valid_until": ends})

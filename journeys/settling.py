@@ -110,7 +110,7 @@ def _start_and_withdraw(
               if row.code in arrived and from_us(row.valid_from) != arrived[row.code]]
     if starts:
         ids, instants = zip(*starts, strict=True)
-        start_validity(connection, ids, valid_from=instants, now=now)
+        start_validity(connection, ids, counts_from=instants, now=now)
     for state in sorted(set(lost.values())):
         withdrawn = [row.id for row in codes if lost.get(row.code) == state]
         if withdrawn:

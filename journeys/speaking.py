@@ -198,7 +198,7 @@ def _codes(
     issued = issue(
         session.connection(), offer_id, customer_ids=[people.customer_ids[place] for place in chosen],
         origins=[origins[place] for place in chosen], campaign=plan.campaign,
-        valid_from=[arrival[channels[place] or ""] for place in chosen], now=now,
+        counts_from=[arrival[channels[place] or ""] for place in chosen], now=now,
     ) if chosen else []
     result: list[Issued | None] = [None] * len(people.enrolment_ids)
     for place, code in zip(chosen, issued, strict=True):

@@ -48,7 +48,7 @@ def make_codes(database: Database, offer: Offer, customers: list[int], *, now: d
     with database.writing() as session:
         return issue(session.connection(), offer.id, customer_ids=customers,
                      origins=[f"{origin}:{customer}" for customer in customers], campaign="spring",
-                     valid_from=[valid_from or now] * len(customers), now=now)
+                     counts_from=[valid_from or now] * len(customers), now=now)
 
 
 def ask(code: str, order_id: str = "o1", *, total_cents: int | None = None, lines: tuple[Line, ...] = (SOFA, LAMP),

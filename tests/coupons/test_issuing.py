@@ -36,7 +36,7 @@ def test_a_code_that_is_taken_is_drawn_again(database: Database, now: datetime) 
     for customer in (1, 2):
         with database.writing() as session:
             issue(session.connection(), offer.id, customer_ids=[customer], origins=["x"], campaign=None,
-                  valid_from=[now], now=now, random_bytes=lambda _size: draws.pop(0))
+                  counts_from=[now], now=now, random_bytes=lambda _size: draws.pop(0))
     assert draws == []
     with database.reading() as session:
         assert len(set(session.scalars(select(Code.code)))) == 2
@@ -47,7 +47,7 @@ def test_a_broken_source_of_randomness_is_not_asked_for_ever(database: Database,
     offer = make_offer(database, now=now)
     with pytest.raises(RuntimeError, match="random"), database.writing() as session:
         issue(session.connection(), offer.id, customer_ids=[1, 2], origins=["x", "x"], campaign=None,
-              valid_from=[now, now], now=now, random_bytes=bytes)
+              counts_from=[now, now], now=now, random_bytes=bytes)
 
 
 def test_two_workers_issuing_for_the_same_people_give_each_one_code(database: Database, now: datetime) -> None:
@@ -69,7 +69,7 @@ def test_two_workers_issuing_for_the_same_people_give_each_one_code(database: Da
     assert all(codes == seen[0] for codes in seen)
 
 
-def test_the_end_is_the_earlier_of_the_offers_end_and_the_days_from_the_codes_own_start(
+def test_a_code_works_at_once_and_ends_by_the_offers_end_or_its_days_from_the_arrival(
     database: Database, now: datetime
 ) -> None:
     make_customers(database, 2, now=now)
@@ -77,9 +77,9 @@ def test_the_end_is_the_earlier_of_the_offers_end_and_the_days_from_the_codes_ow
     offer = make_offer(database, now=now, valid_days=14, valid_until=end)
     with database.writing() as session:
         early, late = issue(session.connection(), offer.id, customer_ids=[1, 2], origins=["x", "x"], campaign=None,
-                            valid_from=[now + timedelta(days=2), now + timedelta(days=10)], now=now)
-    assert (early.valid_from, early.valid_until) == (now + timedelta(days=2), now + timedelta(days=16))
-    assert (late.valid_from, late.valid_until) == (now + timedelta(days=10), end)
+                            counts_from=[now + timedelta(days=2), now + timedelta(days=10)], now=now)
+    assert (early.valid_from, early.valid_until) == (now, now + timedelta(days=16))
+    assert (late.valid_from, late.valid_until) == (now, end)
     with database.writing() as session:
         save_offer(session, offer.key, name="Longer", kind="percent", percent=10, valid_days=99, now=now)
     assert make_codes(database, offer, [1], now=now, origin="x")[0].valid_until != early.valid_until
@@ -87,7 +87,7 @@ def test_the_end_is_the_earlier_of_the_offers_end_and_the_days_from_the_codes_ow
         assert session.get_one(Code, early.code_id).valid_until == early.valid_until
 
 
-def test_validity_starts_anew_at_the_expected_arrival_but_not_for_used_or_withdrawn_codes(
+def test_validity_counts_anew_from_the_expected_arrival_but_not_for_used_or_withdrawn_codes(
     database: Database, now: datetime
 ) -> None:
     make_customers(database, 3, now=now)
@@ -98,9 +98,9 @@ def test_validity_starts_anew_at_the_expected_arrival_but_not_for_used_or_withdr
     arrival = now + timedelta(days=3)
     with database.writing() as session:
         assert revoke(session.connection(), [ids[2]], reason="stopped", now=now) == 1
-        assert start_validity(session.connection(), ids, valid_from=[arrival] * 3, now=now) == 1
+        assert start_validity(session.connection(), ids, counts_from=[arrival] * 3, now=now) == 1
     with database.reading() as session:
-        assert [session.get_one(Code, code_id).valid_from for code_id in ids] == [arrival, now, now]
+        assert [session.get_one(Code, code_id).valid_from for code_id in ids] == [now, now, now]
         assert session.get_one(Code, ids[0]).valid_until == arrival + timedelta(days=14)
 
 
@@ -131,7 +131,7 @@ def test_an_offer_switched_off_issues_nothing_new_but_still_shows_what_it_issued
         make_codes(database, offer, [2], now=now)
     assert use(database, ask(first[0].code), now=now).status == 201
     with database.writing() as session, pytest.raises(NotFound):
-        issue(session.connection(), 999, customer_ids=[], origins=[], campaign=None, valid_from=[], now=now)
+        issue(session.connection(), 999, customer_ids=[], origins=[], campaign=None, counts_from=[], now=now)
 
 
 def test_expired_is_what_an_issued_code_is_at_its_end(now: datetime) -> None:

@@ -200,7 +200,7 @@ def test_a_code_is_either_withdrawn_or_redeemed_never_both(database: Database, n
 
         def withdraw(code_id: int = code.code_id) -> int:
             with database.writing() as session:
-                start_validity(session.connection(), [code_id], valid_from=[now], now=now)
+                start_validity(session.connection(), [code_id], counts_from=[now], now=now)
                 return revoke(session.connection(), [code_id], reason="exit", now=now)
 
         redeemed, withdrawn = together([lambda code=code: use(database, ask(code.code), now=now), withdraw])

@@ -92,7 +92,7 @@ def contents(plot: Plot) -> dict[str, dict[str, str]]:
 
 
 def _content(name: str, subject: str, opening: str, offer: str) -> dict[str, str]:
-    greeting = "Dear {{ customer.first_name }} {{ customer.last_name }},"
+    greeting = "{{ greeting }},"
     return {
         "name": name,
         "subject": subject,
@@ -125,8 +125,8 @@ def _content(name: str, subject: str, opening: str, offer: str) -> dict[str, str
     </mj-section>
   </mj-body>
 </mjml>""",
-        "letter": f"{greeting}\n\n{opening}\n\n{offer}\n\nYour code: {{{{ code }}}}\n\n"
-                  "Enter it at the checkout, or name it when you order by phone or letter.\n\nWith kind regards",
+        "letter": f"{greeting}\n\n{opening}\n\n{offer}\n\n"
+                  "Enter the code below at the checkout, or name it when you order by phone or letter.\n\nWith kind regards",
         "call_script": f"Good day, {{{{ customer.first_name }}}} {{{{ customer.last_name }}}}. {opening} {offer}"
                        " The code is {{ code }}.",
     }
