@@ -7,7 +7,7 @@ condition or lock that its name speaks of is taken out (tried by hand on a copy)
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, event, func, select, update
@@ -270,3 +270,24 @@ def test_an_offer_is_not_edited_between_looking_and_counting(database: Database,
     with database.reading() as session:
         assert session.scalars(select(Offer.used)).all() == [1]
     assert_no_drift(database)
+
+
+def test_a_code_used_while_its_validity_is_set_anew_keeps_its_window(database: Database, now: datetime) -> None:
+    make_customers(database, 1, now=now)
+    [code] = make_codes(database, make_offer(database, now=now, valid_days=14), [1], now=now)
+    answers: list[object] = []
+    redeeming = threading.Thread(target=lambda: answers.append(use(database, ask(code.code), now=now)))
+
+    def squeeze_in(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+        if "codes JOIN offers" in statement and "codes.used = " in statement and not redeeming.ident:
+            redeeming.start()
+            redeeming.join(0.4)
+
+    event.listen(database.engine, "after_cursor_execute", squeeze_in)
+    with database.writing() as session:
+        start_validity(session.connection(), [code.code_id], valid_from=[now + timedelta(days=3)], now=now)
+    redeeming.join()
+    with database.reading() as session:
+        stored = session.get_one(Code, code.code_id)
+    assert outcomes(answers) == {"not_yet_valid": 1}
+    assert (stored.used, stored.valid_from) == (0, now + timedelta(days=3))
