@@ -17,9 +17,9 @@ from typing import Any, cast
 from sqlalchemy import Table, delete
 
 from core.bulk import bulk_insert, chunks
+from core.codes import new_codes
 from core.database import Database, open_database
 from core.types import to_us
-from coupons.codes import new_codes
 from coupons.issuing import issue
 from coupons.models import Code
 from coupons.offers import save_offer

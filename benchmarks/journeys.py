@@ -18,10 +18,10 @@ from sqlalchemy import Table, select, text
 
 from campaigns.planning import save_campaign
 from core.bulk import bulk_insert
+from core.codes import new_codes
 from core.database import Database, open_database
 from core.settings import read_settings
 from core.types import to_us
-from coupons.codes import new_codes
 from coupons.models import Code
 from coupons.offers import save_offer
 from customers.models import Address, Consent, Customer

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, exists, select, type_coerce
 
-from coupons.codes import LONGEST, canonical
+from core.codes import LONGEST, canonical
 from coupons.discount import Terms, discount_cents
 from coupons.models import CancelledOrder, Code, CustomerUse, Offer, Redemption
 from coupons.refusals import Refused

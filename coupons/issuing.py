@@ -16,9 +16,9 @@ from sqlalchemy import BigInteger, Connection, Row, Table, select, type_coerce
 
 from core.arrays import in_ids
 from core.bulk import bulk_insert, bulk_update, chunks, reserve_ids
+from core.codes import new_codes
 from core.errors import Conflict, NotFound
 from core.types import from_us, to_us
-from coupons.codes import new_codes
 from coupons.models import Code, Offer
 from coupons.states import move
 

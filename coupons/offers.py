@@ -15,9 +15,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from core.codes import ALPHABET
 from core.errors import Conflict, Invalid, NotFound
 from core.types import MICROSECOND
-from coupons.codes import ALPHABET
 from coupons.counters import recount
 from coupons.discount import MAX_CENTS, Terms
 from coupons.models import Code, Offer

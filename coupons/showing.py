@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from core.codes import LONGEST, canonical, grouped
 from core.errors import Invalid, NotFound
-from coupons.codes import LONGEST, canonical, grouped
 from coupons.counters import ledger_used
 from coupons.models import Code, Offer, Redemption
 from coupons.states import SHOWN_STATES, shown_as, shown_state

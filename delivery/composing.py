@@ -17,6 +17,7 @@ from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
+from core.codes import grouped
 from core.errors import WinbackError
 from customers.models import Address, Customer
 from customers.suppression import ADDRESS_CHANNEL
@@ -116,7 +117,7 @@ def person_values(row: Row[Any], *, settings: DeliverySettings, links: Links) ->
                  "url": settings.shop.url},
         "unsubscribe_url": links.url("u", message.public_id),
         "preferences_url": links.url("p", message.public_id),
-        "code": message.code,
+        "code": grouped(message.code) if message.code is not None else None,
     }
     return values | _passed_in(message.values)
 

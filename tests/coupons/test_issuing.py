@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
+from core.codes import check
 from core.database import Database
 from core.errors import Conflict, NotFound
-from coupons.codes import check
 from coupons.issuing import issue, revoke, revoke_origins, start_validity
 from coupons.models import Code
 from coupons.offers import save_offer

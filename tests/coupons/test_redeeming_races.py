@@ -272,7 +272,7 @@ def test_an_offer_is_not_edited_between_looking_and_counting(database: Database,
     assert_no_drift(database)
 
 
-def test_a_code_used_while_its_validity_is_set_anew_keeps_its_window(database: Database, now: datetime) -> None:
+def test_nobody_uses_a_code_while_its_validity_is_set_anew(database: Database, now: datetime) -> None:
     make_customers(database, 1, now=now)
     [code] = make_codes(database, make_offer(database, now=now, valid_days=14), [1], now=now)
     answers: list[object] = []
@@ -285,9 +285,9 @@ def test_a_code_used_while_its_validity_is_set_anew_keeps_its_window(database: D
 
     event.listen(database.engine, "after_cursor_execute", squeeze_in)
     with database.writing() as session:
-        start_validity(session.connection(), [code.code_id], valid_from=[now + timedelta(days=3)], now=now)
+        start_validity(session.connection(), [code.code_id], counts_from=[now + timedelta(days=3)], now=now)
+        assert answers == []
     redeeming.join()
+    assert outcomes(answers) == {"ok 201": 1}
     with database.reading() as session:
-        stored = session.get_one(Code, code.code_id)
-    assert outcomes(answers) == {"not_yet_valid": 1}
-    assert (stored.used, stored.valid_from) == (0, now + timedelta(days=3))
+        assert session.get_one(Code, code.code_id).valid_until == now + timedelta(days=17)

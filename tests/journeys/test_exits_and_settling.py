@@ -169,7 +169,7 @@ def test_a_wait_counts_from_the_arrival_of_a_letter_and_so_does_its_code(
     walk(database, tmp_path, now=posted)
     assert enrolments(database)[1].due_at == arrives + timedelta(days=7)
     [code] = codes(database)
-    assert (code.valid_from, code.valid_until) == (arrives, arrives + timedelta(days=14))
+    assert (code.valid_from, code.valid_until) == (now, arrives + timedelta(days=14))
     walk(database, tmp_path, now=arrives + timedelta(days=7))
     first, second = ledger(database)
     assert second.step == "remind" and second.code == first.code

@@ -6,8 +6,8 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from core.codes import canonical
 from core.errors import Invalid
-from coupons.codes import canonical
 from coupons.discount import Line
 from coupons.redeeming import validate as foresee
 from coupons.requests import Order, RedemptionRequest

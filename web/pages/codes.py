@@ -8,8 +8,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from core.codes import canonical, grouped
 from core.errors import Invalid, NotFound
-from coupons.codes import canonical, grouped
 from coupons.offers import list_offers
 from coupons.redeeming import roll_back
 from coupons.showing import find_code, list_codes, stored_redemption

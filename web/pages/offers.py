@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from core.codes import grouped
 from core.errors import Conflict, NotFound, WinbackError
 from coupons.feed import latest
 from coupons.models import Offer
@@ -37,6 +38,12 @@ assert set(REFUSED_WORDS) <= set(REASONS)
 def refused_words(reason: str) -> str:
     """A refusal's reason in a few words."""
     return REFUSED_WORDS.get(reason, reason.replace("_", " "))
+
+
+@blueprint.app_template_filter("grouped")
+def grouped_code(code: str) -> str:
+    """A code as it is printed."""
+    return grouped(code)
 
 
 def find(session: Session, words: str) -> list[Found]:
