@@ -146,7 +146,9 @@ class Mirror:
                 left.unlink()
             with self.database.reading() as session:
                 manifest = self._refreshed(session.connection(), now)
-            self.database.small(lambda connection: advance(connection, "mirror", manifest.cursor))
+            with self.database.writing() as session:
+                # Who prunes the list of changes must know how far the mirror has read.
+                advance(session.connection(), "mirror", manifest.cursor)
             self._clear_old(manifest)
         finally:
             lease.release()

@@ -1,0 +1,264 @@
+"""How long does counting a segment take, beside the best SQL we can write by hand for the same mirror?
+
+Asks for lapsed furniture buyers (bought in the past year, not in the last quarter, at most three orders, 1,500 EUR or
+more, consent, country) warm, in turn: our compiled statement, hand-written DuckDB SQL in several shapes (the quickest
+counts), pandas, and PostgreSQL with the same statement and with EXISTS by hand. All must find the same number.
+"""
+
+import contextlib
+import resource
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import duckdb
+from sqlalchemy import create_engine, text
+
+from core.mirror_rows import duckdb_type
+from core.types import Base, to_us
+from segments.engines.duckdb import render
+from segments.members import prepare
+from segments.mirrored import TABLES
+from segments.rules import parse_rule
+
+AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
+RULE = {"all": [
+    {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
+    {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 90}, "equals": 0},
+    {"orders": "count", "at_most": 3},
+    {"orders": "revenue", "at_least": 150_000},
+    {"consent": "email", "is": "granted"},
+    {"customer": "country", "is": "DE"},
+]}
+NOW, YEAR, QUARTER = (to_us(AS_OF - timedelta(days=days)) for days in (0, 365, 90))
+_BOUGHT = "SELECT customer_id FROM order_lines WHERE category = 'furniture' AND NOT cancelled"
+_YEAR = f"{_BOUGHT} AND ordered_at >= {YEAR} AND ordered_at < {NOW}"
+_QUARTER = f"{_BOUGHT} AND ordered_at >= {QUARTER} AND ordered_at < {NOW}"
+_COUNTRY = "SELECT customer_id FROM addresses WHERE channel = 'letter' AND country = 'DE'"
+_NEWEST = f"""SELECT customer_id FROM consents WHERE channel = 'email' AND "at" <= {NOW}
+    GROUP BY customer_id HAVING arg_max(state, "at") = 'granted'"""
+_LAST_WORD = f"""SELECT customer_id FROM consents c WHERE channel = 'email' AND c.at <= {NOW} AND state = 'granted'
+    AND NOT EXISTS (SELECT 1 FROM consents l WHERE l.customer_id = c.customer_id AND l.channel = 'email'
+                    AND l.at > c.at AND l.at <= {NOW})"""
+_HAVING = f"""NOT cancelled AND ordered_at < {NOW} GROUP BY customer_id
+    HAVING count(*) <= 3 AND sum(total_cents) >= 150000"""
+BY_HAND = {
+    "staged": f"""WITH people AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
+        AND id IN ({_COUNTRY}) AND id IN ({_NEWEST}) AND id IN ({_YEAR})
+        AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = id))
+        SELECT count(*) FROM (SELECT customer_id FROM orders WHERE customer_id IN (SELECT id FROM people)
+                              AND {_HAVING})""",
+    "staged, last word by anti-join": f"""WITH people AS (SELECT id FROM customers WHERE forgotten_at IS NULL
+        AND id IN ({_COUNTRY}) AND id IN ({_LAST_WORD}) AND id IN ({_YEAR})
+        AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = id))
+        SELECT count(*) FROM (SELECT customer_id FROM orders WHERE customer_id IN (SELECT id FROM people)
+                              AND {_HAVING})""",
+    "semi joins": f"""SELECT count(*) FROM (SELECT customer_id FROM orders SEMI JOIN (
+        SELECT id AS customer_id FROM customers c SEMI JOIN ({_YEAR}) y ON y.customer_id = c.id
+        ANTI JOIN ({_QUARTER}) q ON q.customer_id = c.id SEMI JOIN ({_COUNTRY}) a ON a.customer_id = c.id
+        SEMI JOIN ({_NEWEST}) n ON n.customer_id = c.id WHERE c.forgotten_at IS NULL) p USING (customer_id)
+        WHERE {_HAVING})""",
+}
+_POSTGRES = f"""SELECT count(*) FROM customers c WHERE forgotten_at IS NULL
+    AND EXISTS (SELECT 1 FROM addresses a WHERE a.customer_id = c.id AND channel = 'letter' AND country = 'DE')
+    AND EXISTS (SELECT 1 FROM ({_LAST_WORD}) n WHERE n.customer_id = c.id)
+    AND EXISTS (SELECT 1 FROM ({_YEAR}) y WHERE y.customer_id = c.id)
+    AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = c.id)
+    AND (SELECT count(*) <= 3 AND sum(total_cents) >= 150000 FROM orders o
+         WHERE o.customer_id = c.id AND NOT cancelled AND ordered_at < {NOW})"""
+
+
+def run(quick: bool, home: Path) -> dict[str, Any]:
+    """Measure and return the row of `make bench`, in milliseconds."""
+    customers = 50_000 if quick else 1_000_000
+    rounds = 15 if quick else 9
+    path = _shop(home, customers)
+    missing: dict[str, str] = {}
+    with duckdb.connect(":memory:") as connection, contextlib.ExitStack() as open_things:
+        connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
+        connection.execute("USE generation")
+        asks: dict[str, Callable[[], int]] = {"ours": _ours(connection)}
+        for name, statement in BY_HAND.items():
+            asks[f"by hand: {name}"] = lambda statement=statement: _one(connection, statement)  # type: ignore[misc]
+        asks["pandas"] = _pandas(connection)
+        try:
+            asks |= open_things.enter_context(_postgres(connection))
+        except ImportError:
+            missing["postgresql"] = "the tests that start a PostgreSQL are not installed"
+        times, found = _measured(asks, rounds)
+    if len(set(found.values())) != 1:
+        raise RuntimeError(f"the engines disagree: {found}")
+    return _row(times, missing, customers, found["ours"], quick=quick)
+
+
+def _row(
+    times: dict[str, float], missing: dict[str, str], customers: int, members: int, *, quick: bool
+) -> dict[str, Any]:
+    ours = times["ours"]
+    hand = min(value for name, value in times.items() if name.startswith("by hand"))
+    on_postgres = min((value for name, value in times.items() if name.startswith("postgresql")), default=None)
+    baselines = {"hand_written_duckdb": hand, "pandas": times["pandas"], "postgresql": on_postgres}
+    ratios = {"hand_written_duckdb": round(ours / hand, 3), "pandas": round(times["pandas"] / ours, 2),
+              "postgresql": None if on_postgres is None else round(on_postgres / ours, 2)}
+    # How much faster than pandas and PostgreSQL is a promise for a million people; small sizes show fixed costs.
+    targets = {"hand_written_duckdb": 1.15} | ({} if quick else {"pandas": 10, "postgresql": 6})
+    met = not missing and all(
+        (ratio := ratios[name]) is not None and (ratio <= goal if name == "hand_written_duckdb" else ratio >= goal)
+        for name, goal in targets.items())
+    return {
+        "name": "segments", "unit": "ms", "ours": round(ours, 2),
+        "baselines": {name: None if value is None else round(value, 2) for name, value in baselines.items()},
+        "ratios": ratios, "targets": targets, "met": met,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "size": f"{customers} customers, {customers * 10} orders, {customers * 25} lines; {members} found",
+        "all_ms": {name: round(value, 2) for name, value in times.items()},
+        **({"missing": missing} if missing else {}),
+    }
+
+
+def _measured(asks: dict[str, Callable[[], int]], rounds: int) -> tuple[dict[str, float], dict[str, int]]:
+    """Medians in milliseconds of interleaved rounds, after one round to warm up, and what each found."""
+    found = {name: ask() for name, ask in asks.items()}
+    times: dict[str, list[float]] = {name: [] for name in asks}
+    for number in range(rounds):
+        # Slow baselines are asked less often; forwards and backwards, so that no neighbour is always the same.
+        for name in list(asks)[:: 1 if number % 2 else -1]:
+            if name.startswith(("pandas", "postgresql")) and number >= 3:
+                continue
+            started = time.perf_counter()
+            asks[name]()
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {name: median(values) for name, values in times.items()}, found
+
+
+def _one(connection: duckdb.DuckDBPyConnection, statement: str, values: list[Any] | None = None) -> int:
+    row = connection.execute(statement, values or []).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _ours(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
+    prepared = prepare(parse_rule(RULE))
+    rendered = render(prepared.counting)
+    return lambda: _one(connection, rendered.text, rendered.values(prepared.cuts.values(AS_OF)))
+
+
+def _pandas(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
+    lines = connection.execute("SELECT customer_id, ordered_at, category FROM order_lines WHERE NOT cancelled").df()
+    orders = connection.execute("SELECT customer_id, ordered_at, total_cents FROM orders WHERE NOT cancelled").df()
+    lines["category"] = lines["category"].astype("category")
+    country = connection.execute(_COUNTRY).df()["customer_id"]
+    consents = connection.execute('SELECT customer_id, "at", state FROM consents WHERE channel = \'email\'').df()
+
+    def ask() -> int:
+        furniture = lines[lines["category"] == "furniture"]
+        past = furniture["ordered_at"] < NOW
+        year = furniture[past & (furniture["ordered_at"] >= YEAR)]["customer_id"].unique()
+        quarter = furniture[past & (furniture["ordered_at"] >= QUARTER)]["customer_id"].unique()
+        newest = consents[consents["at"] <= NOW].sort_values("at").drop_duplicates("customer_id", keep="last")
+        mine = orders[(orders["ordered_at"] < NOW) & orders["customer_id"].isin(year)
+                      & ~orders["customer_id"].isin(quarter) & orders["customer_id"].isin(country)
+                      & orders["customer_id"].isin(newest[newest["state"] == "granted"]["customer_id"])]
+        per_person = mine.groupby("customer_id")["total_cents"].agg(["size", "sum"])
+        return int(((per_person["size"] <= 3) & (per_person["sum"] >= 150_000)).sum())
+
+    return ask
+
+
+@contextlib.contextmanager
+def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[[], int]]]:
+    """A PostgreSQL with the same rows and the product's own indexes."""
+    from adbc_driver_postgresql import dbapi as adbc
+
+    from tests.postgres import running_postgres
+
+    with running_postgres() as url:
+        engine = create_engine(url)
+        wanted = [table for table in TABLES if table.name in ("customers", "addresses", "consents", "orders",
+                                                              "order_lines")]
+        Base.metadata.create_all(engine, tables=[table.table for table in wanted])
+        with adbc.connect(url.replace("postgresql+psycopg", "postgresql")) as own, own.cursor() as cursor:
+            for table in wanted:
+                names = ", ".join(f'"{name}"' for name in _given(table.name))
+                rows = source.sql(f"SELECT {names} FROM {table.name}").to_arrow_reader()
+                cursor.adbc_ingest(f"copy_{table.name}", rows, mode="create")
+                cursor.execute(f"INSERT INTO {table.name} ({names}{_REST[table.name][0]})"
+                               f" SELECT {names}{_REST[table.name][1]} FROM copy_{table.name}")
+                cursor.execute(f"DROP TABLE copy_{table.name}")
+            own.commit()
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+            prepared = prepare(parse_rule(RULE))
+            counting = prepared.counting
+            yield {
+                "postgresql: our statement": lambda: int(
+                    connection.execute(counting, prepared.cuts.values(AS_OF)).scalar_one()),
+                "postgresql: EXISTS by hand": lambda: int(connection.execute(text(_POSTGRES)).scalar_one()),
+            }
+        engine.dispose()
+
+
+_REST = {
+    "customers": (", attributes, imported_at", ", '{}'::jsonb, 0"), "addresses": (", value, lookup", ", '', ''"),
+    "consents": (", recorded_at", ", 0"), "orders": (", shop, external_id, currency", ", '', id::text, 'EUR'"),
+    "order_lines": (", currency, quantity_milli, unit_price_cents", ", 'EUR', 1000, total_cents"),
+}
+_GIVEN = {
+    "customers": "id external_id", "addresses": "customer_id channel country",
+    "consents": "id customer_id channel state at",
+    "orders": "id customer_id ordered_at cancelled total_cents",
+    "order_lines": "order_id customer_id ordered_at cancelled category total_cents",
+}
+
+
+def _given(table: str) -> list[str]:
+    return _GIVEN[table].split()
+
+
+def _shop(home: Path, customers: int) -> Path:
+    """A generation of the mirror with an invented shop, made once and kept."""
+    path = home / f"segments-{customers}.duckdb"
+    if path.exists():
+        return path
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with duckdb.connect(str(temporary)) as target:
+        for name, rows in _invented(customers).items():
+            table = next(table for table in TABLES if table.name == name)
+            given = {column: f'"{column}"' for column in _given(name)}
+            columns = ", ".join(
+                f"CAST({given.get(column, 'NULL')} AS {duckdb_type(table.table.c[column])}) AS \"{column}\""
+                for column in table.columns)
+            order = ", ".join(f'"{column}"' for column in table.order_by)
+            target.execute(f'CREATE TABLE "{name}" AS SELECT {columns} FROM ({rows}) ORDER BY {order}')
+    temporary.replace(path)
+    return path
+
+
+def _invented(customers: int) -> dict[str, str]:
+    """Three years of orders: ten a customer and two to three lines an order on average, some buyers much keener."""
+    span = NOW - to_us(AS_OF - timedelta(days=1095))
+    chance = "(hash({0}, {1}) % 1000003) / 1000003.0"
+    keen = f"pow({chance.format('o', 1)}, 1.6)"
+    orders = f"""SELECT o AS id, 1 + CAST(floor({keen} * {customers}) AS BIGINT) % {customers} AS customer_id,
+        {NOW} - CAST({chance.format('o', 2)} * {span} AS BIGINT) AS ordered_at,
+        hash(o, 3) % 50 = 0 AS cancelled, 2 + hash(o, 4) % 60000 * (1 + hash(o, 5) % 3) AS total_cents
+        FROM range(1, {customers * 10} + 1) numbers(o)"""
+    return {
+        "customers": f"SELECT c AS id, 'C' || c AS external_id FROM range(1, {customers} + 1) numbers(c)",
+        "addresses": f"""SELECT c AS customer_id, 'letter' AS channel,
+            CASE hash(c, 6) % 4 WHEN 0 THEN 'AT' WHEN 1 THEN 'CH' ELSE 'DE' END AS country
+            FROM range(1, {customers} + 1) numbers(c)""",
+        "consents": f"""SELECT c AS id, 1 + (c - 1) % {customers} AS customer_id, 'email' AS channel,
+            CASE WHEN c > {customers} THEN 'withdrawn' WHEN hash(c, 7) % 10 < 7 THEN 'granted' ELSE 'denied' END
+            AS state,
+            {NOW} - CAST({chance.format('c', 8)} * {span} AS BIGINT) AS "at"
+            FROM range(1, CAST({customers} * 1.2 AS BIGINT) + 1) numbers(c)""",
+        "orders": orders,
+        "order_lines": f"""SELECT o.id AS order_id, customer_id, ordered_at, cancelled, total_cents // 2 AS total_cents,
+            CASE WHEN hash(o.id, l, 9) % 20 = 0 THEN 'furniture' ELSE 'category ' || (hash(o.id, l, 10) % 19) END
+            AS category FROM ({orders}) o, range(4) lines(l) WHERE l < 1 + hash(o.id, 11) % 4""",
+    }
