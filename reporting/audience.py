@@ -1,0 +1,167 @@
+"""Who belongs to a campaign, in which arm, and from when to when do their orders count?
+
+Owns the window and the one statement that every number of a report counts over: one row per person with arm, hold-out,
+channel and the instant from which orders and redemptions count. The promise: a campaign of our own (enrolments) and one
+of the past (imported people) look the same from here on, and nobody is counted twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import BigInteger, Boolean, String, Subquery, and_, func, literal, select, type_coerce
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign, PastPerson
+from core.types import to_us
+from journeys.graph import Branch, Graph, Send, Split, Step, Wait, parse_graph
+from journeys.models import Enrolment, Journey, Version
+
+ONLY_ARM = "all"
+"""The name of the arm of a campaign that does not split."""
+
+NOT_DRAWN = ""
+"""The arm of people who have not come to the split (or left before it)."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every statement of a report needs to know.
+
+    `starts_us` is None where each person's own entry counts (a campaign of our own); `until_us` is exclusive: the
+    campaign's end, or just after `now` while that is still to come.
+    """
+
+    campaign_id: int
+    key: str
+    history: bool
+    splits: bool
+    starts_us: int | None
+    ends_us: int | None
+    until_us: int
+    goal_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """How people were to be drawn. `arms` in the order of the journey; `expected` people per group where it is known
+    (the hold-out under None), from each version's own shares and the number of people who entered it; None where it is
+    not: history, and journeys whose ways have splits of their own. `offers`: arm -> key of the first offer it shows."""
+
+    arms: tuple[str, ...]
+    splits: bool
+    expected: Mapping[str | None, float] | None
+    offers: Mapping[str, str]
+
+
+def frame_of(campaign: Campaign, design: Design, *, now: datetime) -> Frame:
+    """The window of a campaign as of `now`; what happens at `now` itself still counts."""
+    history = campaign.state == "history"
+    starts_us, ends_us = None, None if campaign.ends_at is None else to_us(campaign.ends_at)
+    if history:
+        starts_us = None if campaign.starts_on is None else _midnight_us(campaign.starts_on)
+        ends_us = None if campaign.ends_on is None else _midnight_us(campaign.ends_on + timedelta(days=1))
+    until_us = to_us(now) + 1 if ends_us is None else min(ends_us, to_us(now) + 1)
+    return Frame(campaign.id, campaign.key, history, design.splits, starts_us, ends_us, until_us,
+                 tuple(campaign.goal_categories))
+
+
+def _midnight_us(day: date) -> int:
+    return to_us(datetime.combine(day, time(), UTC))
+
+
+def people(frame: Frame) -> Subquery:
+    """One row per person: customer_id, arm, held_out, channel, since_us."""
+    if frame.history:
+        return select(
+            PastPerson.customer_id.label("customer_id"),
+            func.coalesce(func.nullif(PastPerson.arm, ""), literal(ONLY_ARM, String)).label("arm"),
+            literal(False, Boolean).label("held_out"),
+            PastPerson.channel.label("channel"),
+            literal(-(2**62) if frame.starts_us is None else frame.starts_us, BigInteger).label("since_us"),
+        ).where(PastPerson.campaign_id == frame.campaign_id).subquery("people")
+    nobody_drew = NOT_DRAWN if frame.splits else ONLY_ARM
+    return (
+        select(
+            Enrolment.customer_id.label("customer_id"),
+            func.coalesce(Enrolment.arm, literal(nobody_drew, String)).label("arm"),
+            Enrolment.held_out.label("held_out"),
+            Enrolment.channel.label("channel"),
+            type_coerce(Enrolment.entered_at, BigInteger).label("since_us"),
+        )
+        .join(Journey, Journey.id == Enrolment.journey_id)
+        .where(Journey.campaign_id == frame.campaign_id, Enrolment.state != "excluded",
+               # A person who comes again keeps the first drawing: later entries are the same person.
+               Enrolment.entry == 1, type_coerce(Enrolment.entered_at, BigInteger) < frame.until_us)
+        .subquery("people")
+    )
+
+
+def design_of(session: Session, campaign: Campaign) -> Design:
+    """The arms and the expected number of people in each, from the published versions of the campaign's journey."""
+    if campaign.state == "history":
+        found = session.scalars(select(PastPerson.arm).where(PastPerson.campaign_id == campaign.id).distinct())
+        return Design(tuple(sorted({arm or ONLY_ARM for arm in found})), False, None, {})
+    versions = session.execute(
+        select(Version.graph, func.count(Enrolment.id))
+        .join(Journey, Journey.id == Version.journey_id)
+        .outerjoin(Enrolment, and_(Enrolment.version_id == Version.id, Enrolment.state != "excluded",
+                                   Enrolment.entry == 1))
+        .where(Journey.campaign_id == campaign.id).group_by(Version.id).order_by(Version.number)).all()
+    arms: dict[str, None] = {}
+    expected: dict[str | None, float] = {}
+    offers: dict[str, str] = {}
+    one_split, splits = True, False
+    for written, entered in versions:
+        graph = parse_graph(written)
+        percent = campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent
+        found_splits = first_splits(graph)
+        splits = splits or bool(found_splits)
+        one_split = one_split and len(found_splits) <= 1
+        shares = [share for split in found_splits for share in split.arms] or [(ONLY_ARM, 100.0)]
+        arms.update(dict.fromkeys(name for name, _weight in shares))
+        offers |= _offers(graph, found_splits)
+        total = sum(weight for _name, weight in shares)
+        if percent:
+            expected[None] = expected.get(None, 0.0) + entered * percent / 100
+        for name, weight in shares:
+            expected[name] = expected.get(name, 0.0) + entered * (1 - percent / 100) * weight / total
+    known = one_split and any(expected.values())
+    return Design(tuple(arms), splits, expected if known else None, offers)
+
+
+def first_splits(graph: Graph) -> list[Split]:
+    """The splits that people meet first, on whatever way."""
+    return [step for step in _met(graph, graph.start, Split) if isinstance(step, Split)]
+
+
+def _offers(graph: Graph, splits: list[Split]) -> dict[str, str]:
+    ways = {name: split.next[name] for split in splits for name, _weight in split.arms} or {ONLY_ARM: graph.start}
+    found = {}
+    for arm, start in ways.items():
+        keys = [step.offer for step in _met(graph, start, Send) if isinstance(step, Send) and step.offer]
+        if keys:
+            found[arm] = keys[0]
+    return found
+
+
+def _met(graph: Graph, start: str, kind: type[Step]) -> list[Step]:
+    """The steps of a kind that people come to from `start`, nearest first; nothing behind one is looked at."""
+    found: list[Step] = []
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        key = waiting.pop(0)
+        step = None if key in seen else graph.steps.get(key)
+        seen.add(key)
+        if step is None:
+            continue
+        if isinstance(step, kind):
+            found.append(step)
+        elif isinstance(step, Branch):
+            waiting += [step.yes, step.no]
+        elif isinstance(step, Split):
+            waiting += list(step.next.values())
+        elif isinstance(step, Send | Wait):
+            waiting.append(step.next)
+    return found
