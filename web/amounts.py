@@ -21,7 +21,7 @@ def read_decimal(text: str, *, place: str | None = None) -> Decimal:
     """The number in `text`; commas or dots may group thousands or mark decimals. Raises Invalid."""
     plain = _UNITS.sub("", _BLANKS.sub("", text)).replace("\N{MINUS SIGN}", "-")
     sign = -1 if plain.startswith("-") else 1
-    digits = plain.lstrip("+-")
+    digits = plain[1:] if plain[:1] in ("+", "-") else plain
     if "," in digits and "." in digits:
         mark = max(",.", key=digits.rfind)
         whole, _, decimals = digits.rpartition(mark)

@@ -61,7 +61,7 @@ def _instant_text(at: datetime | None) -> str:
 
 def read_form(sent: Mapping[str, str], stored: Offer | None, *, frozen: bool) -> OfferForm:
     """What a form sent. With `frozen` the worth of codes that are out is taken from the stored offer."""
-    texts = {name: value for name, value in sent.items() if name != "csrf_token"}
+    texts = {name: value.replace("\0", "") for name, value in sent.items() if name != "csrf_token"}
     texts.setdefault("active", "")
     if frozen and stored is not None:
         kept = form_of(stored).texts

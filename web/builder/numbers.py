@@ -43,7 +43,7 @@ def lefts(draft: Group, questions: Questions, around: Around, *, now: datetime) 
     """People left after each row, by its path: after all before it for "all", by itself within "any"."""
     counted: dict[str, int | None] = {}
     started = time.perf_counter()
-    for path, rule in _asked(draft, (), []):
+    for path, rule in asked_for(draft, (), []):
         key = path_text(path)
         if rule is None or len(counted) >= MOST_LINES or time.perf_counter() - started > SECONDS_FOR_LINES:
             counted[key] = None
@@ -59,7 +59,7 @@ def lefts(draft: Group, questions: Questions, around: Around, *, now: datetime) 
     return counted
 
 
-def _asked(group: Group, path: Path, before: Sequence[Row]) -> list[tuple[Path, Group | None]]:
+def asked_for(group: Group, path: Path, before: Sequence[Row]) -> list[tuple[Path, Group | None]]:
     """What to count for each row: everything that was asked before it, and the row."""
     found: list[tuple[Path, Group | None]] = []
     taken = list(before)
@@ -71,7 +71,7 @@ def _asked(group: Group, path: Path, before: Sequence[Row]) -> list[tuple[Path, 
         asked = _opposite(row) if group.mode == "none" else row
         found.append((place, Group("all", [*taken, asked])))
         if isinstance(row, Group) and len(place) < 3:
-            found += _asked(row, place, taken)
+            found += asked_for(row, place, taken)
         if group.mode != "any":
             taken.append(asked)
     return found

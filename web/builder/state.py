@@ -71,9 +71,11 @@ def state_of(form: Form, around: Around) -> State:
         found = form.get(name)
         return found[0] if found else otherwise
 
-    before = one("rule", '{"all":[]}')
+    draft = trees.read_draft(one("rule", '{"all":[]}'))
+    before = written(draft)
     state = State(
-        draft=trees.read_draft(before), key=one("key"), name=one("name").strip(), new_key=one("new_key").strip(),
+        draft=draft, key=one("key").replace("\0", ""), name=one("name").replace("\0", "").strip(),
+        new_key=one("new_key").strip(),
         seen_version=_whole(one("seen_version", "0")), past=_texts(one("past")), future=_texts(one("future")),
         open_chip=one("open"), language="de" if one("language") == "de" else "en", shown=one("shown"),
         draw=_whole(one("draw", "0")),

@@ -96,8 +96,7 @@ def _texts_of(content: Content, revision: ContentRevision) -> dict[str, str]:
 
 
 def _compiled(texts: dict[str, str]) -> CompiledContent:
-    parts = {part: texts.get(part, "").replace("\r\n", "\n") for part in PARTS}
-    return compile_content(ContentSource(**parts, language=texts.get("language", "en")[:16] or "en",
+    return compile_content(ContentSource(**_parts(texts), language=_language(texts),
                                          marketing=texts.get("message_class", "marketing") == "marketing"))
 
 
@@ -117,8 +116,8 @@ def save() -> ResponseReturnValue:
             expected = None if texts.get("do") == "save-over" else _whole(texts.get("seen", "0"))
             with writing() as session:
                 content = save_content(
-                    session, key, name=texts.get("name", "").strip(), **_parts(texts),
-                    language=texts.get("language", "en"), message_class=texts.get("message_class", "marketing"),
+                    session, key, name=texts.get("name", "").replace("\0", "").strip(), **_parts(texts),
+                    language=_language(texts), message_class=texts.get("message_class", "marketing"),
                     author=who.name if who else None, expected_revision=expected, now=now)
                 record(session, "content.saved", f"content:{key}", now=now, revision=content.revision)
                 name, revision = content.name, content.revision
@@ -133,7 +132,12 @@ def save() -> ResponseReturnValue:
 
 
 def _parts(texts: dict[str, str]) -> dict[str, str]:
-    return {part: texts.get(part, "").replace("\r\n", "\n") for part in PARTS}
+    return {part: texts.get(part, "").replace("\r\n", "\n").replace("\0", "") for part in PARTS}
+
+
+def _language(texts: dict[str, str]) -> str:
+    given = texts.get("language", "en")
+    return given if given.isascii() and given.replace("-", "").isalpha() and len(given) <= 16 else "en"
 
 
 def _check_new(was: str, key: str) -> None:
