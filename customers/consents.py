@@ -63,9 +63,10 @@ def record_consent(
     basis: str | None = None,
     source: str | None = None,
     proof: str | None = None,
+    at: datetime | None = None,
     now: datetime,
 ) -> None:
-    """Record one statement made now. Recording the same one twice is harmless.
+    """Record one statement made at `at` (None: now). Recording the same one twice is harmless.
 
     Raises Invalid for an unknown channel, state or basis, NotFound when there is no such customer.
     """
@@ -76,7 +77,7 @@ def record_consent(
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     connection.execute(
         insert(Consent)
-        .values(customer_id=customer_id, channel=channel, state=state, basis=basis, at=now, source=source,
+        .values(customer_id=customer_id, channel=channel, state=state, basis=basis, at=at or now, source=source,
                 proof=proof, recorded_at=now)
         .on_conflict_do_nothing(index_elements=["customer_id", "channel", "at", "state"])
     )

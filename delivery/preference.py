@@ -60,7 +60,7 @@ def choose_channels(
         chosen = Choice(wish, f"the step asks for {channel_words(wish)}")
         return [Choice(None, reason) if reason else chosen for reason in silent[wish]]
     wishes = _explicit_wishes(connection, customer_ids)
-    weights = _contact_weights(connection, customer_ids, now=now)
+    weights = contact_weights(connection, customer_ids, now=now)
     return [
         _chosen(by_cost, {channel: silent[channel][place] for channel in by_cost}, wishes.get(customer_id),
                 weights[place].tolist())
@@ -114,7 +114,7 @@ def _explicit_wishes(connection: Connection, ids: Sequence[int]) -> dict[int, st
     return {row[0]: str(row[1]) for row in rows}
 
 
-def _contact_weights(connection: Connection, ids: Sequence[int], *, now: datetime) -> NDArray[np.float64]:
+def contact_weights(connection: Connection, ids: Sequence[int], *, now: datetime) -> NDArray[np.float64]:
     """Per person (row) and channel (column, as in CHANNELS) the sum of the weights of this person's own contacts."""
     rows = connection.execute(
         select(Contact.customer_id, type_coerce(Contact.at, BigInteger), Contact.channel, Contact.kind)

@@ -76,6 +76,15 @@ def received(path: Path) -> list[Received]:
     ]
 
 
+def erase(path: Path, ledger_ids: Sequence[int]) -> int:
+    """Take these messages out, because the person they went to is forgotten; returns how many were there."""
+    if not path.exists():
+        return 0
+    with _opened(path) as connection:
+        return sum(connection.execute("DELETE FROM received WHERE ledger_id = ?", (ledger_id,)).rowcount
+                   for ledger_id in ledger_ids)
+
+
 def doubles(path: Path) -> dict[str, int]:
     """Return the Message-IDs that arrived more than once, with how often."""
     with _opened(path) as connection:

@@ -1,0 +1,75 @@
+"""`winback customer show|export|forget ID`: one person's data, for the operator.
+
+Owns the commands' words. `export` prints JSON alone on stdout; `forget` asks first, unless told --yes.
+"""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from customers.people import customer_facts, display_name
+from web.formatting import day, money
+from web.people_words import CHANNEL_WORDS
+from web.personal_data import STAYS, everything_held, forget
+
+if TYPE_CHECKING:
+    from winback.context import Context
+
+
+@click.group()
+def customer() -> None:
+    """Show, export or forget one person."""
+
+
+@customer.command()
+@click.argument("number", metavar="ID")
+@click.pass_obj
+def show(context: "Context", number: str) -> None:
+    """Print what is known about a customer in a few lines."""
+    today = context.now().date()
+    with context.database.reading() as session:
+        facts = customer_facts(session, number)
+        person = facts.customer
+        click.echo(f"{display_name(person)}, customer {person.external_id}")
+        for channel, address in sorted(facts.addresses.items()):
+            parts = (address.value, f"{address.postal_code or ''} {address.city or ''}".strip(), address.country)
+            click.echo(f"{CHANNEL_WORDS.get(channel, channel)}: {', '.join(part for part in parts if part)}")
+        sums = ", ".join(money(cents, currency=currency, exact=True) for currency, cents in facts.revenue_cents.items())
+        last = f", last on {day(facts.last_order_at, today=today)}" if facts.last_order_at else ""
+        click.echo(f"Orders: {facts.order_count}{f', {sums}' if sums else ''}{last}")
+        click.echo(f"Contacts: {facts.contact_count}")
+        seen: set[str] = set()
+        for consent in facts.consents:
+            if consent.channel not in seen:
+                seen.add(consent.channel)
+                click.echo(f"Consent for {CHANNEL_WORDS.get(consent.channel, consent.channel).lower()}:"
+                           f" {consent.state} on {day(consent.at, today=today)}")
+        if person.forgotten_at is not None:
+            click.echo(f"Forgotten on {day(person.forgotten_at, today=today)}")
+
+
+@customer.command()
+@click.argument("number", metavar="ID")
+@click.pass_obj
+def export(context: "Context", number: str) -> None:
+    """Print everything held about a customer as JSON."""
+    with context.database.reading() as session:
+        held = everything_held(session, number)
+    click.echo(json.dumps(held, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+@customer.command(name="forget")
+@click.argument("number", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget_command(context: "Context", number: str, yes: bool) -> None:
+    """Erase a customer's personal data for good."""
+    if not yes:
+        for what, words in STAYS:
+            click.echo(f"{what}: {words}", err=True)
+        click.confirm(f"Forget customer {number} for good?", abort=True, err=True)
+    now = context.now()
+    with context.database.writing() as session:
+        forget(session, number, settings=context.settings, now=now)
+    click.echo(f"Customer {number} is forgotten.")
