@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.errors import Invalid, NotFound
 from customers.models import Customer
 from customers.people import display_name
-from delivery.models import Message
+from delivery.models import CallTask, Message
 from delivery.states import SENTENCES
 
 NOT_SENT = ("suppressed", "expired", "cancelled", "failed")
@@ -106,6 +106,13 @@ def due_between(
         .where(Message.state == "queued", Message.due_at >= start, Message.due_at < end)
         .group_by(Message.campaign, Message.channel).order_by(func.min(Message.due_at)))
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def count_open_calls(session: Session, *, now: datetime) -> int:
+    """How many calls an agent may take now."""
+    found: int = session.execute(
+        select(func.count()).select_from(CallTask).where(CallTask.state == "open", CallTask.due_at <= now)).scalar_one()
+    return found
 
 
 def message_body(message: Message, customer: Customer) -> dict[str, Any]:

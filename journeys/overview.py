@@ -54,7 +54,7 @@ def journey_lines(session: Session, *, day_start: datetime, now: datetime) -> li
             .group_by(Enrolment.journey_id))
     }
     newest = dict(session.execute(
-        select(Version.journey_id, func.max(Version.number)).group_by(Version.journey_id)).tuples())
+        select(Version.journey_id, func.max(Version.number)).group_by(Version.journey_id)).tuples().all())
     coming: dict[int, DueStep] = {}
     for due in due_steps(session, start=now, end=None):
         coming.setdefault(due.journey_id, due)

@@ -20,8 +20,10 @@ from journeys.states import INSIDE, SENTENCES
 
 @dataclass(frozen=True)
 class Traffic:
-    """Numbers of one version. `here`: step -> people standing there now; `set_aside`: step -> those of them set aside
-    after an error; `ways`: (step, outcome) -> people who went that way since the start; `left`: reason -> people."""
+    """Numbers of one version. The hold-out stands beside the steps: `held_out` of those `entered`, `followed` of them
+    still inside. Of the others, `here`: step -> people standing there now; `set_aside`: step -> those of them set aside
+    after an error; `ways`: (step, outcome) -> people who went that way since the start; `left`: reason -> people,
+    hold-out included."""
 
     entered: int
     excluded: int
@@ -79,8 +81,8 @@ def traffic(session: Session, version: Version) -> Traffic:
     for step, state, held, reason, people in standing:
         counts["excluded" if state == "excluded" else "all"] += people
         counts["held"] += people if held and state != "excluded" else 0
-        counts["followed"] += people if state == "followed" else 0
-        if step is not None and state in INSIDE:
+        counts["followed"] += people if held and state in INSIDE else 0
+        if step is not None and state in INSIDE and not held:
             here[step] = here.get(step, 0) + people
             if state == "failed":
                 aside[step] = aside.get(step, 0) + people
@@ -88,7 +90,7 @@ def traffic(session: Session, version: Version) -> Traffic:
             left[reason or state] = left.get(reason or state, 0) + people
     ways = session.execute(
         select(Visit.step, Visit.outcome, func.count()).join(Enrolment, Enrolment.id == Visit.enrolment_id)
-        .where(mine).group_by(Visit.step, Visit.outcome))
+        .where(mine, Enrolment.held_out.is_(False)).group_by(Visit.step, Visit.outcome))
     return Traffic(counts["all"], counts["excluded"], counts["held"], counts["followed"], here, aside,
                    {(row[0], row[1] or ""): row[2] for row in ways}, left)
 
@@ -104,7 +106,7 @@ def people_here(
     statement = select(Enrolment, Customer).join(Customer, Customer.id == Enrolment.customer_id).where(
         Enrolment.version_id == version.id)
     if step is not None:
-        statement = statement.where(Enrolment.step == step)
+        statement = statement.where(Enrolment.step == step, Enrolment.held_out.is_(False))
     if state == "inside" or (step is not None and state is None):
         statement = statement.where(Enrolment.state.in_(INSIDE))
     elif state is not None:
@@ -129,7 +131,8 @@ def people_who_went(
     last = (select(func.max(Visit.id)).where(Visit.enrolment_id == Enrolment.id, Visit.step == step,
                                              Visit.outcome == outcome).correlate(Enrolment).scalar_subquery())
     statement = (select(Enrolment, Customer, Visit).join(Customer, Customer.id == Enrolment.customer_id)
-                 .join(Visit, Visit.id == last).where(Enrolment.version_id == version.id))
+                 .join(Visit, Visit.id == last)
+                 .where(Enrolment.version_id == version.id, Enrolment.held_out.is_(False)))
     rows, following = _page(session, statement, after, limit)
     return [_passed(*row) for row in rows], following
 

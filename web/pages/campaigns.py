@@ -1,0 +1,337 @@
+"""Campaigns: the list, the form, one campaign with its reach, its messages and its journey, and its start and end."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from campaigns.models import Campaign
+from campaigns.planning import campaign_by_key, check_campaign, list_campaigns, save_campaign
+from campaigns.planning import end as end_campaign
+from campaigns.problems import InvalidPlan, Problem, insist
+from campaigns.reach import reach, reached_by
+from campaigns.showing import count_campaigns, past_sizes, segment_key, segment_names
+from campaigns.states import SENTENCES
+from core.errors import Conflict, Invalid, NotFound, NotReady
+from coupons.feed import redeemed_by_campaign
+from customers.categories import list_categories
+from customers.people import customers_with_city, display_name
+from delivery.policy import CHANNELS as ALL_CHANNELS
+from delivery.preference import choose_channels
+from delivery.showing import MessageFilter, count_messages, list_messages, message_counts
+from journeys import editing
+from journeys.models import Journey
+from journeys.overview import journey_lines, journeys_by_campaign
+from journeys.showing import traffic
+from segments.saved import list_segments, segment_rule
+from web.access import person
+from web.audit import record
+from web.campaign_form import CURRENCIES, ZONES, CampaignForm, empty_form, fields_of, form_of, key_from, typed_form
+from web.campaign_messages import CHANNELS, STATE_NOTES, STATE_WORDS, TROUBLE, state_lines
+from web.formatting import count
+from web.links import customer_url, segment_url
+from web.paging import cursor
+from web.plots import Channel, Exclusion, waterfall
+from web.questions import questions
+from web.registry import Found
+from web.toasts import toast
+from web.transactions import reading, request_now, writing
+from web.words import STATE_PILLS, window_words
+
+blueprint = Blueprint("campaigns", __name__)
+
+PAGE = 100
+MOST_REACH = 50_000
+"""People whose reach is worked out for a page; larger audiences are told so."""
+CHANNEL_WORDS = {"email": "Newsletter", "letter": "Letter", "phone": "Phone"}
+_MESSAGE_COLUMNS = ["State", *((words, "num") for _name, words in CHANNELS), ("None chosen", "num hide-m"),
+                    ("All", "num")]
+CHANNEL_SIGNS = {"email": "mail", "letter": "mailbox", "phone": "phone"}
+
+
+def nav_count(session: Session, _now: datetime) -> int:
+    """Campaigns that are planned or run."""
+    return count_campaigns(session)
+
+
+def find(session: Session, words: str) -> list[Found]:
+    """Campaigns for the jump box."""
+    wanted = words.casefold()
+    return [Found(campaign.name, campaign.state, url_for("campaigns.show", key=campaign.key), "speakerphone")
+            for campaign in list_campaigns(session) if wanted in campaign.name.casefold() or wanted in campaign.key]
+
+
+@blueprint.get("/campaigns")
+def index() -> ResponseReturnValue:
+    """List campaigns that are planned, run or ran here; those of the past stand with the reports."""
+    now = request_now()
+    with reading() as session:
+        campaigns = [each for each in list_campaigns(session) if each.state != "history"]
+        lines = {line.campaign.id: line for line in journey_lines(session, day_start=now, now=now)}
+        redeemed = redeemed_by_campaign(session)
+        segments = segment_names(session, campaigns)
+        past = len(past_sizes(session))
+    rows = [{
+        "campaign": each, "window": window_words(each, now=now), "line": lines.get(each.id),
+        "segment": segments.get(each.id), "codes": redeemed.get(each.key, (0, 0)), "pill": STATE_PILLS[each.state],
+    } for each in campaigns]
+    return render_template("pages/campaigns/index.html", rows=rows, past=past, segment_url=segment_url)
+
+
+@blueprint.get("/campaigns/_new")
+def new() -> ResponseReturnValue:
+    """The empty form."""
+    who = person()
+    form = empty_form(owner=who.name if who else "", segment=request.args.get("segment", "")[:100])
+    return _form_page(form, None)
+
+
+@blueprint.post("/campaigns/_new")
+def create() -> ResponseReturnValue:
+    """Make a campaign from the form."""
+    form = typed_form(request.form)
+    now = request_now()
+    try:
+        with writing() as session:
+            taken = {each.key for each in list_campaigns(session)}
+            key = key_from(form.texts["name"], taken=taken.__contains__)
+            campaign = _save(session, key, form, None, now)
+    except InvalidPlan as error:
+        form.take_problems(error.problems)
+        return _form_page(form, None), 400
+    toast(f"“{campaign.name}” is planned. Next: its journey.")
+    return redirect(url_for("campaigns.show", key=campaign.key))
+
+
+@blueprint.get("/campaigns/<key>/edit")
+def edit(key: str) -> ResponseReturnValue:
+    """The form of a stored campaign."""
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        form = form_of(campaign, segment=segment_key(session, campaign), known=list_categories(session))
+    return _form_page(form, campaign)
+
+
+@blueprint.post("/campaigns/<key>/edit")
+def update(key: str) -> ResponseReturnValue:
+    """Save the form; after somebody else's change the typed text stays and nothing is overwritten."""
+    form = typed_form(request.form)
+    now = request_now()
+    try:
+        with writing() as session:
+            campaign = _save(session, key, form, campaign_by_key(session, key), now)
+    except InvalidPlan as error:
+        form.take_problems(error.problems)
+        with reading() as session:
+            return _form_page(form, campaign_by_key(session, key)), 400
+    except Conflict:
+        with reading() as session:
+            campaign = campaign_by_key(session, key)
+        form.version = campaign.version
+        return _form_page(form, campaign, overtaken=True), 409
+    toast(f"“{campaign.name}” is saved.")
+    return redirect(url_for("campaigns.show", key=key))
+
+
+@blueprint.get("/campaigns/<key>")
+def show(key: str) -> ResponseReturnValue:
+    """One campaign: where it stands, its messages with reasons, its journey, its reach."""
+    now = request_now()
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        if campaign.state == "history":
+            return redirect(url_for("reports.show", key=key))
+        journey = journeys_by_campaign(session).get(campaign.id)
+        version = editing.newest_version(session, journey) if journey else None
+        numbers = traffic(session, version) if version else None
+        counts = message_counts(session, campaign=key)
+        codes = redeemed_by_campaign(session).get(key, (0, 0))
+        segment = segment_names(session, [campaign]).get(campaign.id)
+    return render_template(
+        "pages/campaigns/show.html", campaign=campaign, journey=journey, version=version, numbers=numbers,
+        lines=state_lines(counts), channels=CHANNELS, columns=_MESSAGE_COLUMNS, codes=codes, segment=segment,
+        pill_=STATE_PILLS[campaign.state],
+        meaning=SENTENCES[campaign.state], window=window_words(campaign, now=now), segment_url=segment_url,
+        trouble=TROUBLE)
+
+
+@blueprint.get("/campaigns/<key>/audience")
+def audience(key: str) -> ResponseReturnValue:
+    """The reach of the campaign's segment as things stand, as a fragment."""
+    now = request_now()
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        segment = segment_key(session, campaign)
+    if segment is None:
+        return render_template("pages/campaigns/audience.html", fall=None, problem="No segment is chosen yet.")
+    try:
+        ids = _member_ids(segment, now)
+    except NotReady as error:
+        return render_template("pages/campaigns/audience.html", fall=None, problem=error.message)
+    if len(ids) > MOST_REACH:
+        words = f"{count(len(ids))} people. Who can be reached is worked out for up to {count(MOST_REACH)}."
+        return render_template("pages/campaigns/audience.html", fall=None, problem=words)
+    with reading() as session:
+        found = reach(session.connection(), ids, now=now, secret_key=_secret_key())
+    fall = waterfall(
+        "In the segment", found.people, start_href=segment_url(segment),
+        exclusions=[Exclusion("No channel allowed", len(found.unreachable), _audience_href(key, "none"))],
+        reachable_href=_audience_href(key, "any"),
+        channels=[Channel(CHANNEL_WORDS[name], people, CHANNEL_SIGNS[name], _audience_href(key, name))
+                  for name, people in found.by_channel.items()])
+    alone = round(found.reachable * campaign.holdout_percent / 100)
+    return render_template("pages/campaigns/audience.html", fall=fall, alone=alone, campaign=campaign, problem=None)
+
+
+@blueprint.get("/campaigns/<key>/audience/people")
+def audience_people(key: str) -> ResponseReturnValue:
+    """The people behind one number of the reach."""
+    now = request_now()
+    wanted = request.args.get("channel", "any")
+    if wanted not in ("any", "none", *CHANNEL_WORDS):
+        raise NotFound("There is no such channel.")
+    after = cursor(request.args.get("after"))
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        segment = segment_key(session, campaign)
+    if segment is None:
+        raise NotFound("No segment is chosen yet. Choose one for the campaign first.")
+    ids = [each for each in _member_ids(segment, now) if each > after][:MOST_REACH]
+    with reading() as session:
+        connection = session.connection()
+        if wanted == "any":
+            silent = set(reached_by(connection, ids, channel=None, now=now, secret_key=_secret_key()))
+            chosen = [each for each in ids if each not in silent]
+        else:
+            chosen = reached_by(connection, ids, channel=None if wanted == "none" else wanted, now=now,
+                                secret_key=_secret_key())
+        people = people_of(session, chosen[:PAGE], now=now, secret_key=_secret_key())
+    following = chosen[PAGE - 1] if len(chosen) > PAGE else None
+    return render_template("pages/campaigns/people.html", campaign=campaign, wanted=wanted, people=people,
+                           following=following, after=after, channels=CHANNEL_WORDS, customer_url=customer_url)
+
+
+@blueprint.get("/campaigns/<key>/messages")
+def messages(key: str) -> ResponseReturnValue:
+    """The messages of a campaign, filtered as the number that was opened."""
+    after = cursor(request.args.get("after"))
+    given = {name: request.args[name][:200] for name in ("state", "channel", "reason", "arm", "step", "customer")
+             if request.args.get(name)}
+    chosen = MessageFilter(campaign=key, **given)
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        items, following = list_messages(session, chosen, after=after, limit=PAGE)
+        total = count_messages(session, chosen)
+    for item in items:
+        item["href"] = customer_url(item["customer"])
+        item["sent_at"] = item["sent_at"] and datetime.fromisoformat(item["sent_at"])
+        item["queued_at"] = datetime.fromisoformat(item["queued_at"])
+    return render_template(
+        "pages/campaigns/messages.html", campaign=campaign, items=items, total=total, given=given, after=after,
+        following=following, states=STATE_WORDS, notes=STATE_NOTES, trouble=TROUBLE, channels=CHANNEL_WORDS)
+
+
+@blueprint.post("/campaigns/<key>/start")
+def start(key: str) -> ResponseReturnValue:
+    """Let a planned campaign run by publishing its journey, or a paused one go on."""
+    now, who = request_now(), person()
+    overdue = request.form.get("overdue", "send")
+    with reading() as session:
+        campaign, journey = _with_journey(session, key)
+    try:
+        with writing() as session:
+            if campaign.state == "paused":
+                editing.resume(session, journey.key, overdue=overdue, now=now)
+            else:
+                editing.publish(session, journey.key, author=who.name if who else None, expected_number=1, now=now)
+            record(session, "campaign.started", f"campaign:{key}", now=now)
+    except InvalidPlan as error:
+        toast(f"Not started: {error.problems[0].message} {error.problems[0].fix}", kind="refused",
+              action="Open the journey", href=url_for("journeys.edit", key=journey.key, check="yes"))
+        return redirect(url_for("campaigns.show", key=key))
+    toast(f"“{campaign.name}” runs.")
+    return redirect(url_for("campaigns.show", key=key))
+
+
+@blueprint.post("/campaigns/<key>/pause")
+def pause(key: str) -> ResponseReturnValue:
+    """Freeze a running campaign with its journey."""
+    now = request_now()
+    with writing() as session:
+        campaign, journey = _with_journey(session, key)
+        editing.pause(session, journey.key, now=now)
+        record(session, "campaign.paused", f"campaign:{key}", now=now)
+    toast(f"“{campaign.name}” is paused. Nobody moves and nothing more is sent.")
+    return redirect(url_for("campaigns.show", key=key))
+
+
+@blueprint.post("/campaigns/<key>/end")
+def end(key: str) -> ResponseReturnValue:
+    """End a campaign for good."""
+    now = request_now()
+    with writing() as session:
+        campaign = campaign_by_key(session, key)
+        journey = journeys_by_campaign(session).get(campaign.id)
+        if journey is not None and journey.state in ("running", "paused"):
+            editing.end(session, journey.key, now=now)
+        else:
+            end_campaign(session, key, now=now)
+        record(session, "campaign.ended", f"campaign:{key}", now=now)
+    toast(f"“{campaign.name}” is over. Its numbers stay.")
+    return redirect(url_for("campaigns.show", key=key))
+
+
+def people_of(session: Session, ids: list[int], *, now: datetime, secret_key: str) -> list[dict[str, Any]]:
+    """Name, number and the channel that would be chosen (or why none) of these customers."""
+    rows = customers_with_city(session, ids)
+    known = [each for each in ids if each in rows]
+    choices = choose_channels(session.connection(), known, wish="preferred", allowed=ALL_CHANNELS, now=now,
+                              secret_key=secret_key)
+    return [{"name": display_name(rows[each][0]), "customer": rows[each][0].external_id, "city": rows[each][1],
+             "channel": choice.channel, "why": choice.why} for each, choice in zip(known, choices, strict=True)]
+
+
+def _save(session: Session, key: str, form: CampaignForm, stored: Campaign | None, now: datetime) -> Campaign:
+    """Save the form; raises InvalidPlan with every problem of text and plan together."""
+    fields = fields_of(form, stored=stored)
+    if form.errors:
+        insist([*(Problem(name, text, "") for name, text in form.errors.items()), *check_campaign(session, fields)])
+    campaign = save_campaign(session, key, fields=fields, expected_version=form.version if stored else 0, now=now)
+    record(session, "campaign.saved", f"campaign:{key}", now=now, version=campaign.version)
+    return campaign
+
+
+def _form_page(form: CampaignForm, campaign: Campaign | None, *, overtaken: bool = False) -> str:
+    with reading() as session:
+        segments = [(each.key, each.name) for each in list_segments(session)]
+        categories = list_categories(session)
+    frozen = campaign is not None and campaign.state not in ("draft",)
+    return render_template(
+        "pages/campaigns/form.html", form=form, campaign=campaign, segments=segments, categories=categories,
+        zones=ZONES, currencies=[(each, each) for each in dict.fromkeys([*CURRENCIES, form.texts["currency"]])],
+        overtaken=overtaken, frozen=frozen,
+        over=campaign is not None and campaign.state in ("ended", "history"))
+
+
+def _with_journey(session: Session, key: str) -> tuple[Campaign, Journey]:
+    campaign = campaign_by_key(session, key)
+    journey = journeys_by_campaign(session).get(campaign.id)
+    if journey is None:
+        raise Invalid(f"{campaign.name} has no journey yet. Make one first; it says what happens to whom.")
+    return campaign, journey
+
+
+def _member_ids(segment: str, now: datetime) -> list[int]:
+    with reading() as session:
+        rule = segment_rule(session, segment)
+    return questions().ids(rule, as_of=now).value
+
+
+def _audience_href(key: str, channel: str) -> str:
+    return url_for("campaigns.audience_people", key=key, channel=channel)
+
+
+def _secret_key() -> str:
+    return str(current_app.extensions["winback.settings"].secret_key)

@@ -1,0 +1,219 @@
+"""Home: the day in one sentence, what needs somebody, what came of it, what runs, what is planned, what is redeemed."""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from campaigns.planning import list_campaigns
+from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
+from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
+from journeys.editing import check_draft
+from journeys.overview import JourneyLine, due_steps, journey_lines
+from journeys.showing import set_aside
+from reporting.reports import campaign_report
+from reporting.results import CampaignReport
+from web.campaign_messages import CHANNELS
+from web.formatting import clock_time, count, day, local_date, long_day, money, money_short, points, rate, span
+from web.links import customer_url, page_url
+from web.plots import Estimate, interval_plot, small_line
+from web.presentation import zone
+from web.transactions import reading, request_now
+from web.words import REFUSAL_WORDS, window_words
+
+blueprint = Blueprint("home", __name__)
+
+DAYS = 28
+MOST_JUDGED = 4
+FEED_ROWS = 9
+
+
+@blueprint.get("/")
+def index() -> ResponseReturnValue:
+    """The day as it stands; what came of it is loaded after."""
+    now = request_now()
+    start = day_start(now)
+    with reading() as session:
+        lines = journey_lines(session, day_start=start, now=now)
+        running = [line for line in lines if line.journey.state in ("running", "paused", "ending")]
+        redeemed = redeemed_by_campaign(session)
+        needs = _needs(session, lines, now)
+        schedule = _schedule(session, lines, start, now)
+        events = latest(session, limit=FEED_ROWS)
+        any_campaign = bool(lines) or bool(list_campaigns(session))
+    today = local_date(now, zone())
+    return render_template(
+        "pages/home/index.html", headline=long_day(today), sentence=_sentence(running, needs), needs=needs,
+        running=[_running_row(line, redeemed, now) for line in running], schedule=schedule, feed=_feed(events, now),
+        any_campaign=any_campaign)
+
+
+@blueprint.get("/home/redemptions")
+def feed() -> ResponseReturnValue:
+    """What happened last at the till, as a fragment."""
+    now = request_now()
+    with reading() as session:
+        events = latest(session, limit=FEED_ROWS)
+    return render_template("pages/home/feed.html", feed=_feed(events, now))
+
+
+@blueprint.get("/home/outcomes")
+def outcomes() -> ResponseReturnValue:
+    """Response and effect of the newest campaigns, as a fragment."""
+    now = request_now()
+    with reading() as session:
+        redeemed = redeemed_by_campaign(session)
+        by_day = redemptions_by_day(session, day_start=day_start(now), days=DAYS)
+        judged = [line.campaign.key for line in journey_lines(session, day_start=now, now=now)
+                  if line.newest and line.entered][:MOST_JUDGED]
+        reports = [campaign_report(session, key, now=now) for key in judged]
+    codes, used = (sum(pair[place] for pair in redeemed.values()) for place in (0, 1))
+    first, last = local_date(now - timedelta(days=DAYS - 1), zone()), local_date(now, zone())
+    return render_template(
+        "pages/home/outcomes.html", codes=codes, used=used, share=rate(used / codes) if codes else "",
+        line=small_line(by_day) if sum(by_day) else None, first=first, last=last, today=by_day[-1],
+        spoken=f"Redemptions a day over {DAYS} days: least {min(by_day)}, most {max(by_day)}, today {by_day[-1]}",
+        plot=_effects(reports), reports=reports)
+
+
+def day_start(now: datetime) -> datetime:
+    """When today began where pages show times."""
+    local = ZoneInfo(zone())
+    return datetime.combine(local_date(now, zone()), time(), local)
+
+
+def _sentence(running: list[JourneyLine], needs: list[dict[str, Any]]) -> str:
+    going = sum(1 for line in running if line.journey.state == "running")
+    journeys = {0: "No journey is running", 1: "1 journey is running"}.get(
+        going, f"{count(going)} journeys are running")
+    waits = {0: "nothing waits for you", 1: "1 thing waits for you"}.get(
+        len(needs), f"{count(len(needs))} things wait for you")
+    return f"{journeys} and {waits}."
+
+
+def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[dict[str, Any]]:
+    """What somebody has to decide, most pressing first: icon, what, why, size, one button."""
+    found: list[dict[str, Any]] = []
+    for journey, people, error in set_aside(session):
+        found.append(_need(
+            "alert-triangle", f"{_people(people)} set aside in {journey.name}",
+            f"An error met them: {error.split(': ', 1)[-1][:120]} Nobody else is affected.", _people(people), "Look",
+            url_for("journeys.people", key=journey.key, show="failed")))
+    for line in lines:
+        found += _needs_of(session, line)
+    calls = count_open_calls(session, now=now)
+    if calls:
+        found.append(_need("headset", f"{count(calls)} {'call is' if calls == 1 else 'calls are'} due",
+                           "Each is checked again when an agent opens it.", "Call desk", "Open the desk",
+                           page_url("calls.index")))
+    for offer, used in offers_running_out(session):
+        size = (f"{money(offer.spent_cents, currency=offer.currency)} of "
+                f"{money(offer.budget_cents, currency=offer.currency)}" if offer.budget_cents
+                else f"{count(offer.used)} of {count(offer.limit_total)}")
+        found.append(_need("ticket", f"“{offer.name}” has used {rate(used, decimals=0)} of its "
+                           f"{'budget' if offer.budget_cents else 'limit'}",
+                           "When it is used up, later codes are refused.", size, "Look at offer",
+                           page_url("offers.show", key=offer.key) or page_url("offers.index")))
+    return found
+
+
+def _needs_of(session: Session, line: JourneyLine) -> list[dict[str, Any]]:
+    campaign, journey = line.campaign, line.journey
+    found = []
+    unsure = count_messages(session, MessageFilter(state="uncertain", campaign=campaign.key))
+    if unsure:
+        what = f"{count(unsure)} {'message' if unsure == 1 else 'messages'} may or may not have gone out"
+        found.append(_need(
+            "alert-triangle", what,
+            f"{campaign.name}. Nothing is repeated by itself.", "uncertain", "Look",
+            url_for("campaigns.messages", key=campaign.key, state="uncertain")))
+    if journey.state == "draft" and not check_draft(session, journey.draft):
+        found.append(_need("route", f"“{journey.name}” is ready to be published",
+                           "Its journey is drawn and has no problems; nobody is written to before.", "draft",
+                           "Look", url_for("journeys.show", key=journey.key)))
+    if journey.state == "paused":
+        found.append(_need("player-pause", f"“{journey.name}” is paused", "Nobody moves and nothing is sent.",
+                           f"{_people(line.inside)} inside", "Look", url_for("journeys.show", key=journey.key)))
+    return found
+
+
+def _need(sign: str, what: str, why: str, size: str, act: str, href: str | None) -> dict[str, Any]:
+    return {"sign": sign, "what": what, "why": why, "size": size, "act": act, "href": href}
+
+
+def _people(number: int) -> str:
+    return f"{count(number)} {'person' if number == 1 else 'people'}"
+
+
+def _running_row(line: JourneyLine, redeemed: dict[str, tuple[int, int]], now: datetime) -> dict[str, Any]:
+    codes, used = redeemed.get(line.campaign.key, (0, 0))
+    return {"line": line, "window": window_words(line.campaign, now=now), "rate": rate(used / codes) if codes else ""}
+
+
+def _schedule(session: Session, lines: list[JourneyLine], start: datetime, now: datetime) -> list[dict[str, Any]]:
+    """What went out today and what becomes due before tomorrow, by time."""
+    tomorrow = day_start(start + timedelta(hours=36))
+    names = {line.campaign.key: line.campaign.name for line in lines}
+    words = dict(CHANNELS)
+    found = [{"at": None, "what": words.get(channel or "", "Messages"), "under": names.get(campaign or "", campaign),
+              "value": f"{count(number)} sent", "done": True}
+             for campaign, channel, number in sent_between(session, start=start, end=now + timedelta(seconds=1))]
+    coming = [(at, {"what": words.get(channel or "", "Messages"), "under": names.get(campaign or "", campaign),
+                    "value": f"{count(number)} waiting", "done": False})
+              for campaign, channel, at, number in due_between(session, start=start, end=tomorrow)]
+    journeys = {line.journey.id: line for line in lines}
+    for due in due_steps(session, start=start, end=tomorrow):
+        line = journeys[due.journey_id]
+        raw = line.journey.draft.get("steps", {}).get(due.step, {})
+        step = raw.get("name") if isinstance(raw, dict) else None
+        coming.append((due.first_at, {"what": step if isinstance(step, str) and step else due.step,
+                                      "under": line.journey.name, "value": _people(due.people), "done": False}))
+    coming.sort(key=lambda pair: pair[0])
+    return [*found, *({**row, "at": clock_time(max(at, now) if at < now else at, zone=zone())} for at, row in coming)]
+
+
+def _feed(events: list[AtTheTill], now: datetime) -> list[dict[str, Any]]:
+    today = local_date(now, zone())
+    rows = []
+    for event in events:
+        is_today = local_date(event.at, zone()) == today
+        under = REFUSAL_WORDS.get(event.refused, event.refused) if event.refused else (event.offer or "code")
+        minus = "refused" if event.refused else "taken back" if event.rolled_back else money(
+            -event.discount_cents, currency=event.currency, exact=True)
+        rows.append({
+            "at": clock_time(event.at, zone=zone()) if is_today else day(event.at, today=today, zone=zone()),
+            "moment": event.at, "what": event.name or f"Code {event.code}", "under": under,
+            "value": money(event.amount_cents, currency=event.currency, exact=True), "minus": minus,
+            "warn": event.refused is not None, "href": customer_url(event.customer)})
+    return rows
+
+
+def _effects(reports: list[CampaignReport]) -> Any:
+    """The effect of each campaign in money if every one can say it in one currency, else in points."""
+    known = [report for report in reports if report.effect is not None]
+    in_money = bool(known) and len({report.campaign.currency for report in known}) == 1 and all(
+        report.gained_cents is not None and report.gained_cents.low == report.gained_cents.low for report in known)
+    rows = []
+    for report in known:
+        note = "final" if report.maturity.final else "not final"
+        href = url_for("reports.show", key=report.campaign.key)
+        if in_money and report.gained_cents is not None:
+            got, currency = report.gained_cents, report.campaign.currency
+            texts = [money_short(round(value, -3), currency=currency, signed=True)
+                     for value in (got.estimate, got.low, got.high)]
+        else:
+            assert report.effect is not None
+            got = report.effect.judged(report.judged)  # type: ignore[assignment]
+            texts = [points(value, short=True) for value in (got.estimate, got.low, got.high)]
+        rows.append(Estimate(report.campaign.name, got.estimate, got.low, got.high, texts[0], span(texts[1], texts[2]),
+                             note, href))
+    if not rows:
+        return None
+    currency = known[0].campaign.currency
+    return interval_plot(
+        rows, kind="effect", title="What each campaign earned on top" if in_money else "More orders per 100 people",
+        tick=(lambda value: money_short(value, currency=currency, signed=True)) if in_money
+        else (lambda value: points(value, decimals=0, short=True)))
