@@ -67,7 +67,7 @@ def test_a_refusal_is_kept_under_its_key_with_its_status_even_when_it_would_succ
 ) -> None:
     make_customers(database, 1, now=now)
     later = now + timedelta(days=2)
-    [code] = make_codes(database, make_offer(database, now=now), [1], now=now, valid_from=later)
+    [code] = make_codes(database, make_offer(database, now=now, valid_from=later), [1], now=now)
     early = use(database, ask(code.code), now=now, key="k")
     assert (early.status, early.reason) == (422, "not_yet_valid")
     again = use(database, ask(code.code), now=later, key="k")
