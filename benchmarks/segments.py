@@ -74,7 +74,7 @@ _POSTGRES = f"""SELECT count(*) FROM customers c WHERE forgotten_at IS NULL
 def run(quick: bool, home: Path) -> dict[str, Any]:
     """Measure and return the row of `make bench`, in milliseconds."""
     customers = 50_000 if quick else 1_000_000
-    rounds = 15 if quick else 9
+    rounds = 31 if quick else 9
     path = _shop(home, customers)
     missing: dict[str, str] = {}
     with duckdb.connect(":memory:") as connection, contextlib.ExitStack() as open_things:
@@ -95,13 +95,17 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
 
 
 def _row(
-    times: dict[str, float], missing: dict[str, str], customers: int, members: int, *, quick: bool
+    rounds: dict[str, list[float]], missing: dict[str, str], customers: int, members: int, *, quick: bool
 ) -> dict[str, Any]:
+    times = {name: median(values) for name, values in rounds.items()}
     ours = times["ours"]
     hand = min(value for name, value in times.items() if name.startswith("by hand"))
+    # Pair by pair, against each shape by hand: the shape we lose most to is the one that counts.
+    pairs = max(median(mine / other for mine, other in zip(rounds["ours"], values, strict=True))
+                for name, values in rounds.items() if name.startswith("by hand"))
     on_postgres = min((value for name, value in times.items() if name.startswith("postgresql")), default=None)
     baselines = {"hand_written_duckdb": hand, "pandas": times["pandas"], "postgresql": on_postgres}
-    ratios = {"hand_written_duckdb": round(ours / hand, 3), "pandas": round(times["pandas"] / ours, 2),
+    ratios = {"hand_written_duckdb": round(pairs, 3), "pandas": round(times["pandas"] / ours, 2),
               "postgresql": None if on_postgres is None else round(on_postgres / ours, 2)}
     # How much faster than pandas and PostgreSQL is a promise for a million people; small sizes show fixed costs.
     targets = {"hand_written_duckdb": 1.15} | ({} if quick else {"pandas": 10, "postgresql": 6})
@@ -119,8 +123,10 @@ def _row(
     }
 
 
-def _measured(asks: dict[str, Callable[[], int]], rounds: int) -> tuple[dict[str, float], dict[str, int]]:
-    """Medians in milliseconds of interleaved rounds, after one round to warm up, and what each found."""
+def _measured(asks: dict[str, Callable[[], int]], rounds: int) -> tuple[
+    dict[str, list[float]], dict[str, int]
+]:
+    """Milliseconds of interleaved rounds, after one round to warm up, and what each found."""
     found = {name: ask() for name, ask in asks.items()}
     times: dict[str, list[float]] = {name: [] for name in asks}
     for number in range(rounds):
@@ -131,7 +137,7 @@ def _measured(asks: dict[str, Callable[[], int]], rounds: int) -> tuple[dict[str
             started = time.perf_counter()
             asks[name]()
             times[name].append((time.perf_counter() - started) * 1000)
-    return {name: median(values) for name, values in times.items()}, found
+    return times, found
 
 
 def _one(connection: duckdb.DuckDBPyConnection, statement: str, values: list[Any] | None = None) -> int:
