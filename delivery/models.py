@@ -132,3 +132,20 @@ class CallTask(Base):
     note: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class SenderProfile(Base):
+    """Who writes, as customers read it: the one row (id 1) behind every mail and letter."""
+
+    __tablename__ = "sender_profile"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    shop_name: Mapped[str] = mapped_column(String(200))
+    shop_url: Mapped[str] = mapped_column(String(300), default="", doc="where a letter's code leads; empty: nowhere")
+    address_lines: Mapped[list[str]] = mapped_column(Json, doc="street and city, for the head of a letter")
+    country: Mapped[str] = mapped_column(String(2))
+    sender_name: Mapped[str] = mapped_column(String(200))
+    sender_address: Mapped[str] = mapped_column(String(320), doc="From and return path of e-mails")
+    reply_to: Mapped[str] = mapped_column(String(320), default="", doc="empty: the sender address")
+    unsubscribe_mailto: Mapped[str] = mapped_column(String(320), default="", doc="empty: by link only")
+    updated_at: Mapped[datetime] = mapped_column(Instant)

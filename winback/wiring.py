@@ -6,17 +6,20 @@ with a file of its own in the home; letters as PDFs in the home. Calls need no c
 
 from collections.abc import Mapping
 
+from sqlalchemy.orm import Session
+
 from core.settings import Settings
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
 from delivery.channels.print_run import LetterChannel
 from delivery.channels.smtp import SmtpChannel, smtp_server
+from delivery.profile import settings_with_profile
 from delivery.settings import DeliverySettings
 
 
-def delivery_settings(settings: Settings) -> DeliverySettings:
-    """What sending needs to know of this installation."""
-    return DeliverySettings(secret_key=settings.secret_key, base_url=settings.base_url)
+def delivery_settings(settings: Settings, session: Session) -> DeliverySettings:
+    """What sending needs to know of this installation and of the shop's sender profile."""
+    return settings_with_profile(session, secret_key=settings.secret_key, base_url=settings.base_url)
 
 
 def open_channels(settings: Settings) -> Mapping[str, Channel]:

@@ -45,7 +45,8 @@ class Worker:
     def round(self, now: datetime) -> int:
         """Every duty once, in order; returns how much was done."""
         database = self.context.database
-        delivery = delivery_settings(self.context.settings)
+        with database.reading() as session:
+            delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
         done += duties.tick(
             database, now=now, limit=self.batch, questions=self.questions,

@@ -185,6 +185,19 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('key')
     )
+    op.create_table('sender_profile',
+    sa.Column('id', BIG_ID, nullable=False),
+    sa.Column('shop_name', sa.String(length=200), nullable=False),
+    sa.Column('shop_url', sa.String(length=300), nullable=False),
+    sa.Column('address_lines', JSON, nullable=False),
+    sa.Column('country', sa.String(length=2), nullable=False),
+    sa.Column('sender_name', sa.String(length=200), nullable=False),
+    sa.Column('sender_address', sa.String(length=320), nullable=False),
+    sa.Column('reply_to', sa.String(length=320), nullable=False),
+    sa.Column('unsubscribe_mailto', sa.String(length=320), nullable=False),
+    sa.Column('updated_at', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('stores',
     sa.Column('id', BIG_ID, nullable=False),
     sa.Column('external_id', sa.String(length=200), nullable=False),

@@ -113,8 +113,9 @@ def test_why_not_answers_with_the_row(marketer: FlaskClient, played: Database, n
 def test_a_message_kept_back_is_explained_by_its_reason(marketer: FlaskClient, played: Database) -> None:
     number = _number(played, "EXISTS (SELECT 1 FROM messages m WHERE m.customer_id = c.id AND m.state = 'sent')")
     with played.writing() as session:
-        session.execute(text("UPDATE messages SET state = 'suppressed', sent_at = NULL,"
-                             " reason = 'no consent for e-mail' WHERE customer_id = (SELECT id FROM customers WHERE external_id = :n)"), {"n": number})
+        session.execute(text(
+            "UPDATE messages SET state = 'suppressed', sent_at = NULL, reason = 'no consent for e-mail'"
+            " WHERE customer_id = (SELECT id FROM customers WHERE external_id = :n)"), {"n": number})
     page = marketer.get(f"/customers/{number}?why=spring").text
     assert "was not sent on" in page and "no consent for e-mail" in page
     assert "No e-mail “" in marketer.get(f"/customers/{number}?show=why").text

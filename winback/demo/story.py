@@ -31,6 +31,7 @@ from customers.importing.running import import_file
 from customers.models import Customer
 from delivery.calls import NoCall, open_calls, record_outcome, take_call
 from delivery.contents import save_content
+from delivery.profile import Profile, save_profile
 from journeys.editing import publish, save_draft
 from journeys.models import Journey
 from segments.rules import parse_rule
@@ -46,6 +47,11 @@ from winback.wiring import delivery_settings
 from winback.worker import Worker, enlisted, own_turn
 
 AGENT = "Nadine (simulated)"
+SENDER = Profile(
+    shop_name="Nordholm Versand (demo)", shop_url="https://shop.example", country="DE",
+    address_lines=("Speicherstraße 4", "23552 Lübeck"), sender_name="Nordholm Versand (demo)",
+    sender_address="post@shop.example", reply_to="service@shop.example")
+"""Who writes in the demo; the shop is invented, the address belongs to nobody."""
 CALLS_A_DAY = 200
 
 
@@ -116,6 +122,7 @@ def set_up(stage: Stage) -> None:
     """Everything a marketer would enter: segments, offers, contents, the campaign and its journey."""
     plot, now = stage.plot, stage.plot.starts_at
     with stage.context.database.writing() as session:
+        save_profile(session, SENDER, now=now)
         save_segment(session, plot.segment, name=plot.segment_name, rule=parse_rule(plot.rule), author="demo", now=now)
         save_segment(session, f"{plot.segment}-second", name=f"{plot.segment_name}, no code used",
                      rule=parse_rule(plot.second_rule), author="demo", now=now)
@@ -198,8 +205,8 @@ def _play_day(stage: Stage, worker: Worker, till: Till, day: int) -> None:
 
 def call_people(stage: Stage, worker: Worker, *, now: datetime) -> None:
     """The simulated agents work through the call desk: eight in ten are reached, one in fifty is a wrong number."""
-    settings = delivery_settings(stage.context.settings)
     with stage.context.database.reading() as session:
+        settings = delivery_settings(stage.context.settings, session)
         tasks = [(task.id, task.customer_id, task.attempts) for task in open_calls(session, now=now, limit=CALLS_A_DAY)]
     if not tasks:
         return
