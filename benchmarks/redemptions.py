@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -195,17 +196,17 @@ def _served(url: str, folder: Path) -> Iterator[int]:
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
          "--workers", str(WORKERS), "--blocking-threads", str(CONNECTIONS), "--factory",
          "--no-ws", "benchmarks.redemptions:app"],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         _wait(port, server)
         yield port
     finally:
         server.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             server.wait(15)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # its workers, too, should it have died without them
+        server.wait()
 
 
 def _wait(port: int, server: "subprocess.Popen[bytes]") -> None:
