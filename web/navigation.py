@@ -58,6 +58,10 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         Place("reports", "Reports", "chart-dots", "r"),
         Place("holdouts", "Hold-outs", "scale", ""),
     )),
+    ("House", (
+        Place("imports", "Imports", "file-import", "i"),
+        Place("settings", "Settings", "settings", "e"),
+    )),
 )
 
 
