@@ -1,0 +1,54 @@
+"""Print runs: the letters of each day, ready for the print shop, with their manifest."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+
+from delivery.print_runs import letter_path, letters_of, manifest_path, print_runs
+from web.access import needs_role
+from web.paging import cursor
+from web.wired import settings
+
+blueprint = Blueprint("prints", __name__)
+
+PAGE = 100
+READERS = ("admin", "marketer")
+
+
+@blueprint.get("/prints")
+def index() -> ResponseReturnValue:
+    """The days with letters, newest first."""
+    return render_template("pages/prints/index.html", runs=print_runs(settings().home), readers=READERS)
+
+
+@blueprint.get("/prints/<day>")
+@needs_role(*READERS)
+def show(day: str) -> ResponseReturnValue:
+    """The letters of one day."""
+    start = cursor(request.args.get("after"))
+    letters = letters_of(settings().home, day)
+    end = start + PAGE
+    return render_template("pages/prints/show.html", day=day, letters=letters[start:end], total=len(letters),
+                           next_href=url_for("prints.show", day=day, after=end) if end < len(letters) else None,
+                           first_href=url_for("prints.show", day=day) if start else None)
+
+
+@blueprint.get("/prints/<day>/manifest.csv")
+@needs_role(*READERS)
+def manifest(day: str) -> Any:
+    """The manifest for the print shop."""
+    return _file(manifest_path(settings().home, day), "text/csv", f"letters-{day}.csv")
+
+
+@blueprint.get("/prints/<day>/<public_id>.pdf")
+@needs_role(*READERS)
+def letter(day: str, public_id: str) -> Any:
+    """One letter as it is printed."""
+    return _file(letter_path(settings().home, day, public_id), "application/pdf", f"{public_id}.pdf")
+
+
+def _file(path: Any, kind: str, name: str) -> Any:
+    answer = send_file(path, mimetype=kind, as_attachment=True, download_name=name, max_age=0)
+    answer.headers["Cache-Control"] = "no-store"  # a letter holds a name and an address
+    return answer
