@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
+from babel.dates import format_date
 from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
@@ -22,8 +23,9 @@ from core.errors import WinbackError
 from customers.models import Address, Customer
 from customers.suppression import ADDRESS_CHANNEL
 from delivery.channels import Envelope
-from delivery.channels.letter import Letter, PostalAddress, draw_letter
+from delivery.channels.letter import Letter, code_link, draw_letter
 from delivery.channels.mime import MailHeaders, build_mail, message_id
+from delivery.channels.postal import PostalAddress
 from delivery.content import CompiledContent
 from delivery.contents import compiled_revisions
 from delivery.filling import Filling
@@ -164,8 +166,9 @@ def _build_letter(
                              postal_code=address.postal_code or "", city=address.city or "",
                              country=address.country or ""),
             subject=subject, body=fill_letter(content, values), code=str(shown) if shown else "",
-            code_url=settings.shop.url if shown else "", sender_country=settings.shop.country,
-            language=customer.language or content.language,
+            code_note=_validity(values, customer.language or content.language) if shown else "",
+            code_url=code_link(settings.shop.url, message.code or str(shown or "")),
+            sender_country=settings.shop.country, language=customer.language or content.language,
         ),
         now=now,
     )
@@ -175,6 +178,16 @@ def _build_letter(
                                         f"{address.postal_code or ''} {address.city or ''}".strip(),
                                         address.country) if part)
     return Envelope(message.id, message.public_id, "letter", where, drawn.pdf, "", subject, message.code)
+
+
+def _validity(values: Mapping[str, object], language: str) -> str:
+    """How long the code works, for the box around it; empty when the caller gave no day."""
+    day = values.get("code_valid_until")
+    if not isinstance(day, date):
+        return ""
+    german = language[:2].lower() == "de"
+    written = format_date(day, format="long", locale="de_DE" if german else "en_GB")
+    return f"Gültig bis {written}" if german else f"Valid until {written}"
 
 
 def _subject(content: CompiledContent, values: Mapping[str, object]) -> str:

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from core.errors import WinbackError
-from delivery.channels.letter import DrawnLetter, Letter, PostalAddress, draw_letter
+from delivery.channels.letter import DrawnLetter, Letter, code_link, draw_letter
+from delivery.channels.postal import PostalAddress
 from delivery.content import CompiledContent
 from delivery.personal import FilledEmail, fill, fill_call_script, fill_letter
 
@@ -71,7 +72,7 @@ def drawn_letter(compiled: CompiledContent, *, now: datetime) -> DrawnLetter:
             to=PostalAddress(f"{customer['first_name']} {customer['last_name']}", customer["street"],
                              customer["postal_code"], customer["city"], customer["country"]),
             subject=_subject(compiled, person), body=body, code=SAMPLE_CODE if shows_code else "",
-            code_url=shop["url"] if shows_code else "", language=compiled.language,
+            code_url=code_link(shop["url"], SAMPLE_CODE) if shows_code else "", language=compiled.language,
         ),
         now=now,
     )

@@ -8,19 +8,20 @@ is reported, never replaced silently. The same letter at the same `now` gives th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from urllib.parse import quote
 
 import segno
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from fpdf import FPDF
 
+from delivery.channels.postal import PostalAddress, address_errors, address_lines, one_line
+from delivery.channels.typeface import EMBEDDED, composed, embed, typeface_for, unprintable_signs
+
 WINDOW_LEFT_MM, WINDOW_TOP_MM, WINDOW_WIDTH_MM, WINDOW_HEIGHT_MM = 20.0, 45.0, 85.0, 45.0
 ADDRESS_TOP_MM = 62.7
-ADDRESS_LINES_LIMIT = 6
 FOLD_MARKS_MM = (105.0, 210.0)
 PUNCH_MARK_MM = 148.5
 TEXT_LEFT_MM, TEXT_RIGHT_MM = 25.0, 190.0
@@ -32,28 +33,19 @@ _BODY_POINTS, _BODY_LINE_MM = 11, 5.0
 _SUBJECT_TOP_MM = 98.5
 _BOTTOM_MM = 272.0
 _SECOND_PAGE_TOP_MM = 30.0
-_CODE_BLOCK_MM = 36.0
+_QR_MM = 34.0
+_CODE_PADDING_MM, _CODE_GAP_MM = 6.0, 2.5
+_WHERE = {"de": "Einzulösen auf {}", "en": "Redeem it at {}"}
+# What a letter prints beside the texts it is given: dates and page numbers, and the words before the shop's address.
+_OWN_SIGNS = "0123456789., ·" + "abcdefghijklmnopqrstuvwxyzäöü" + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MM_PER_POINT = 25.4 / 72
-
-
-@dataclass(frozen=True, slots=True)
-class PostalAddress:
-    """Where a letter goes. `country` is a two-letter code or a name; empty means the sender's own."""
-
-    name: str
-    street: str
-    postal_code: str
-    city: str
-    country: str = ""
-    company: str = ""
-    addition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One letter: who writes, to whom, what. `body` is plain paragraphs parted by blank lines.
 
-    `code` is printed as given, in groups; `code_url` is the short address behind the QR code.
+    `code` is printed as given, in groups; `code_url` is the address behind the QR code (see `code_link`).
     """
 
     sender_name: str
@@ -85,11 +77,13 @@ class DrawnLetter:
 
 def draw_letter(letter: Letter, *, now: datetime) -> DrawnLetter:
     """Draw a letter dated `now`. Never raises on what people write: see `errors`."""
-    lines = address_lines(letter.to, sender_country=letter.sender_country, language=letter.language)
-    errors = [*_address_errors(letter.to, lines), *_unprintable(letter, lines)]
+    letter = _composed_letter(letter)
+    lines = address_lines(letter.to, sender_country=letter.sender_country)
+    texts = _text_by_part(letter, lines)
+    errors = [*address_errors(letter.to, lines), *_unprintable(texts)]
     if errors:
         return DrawnLetter(errors=tuple(errors))
-    sheet = _Sheet(letter, now)
+    sheet = _Sheet(letter, now, "".join(texts.values()))
     errors = sheet.address(lines)
     if errors:
         return DrawnLetter(errors=tuple(errors))
@@ -101,84 +95,62 @@ def draw_letter(letter: Letter, *, now: datetime) -> DrawnLetter:
     return DrawnLetter(sheet.bytes(), sheet.pages)
 
 
-def address_lines(to: PostalAddress, *, sender_country: str = "DE", language: str = "en") -> tuple[str, ...]:
-    """Return the lines of an address without blank ones; a foreign country stands last, in capitals."""
-    city = " ".join(part for part in (_line(to.postal_code), _line(to.city)) if part)
-    lines = [_line(to.company), _line(to.name), _line(to.addition), _line(to.street), city]
-    country = _line(to.country)
-    if country and not _is_home(country, sender_country):
-        lines.append(country_name(country, language=language).upper())
-    return tuple(line for line in lines if line)
+def code_link(shop_url: str, code: str) -> str:
+    """Return the address behind the QR code: the shop's, with the code as fragment `#code=...`.
+
+    Browsers keep a fragment to themselves: it reaches neither the shop's logs nor anybody's referrer. An address that
+    has a fragment already is left alone; without a shop's address or a code there is no link.
+    """
+    if not shop_url or not code:
+        return ""
+    return shop_url if "#" in shop_url else f"{shop_url}#code={quote(code, safe='')}"
 
 
-@lru_cache(maxsize=1024)
-def country_name(country: str, *, language: str = "en") -> str:
-    """Return the name of a country given by its two-letter code; a name is returned as it is."""
-    try:
-        territories = Locale.parse(language[:2].lower()).territories
-    except (UnknownLocaleError, ValueError):
-        territories = Locale.parse("en").territories
-    return str(territories.get(country.upper(), country))
+def _composed_letter(letter: Letter) -> Letter:
+    texts = {name: composed(getattr(letter, name))
+             for name in ("sender_name", "subject", "body", "code", "code_note", "return_line")}
+    to = replace(letter.to, **{field.name: composed(getattr(letter.to, field.name)) for field in fields(letter.to)})
+    return replace(letter, to=to, sender_lines=tuple(composed(line) for line in letter.sender_lines), **texts)
 
 
-def _is_home(country: str, home: str) -> bool:
-    names = {home, *(country_name(home, language=language) for language in ("en", "de", "fr"))}
-    return country.casefold() in {name.casefold() for name in names}
-
-
-def _line(text: str) -> str:
-    return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text).strip()
-
-
-def _address_errors(to: PostalAddress, lines: Sequence[str]) -> list[str]:
-    needed = {
-        "a name": to.name or to.company,
-        "a street": to.street,
-        "a postal code": to.postal_code,
-        "a city": to.city,
-    }
-    missing = [what for what, given in needed.items() if not _line(given)]
-    if missing:
-        return [f"the address lacks {' and '.join(missing)}; complete it at the customer."]
-    if len(lines) > ADDRESS_LINES_LIMIT:
-        return [f"the address has {len(lines)} lines, the window holds {ADDRESS_LINES_LIMIT}; shorten the address."]
-    return []
-
-
-def _unprintable(letter: Letter, lines: Sequence[str]) -> list[str]:
-    """Name the signs that the letter's font does not have."""
+def _text_by_part(letter: Letter, lines: Sequence[str]) -> dict[str, str]:
+    """All that is printed, without line breaks and tabs."""
     parts = {
-        "address": "".join(lines),
-        "sender": letter.sender_name + "".join(letter.sender_lines) + letter.return_line,
+        "address": " ".join(lines),
+        "sender": " ".join((letter.sender_name, *letter.sender_lines, letter.return_line)),
         "subject": letter.subject,
         "letter": letter.body,
-        "code": letter.code + letter.code_note,
+        "code": f"{letter.code} {letter.code_note}",
+        "shop's address": _shown_address(letter.code_url),
     }
+    return {part: re.sub(r"[\n\r\t]", " ", text) for part, text in parts.items()}
+
+
+def _unprintable(texts: Mapping[str, str]) -> list[str]:
+    """Name the signs that no typeface of ours has."""
     errors = []
-    for part, text in parts.items():
-        signs = sorted({sign for sign in text if sign not in "\n\r\t" and not _printable(sign)})
-        if signs:
+    for part, text in texts.items():
+        if signs := unprintable_signs(text):
             shown = " ".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in signs[:10])
             errors.append(f"{part}: these signs cannot be printed in a letter: {shown}. Write them in Latin letters.")
     return errors
 
 
-@lru_cache(maxsize=4096)
-def _printable(sign: str) -> bool:
-    try:
-        sign.encode("cp1252")
-    except UnicodeEncodeError:
-        return False
-    return sign >= " " and not "\x7f" <= sign <= "\x9f"
+def _shown_address(url: str) -> str:
+    """The link as people type it: without scheme, code and closing slash."""
+    return re.sub(r"^https?://(?:www\.)?", "", url.partition("#")[0], flags=re.IGNORECASE).rstrip("/")
 
 
 class _Sheet:
     """The paper: positions in millimetres from the top left corner."""
 
-    def __init__(self, letter: Letter, now: datetime) -> None:
+    def __init__(self, letter: Letter, now: datetime, text: str) -> None:
         self._letter, self._now = letter, now
         self._pdf = FPDF(orientation="portrait", unit="mm", format="A4")
         self._pdf.core_fonts_encoding = "cp1252"
+        self._typeface = typeface_for(text)
+        if self._typeface == EMBEDDED:
+            embed(self._pdf, text + _OWN_SIGNS)
         self._pdf.set_creation_date(now.astimezone(UTC))
         self._pdf.set_producer("Winback")
         self._pdf.set_lang(letter.language)
@@ -203,13 +175,14 @@ class _Sheet:
         for number, line in enumerate(lines):
             self._put(TEXT_LEFT_MM, ADDRESS_TOP_MM + number * _ADDRESS_LINE_MM, line, size)
         letter = self._letter
-        back = _line(letter.return_line or " · ".join((letter.sender_name, *letter.sender_lines)))
+        back = one_line(letter.return_line or " · ".join((letter.sender_name, *letter.sender_lines)))
         points = self._points_for(back, 8, 6)
         if points is None:
             return [f"the return line {back!r} is too long for the window; give a shorter one."]
-        self._put(TEXT_LEFT_MM, ADDRESS_TOP_MM - 4.2, back, points)
+        self._put(TEXT_LEFT_MM, ADDRESS_TOP_MM - 5.2, back, points)
         self._pdf.set_line_width(0.1)
-        self._pdf.line(TEXT_LEFT_MM, ADDRESS_TOP_MM - 0.7, TEXT_LEFT_MM + _ADDRESS_WIDTH_MM, ADDRESS_TOP_MM - 0.7)
+        end = TEXT_LEFT_MM + self._pdf.get_string_width(back)
+        self._pdf.line(TEXT_LEFT_MM, ADDRESS_TOP_MM - 1.5, end, ADDRESS_TOP_MM - 1.5)
         return []
 
     def marks(self) -> None:
@@ -246,12 +219,14 @@ class _Sheet:
 
     def _wrapped(self, text: str, *, bold: bool) -> Iterator[str]:
         """Break a paragraph into lines that fit between the margins; a word wider than the page is cut."""
-        self._pdf.set_font("helvetica", "B" if bold else "", _BODY_POINTS)
+        self._pdf.set_font(self._typeface, "B" if bold else "", _BODY_POINTS)
         measured = self._pdf.get_string_width
         widest, space = TEXT_RIGHT_MM - TEXT_LEFT_MM, measured(" ")
         for row in text.split("\n"):
             line, width = "", 0.0
-            for word in row.split():
+            for word in row.split(" "):
+                if not word:
+                    continue
                 while (word_width := measured(word)) > widest:
                     cut = max(1, int(len(word) * widest / word_width) - 1)
                     if line:
@@ -265,18 +240,34 @@ class _Sheet:
             yield line
 
     def _code(self) -> None:
-        """Draw the code large, what it is good for, and its QR code with a quiet zone of four modules."""
+        """Draw the code large, what it is good for and, at the right, its QR code; without one the box is lower."""
         letter = self._letter
-        self._room_for(_CODE_BLOCK_MM)
+        where = _WHERE["de" if letter.language[:2].lower() == "de" else "en"]
+        lines = [(letter.code, 20, True)]
+        if letter.code_note:
+            lines.append((letter.code_note, 11, False))
+        if letter.code_url:
+            lines.append((where.format(_shown_address(letter.code_url)), 10, False))
+        text_mm = sum(points * _MM_PER_POINT for _, points, _ in lines) + _CODE_GAP_MM * (len(lines) - 1)
+        height = _QR_MM + 2 if letter.code_url else text_mm + 2 * _CODE_PADDING_MM
+        self._y += _BODY_LINE_MM * 0.4
+        self._room_for(height)
         left, top = TEXT_LEFT_MM, self._y
         self._pdf.set_line_width(0.3)
-        self._pdf.rect(left, top, TEXT_RIGHT_MM - left, _CODE_BLOCK_MM)
-        self._put(left + 6, top + 9, letter.code, 20, bold=True)
-        if letter.code_note:
-            self._put(left + 6, top + 20, letter.code_note, 10)
+        self._pdf.rect(left, top, TEXT_RIGHT_MM - left, height)
+        width = TEXT_RIGHT_MM - left - 2 * _CODE_PADDING_MM
         if letter.code_url:
-            self._qr(letter.code_url, TEXT_RIGHT_MM - _CODE_BLOCK_MM + 1, top + 1, _CODE_BLOCK_MM - 2)
-        self._y += _CODE_BLOCK_MM
+            self._qr(letter.code_url, TEXT_RIGHT_MM - _QR_MM - 1, top + 1, _QR_MM)
+            width -= _QR_MM
+        y = top + (height - text_mm) / 2
+        for text, points, bold in lines:
+            points = self._points_for(text, points, 6, width_mm=width, bold=bold) or 6
+            x = left + _CODE_PADDING_MM
+            if not letter.code_url:
+                x += (width - self._pdf.get_string_width(text)) / 2
+            self._put(x, y, text, points, bold=bold)
+            y += points * _MM_PER_POINT + _CODE_GAP_MM
+        self._y += height
 
     def _qr(self, url: str, left: float, top: float, side_mm: float) -> None:
         rows = [bytes(row) for row in segno.make_qr(url, error="m").matrix_iter(scale=1, border=4)]
@@ -295,12 +286,15 @@ class _Sheet:
 
     def _put(self, x: float, y: float, text: str, points: int, *, bold: bool = False) -> None:
         """Put one line with its upper edge at `y`."""
-        self._pdf.set_font("helvetica", "B" if bold else "", points)
+        self._pdf.set_font(self._typeface, "B" if bold else "", points)
         self._pdf.text(x, y + points * _MM_PER_POINT * 0.8, text)
 
-    def _points_for(self, text: str, largest: int, smallest: int) -> int | None:
+    def _points_for(
+        self, text: str, largest: int, smallest: int, *, width_mm: float = _ADDRESS_WIDTH_MM, bold: bool = False
+    ) -> int | None:
+        """The largest size at which a line fits the width, or None; the size stays set."""
         for points in range(largest, smallest - 1, -1):
-            self._pdf.set_font("helvetica", "", points)
-            if self._pdf.get_string_width(text) <= _ADDRESS_WIDTH_MM:
+            self._pdf.set_font(self._typeface, "B" if bold else "", points)
+            if self._pdf.get_string_width(text) <= width_mm:
                 return points
         return None
