@@ -1,7 +1,11 @@
 """Encodings, delimiters, quotes and line numbers; and what no file can be read at all."""
 
+import math
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from core.errors import Invalid, NotFound
+from customers.importing.amounts import cents, thousandths
 from customers.importing.csv_files import CsvSource
 from tests.customers.files import Desk, reasons
 
@@ -141,6 +146,26 @@ def test_a_mapping_that_fits_nothing_is_refused(quick_desk: Desk, mapping: dict[
 def test_columns_that_products_do_not_know_are_listed_as_not_used(quick_desk: Desk) -> None:
     result = quick_desk.load("products", "sku,colour\nS1,red\n")
     assert result.notes == ("Columns not used: colour.",)
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.int64(), pa.uint64(), pa.decimal128(20, 4)])
+def test_a_number_of_a_parquet_file_means_what_it_means_when_written_out(kind: pa.DataType) -> None:
+    draw = np.random.default_rng(20)
+    doubles = [*(draw.random(4000) * 10.0 ** draw.integers(-4, 14, 4000)), *(draw.integers(0, 10**11, 2000) / 200),
+               *(draw.integers(0, 10**14, 2000) / 100 + 0.005), 0.0, -0.0, -1.0, 1.005, 2.675, 5e-324,
+               1e12, 1e12 + 1, 1e9]
+    whole = [0, 1, 10**9, 10**9 + 1, 10**12, 10**12 + 1, 2**62]
+    strange: dict[Any, list[Any]] = {
+        pa.float64(): [math.nan, math.inf, -math.inf], pa.int64(): [-1], pa.uint64(): [2**64 - 1]}
+    numbers: list[Any] = whole if pa.types.is_integer(kind) else doubles
+    if pa.types.is_decimal(kind):
+        numbers = [Decimal(value).quantize(Decimal("0.0001")) for value in doubles]
+    array = pa.array([*numbers, *strange.get(kind, []), None], kind)
+    words = [None if value is None else format(Decimal(repr(value) if isinstance(value, float) else value), "f")
+             for value in array.to_pylist()]
+    for convert in (cents, thousandths):
+        native, written = convert(array), convert(pa.array(words, pa.string()))
+        assert native.values.equals(written.values) and native.faults == written.faults
 
 
 def test_parquet_keeps_its_types_and_numbers_its_rows(quick_desk: Desk, tmp_path: Path) -> None:
