@@ -1,13 +1,12 @@
 """How do order lines that stand anywhere in a file become whole orders, in little memory?
 
-Owns a temporary DuckDB file: checked lines go in as they are read, whole orders come out customer by customer (a chunk
-then touches few index pages). The promise: an order with one bad line, or with two customers or dates, comes out not
-at all and all its lines are rejected by name.
+Owns a DuckDB of its own that spills to a temporary folder and logs nothing: checked lines go in as they are read,
+whole orders come out customer by customer (a chunk then touches few index pages). The promise: an order with one bad
+line, or with two customers or dates, comes out not at all and all its lines are rejected by name.
 """
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -27,11 +26,11 @@ MEMORY = "256MB"
 
 
 class OrderSpool:
-    """The lines of one import on their way to being orders; a context manager that removes its file."""
+    """The lines of one import on their way to being orders; a context manager that removes its folder."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="winback-import-")
-        self._duck = duckdb.connect(str(Path(self._folder.name) / "lines.duckdb"), config={
+        self._duck = duckdb.connect(":memory:", config={
             "memory_limit": MEMORY, "threads": 2, "temp_directory": self._folder.name})
         self._columns: list[str] = []
         self._lines = 0
