@@ -44,7 +44,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Design:
-    """How people were to be drawn. `arms` in the order of the journey; `expected` people per group where it is known
+    """How people were to be drawn. `arms` by name; `expected` people per group where it is known
     (the hold-out under None), from each version's own shares and the number of people who entered it; None where it is
     not: history, and journeys whose ways have splits of their own. `offers`: arm -> key of the first offer it shows."""
 
@@ -127,7 +127,8 @@ def design_of(session: Session, campaign: Campaign) -> Design:
         for name, weight in shares:
             expected[name] = expected.get(name, 0.0) + entered * (1 - percent / 100) * weight / total
     known = one_split and any(expected.values())
-    return Design(tuple(arms), splits, expected if known else None, offers)
+    # By name: PostgreSQL does not keep the order in which a graph was written.
+    return Design(tuple(sorted(arms)), splits, expected if known else None, offers)
 
 
 def first_splits(graph: Graph) -> list[Split]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import BigInteger, Subquery, and_, case, func, literal, or_, select, type_coerce, union_all
+from sqlalchemy import BigInteger, Select, Subquery, and_, case, func, literal, or_, select, type_coerce, union_all
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, PastPerson
@@ -66,12 +66,10 @@ class Profiles:
 def past_campaigns(session: Session, *, now: datetime) -> list[PastCampaign]:
     """Campaigns that are over, oldest first, with their response (people left alone do not count as people)."""
     chosen = chosen_campaigns(session, None, now=now)
-    who = _addressed(chosen, now=now)
-    first = _first_redemption(who)
+    each = _responses(_addressed(chosen, now=now)).subquery("responses")
     rows = {row[0]: row[1:] for row in session.execute(
-        select(who.c.campaign_id, func.count(), func.count(first.c.customer_id), func.sum(first.c.uses))
-        .outerjoin(first, and_(first.c.campaign_id == who.c.campaign_id, first.c.customer_id == who.c.customer_id))
-        .group_by(who.c.campaign_id))}
+        select(each.c.campaign_id, func.count(), func.count().filter(each.c.uses > 0), func.sum(each.c.uses))
+        .group_by(each.c.campaign_id))}
     lines = []
     for campaign in chosen:
         count, redeemers, uses = rows.get(campaign.id, (0, 0, 0))
@@ -85,11 +83,7 @@ def past_campaigns(session: Session, *, now: datetime) -> list[PastCampaign]:
 def profiles(session: Session, chosen: Sequence[Campaign], *, now: datetime) -> Profiles:
     """What everybody these campaigns addressed had ordered before, in the currency most of them ordered in."""
     who = _addressed(chosen, now=now)
-    first = _first_redemption(who)
-    people = session.execute(
-        select(who.c.campaign_id, who.c.customer_id, first.c.customer_id.is_not(None))
-        .outerjoin(first, and_(first.c.campaign_id == who.c.campaign_id, first.c.customer_id == who.c.customer_id))
-        .order_by(who.c.campaign_id, who.c.customer_id)).all()
+    people = session.execute(_responses(who)).all()
     bought = session.execute(
         select(who.c.campaign_id, who.c.customer_id, Order.currency, func.count(), func.sum(Order.total_cents))
         .join_from(who, Order, Order.customer_id == who.c.customer_id)
@@ -106,7 +100,7 @@ def profiles(session: Session, chosen: Sequence[Campaign], *, now: datetime) -> 
         orders[place] += count
         if currency == main:
             cents[place] += int(total)
-    return Profiles(orders, cents, np.array([bool(row[2]) for row in people], dtype=bool), main, len(tally) > 1)
+    return Profiles(orders, cents, np.array([row[2] > 0 for row in people], dtype=bool), main, len(tally) > 1)
 
 
 def chosen_campaigns(session: Session, keys: Sequence[str] | None, *, now: datetime) -> list[Campaign]:
@@ -160,13 +154,12 @@ def _by_campaign(values: dict[int, int], otherwise: int) -> Any:
     return case(values, value=Campaign.id, else_=last) if values else last
 
 
-def _first_redemption(who: Subquery) -> Subquery:
-    """Whoever redeemed within the campaign's window: campaign_id, customer_id, uses."""
+def _responses(who: Subquery) -> Select[Any]:
+    """Per person and campaign: campaign_id, customer_id, and redemptions within the campaign's window."""
     at = type_coerce(Redemption.redeemed_at, BigInteger)
     return (
-        select(who.c.campaign_id, who.c.customer_id, func.count().label("uses"))
-        .join_from(who, Redemption, and_(Redemption.campaign == who.c.key,
-                                         Redemption.customer_id == who.c.customer_id))
-        .where(Redemption.state == "redeemed", at >= who.c.since_us, at < who.c.until_us)
-        .group_by(who.c.campaign_id, who.c.customer_id).subquery("redeemed")
+        select(who.c.campaign_id, who.c.customer_id, func.count(Redemption.id).label("uses"))
+        .outerjoin(Redemption, and_(Redemption.campaign == who.c.key, Redemption.customer_id == who.c.customer_id,
+                                    Redemption.state == "redeemed", at >= who.c.since_us, at < who.c.until_us))
+        .group_by(who.c.campaign_id, who.c.customer_id)
     )

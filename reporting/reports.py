@@ -114,7 +114,8 @@ class _Book:
             campaign=self.campaign, split=split, traces=traces, judged=self.judged, maturity=maturity,
             people=self.treated.people + self.kept_heads.people, held_out=self.kept_heads.people,
             uncertain=self._messages_in("uncertain"),
-            silent=sum(count for _state, _reason, count in silences), is_past=self.frame.history))
+            silent=sum(count for state, _reason, count in silences if state != "uncertain"),
+            is_past=self.frame.history))
         extra = _scaled(effect, self.treated.people, self.judged)
         gained = _scaled(gain, self.treated.people, self.judged)
         notes = self._notes(foreign_orders)

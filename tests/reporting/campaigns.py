@@ -22,9 +22,10 @@ def graph(arms: dict[str, float] | None, *, holdout: float = 10, offers: bool = 
     if arms is None:
         steps["mail"] = {"kind": "send", "content": "c", "next": "end", **offer("all")}
     else:
-        steps["split"] = {"kind": "split", "arms": arms, "next": {name: f"mail_{name}" for name in arms}}
-        for name in arms:
-            steps[f"mail_{name}"] = {"kind": "send", "content": "c", "next": "end", **offer(name)}
+        ways = {name: f"mail_{place}" for place, name in enumerate(arms)}
+        steps["split"] = {"kind": "split", "arms": arms, "next": ways}
+        for place, name in enumerate(arms):
+            steps[f"mail_{place}"] = {"kind": "send", "content": "c", "next": "end", **offer(name)}
     return {"entry": {"segment": "s"}, "holdout_percent": holdout, "start": "mail" if arms is None else "split",
             "steps": steps}
 
