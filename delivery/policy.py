@@ -17,6 +17,7 @@ from customers.consents import current_consents
 from customers.models import Address, Customer, Suppression
 from customers.suppression import ADDRESS_CHANNEL, address_hash
 from customers.suppression import REASONS as SUPPRESSION_REASONS
+from delivery.channels.postal import has_no_postal_codes
 
 CHANNELS = ("email", "letter", "phone")
 """The channels messages go out on, cheapest first by `CHANNEL_COST`."""
@@ -166,18 +167,18 @@ def _legal(channel: str, message_class: str, consent: str | None) -> str | None:
 def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int, _Place]:
     rows = connection.execute(
         select(Address.customer_id, Address.lookup, Address.value, Address.postal_code, Address.city,
-               Address.undeliverable_at.is_not(None))
+               Address.country, Address.undeliverable_at.is_not(None))
         .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, ids))
     ).all()
     missing, dead, is_letter = no_address(channel), undeliverable(channel), channel == "letter"
     found: dict[int, _Place] = {}
-    for customer_id, lookup, value, postal_code, city, is_dead in rows:
+    for customer_id, lookup, value, postal_code, city, country, is_dead in rows:
         trouble = None
         if not value:
             trouble = missing
         elif is_dead:
             trouble = dead
-        elif is_letter and not (postal_code and city):
+        elif is_letter and not (city and (postal_code or has_no_postal_codes(country or ""))):
             trouble = INCOMPLETE
         found[customer_id] = _Place(lookup, trouble)
     return found

@@ -60,7 +60,7 @@ def address_errors(to: PostalAddress, lines: Sequence[str]) -> list[str]:
     needed = {
         "a name": to.name or to.company,
         "a street": to.street,
-        "a postal code": to.postal_code or ("none" if country_code(one_line(to.country)) in _WITHOUT_CODE else ""),
+        "a postal code": to.postal_code or ("none" if has_no_postal_codes(to.country) else ""),
         "a city": to.city,
     }
     missing = [what for what, given in needed.items() if not one_line(given)]
@@ -69,6 +69,11 @@ def address_errors(to: PostalAddress, lines: Sequence[str]) -> list[str]:
     if len(lines) > ADDRESS_LINES_LIMIT:
         return [f"the address has {len(lines)} lines, the window holds {ADDRESS_LINES_LIMIT}; shorten the address."]
     return []
+
+
+def has_no_postal_codes(country: str) -> bool:
+    """Whether letters to this country go without a postal code (in Ireland they may)."""
+    return country_code(one_line(country)) in _WITHOUT_CODE
 
 
 @lru_cache(maxsize=1024)

@@ -88,3 +88,12 @@ def test_a_batch_is_answered_in_its_own_order(database: Database, now: datetime)
         assert verdicts(session.connection(), [2, 1, 2, 1], ["email", "email", "phone", "phone"],
                         message_class="marketing", now=now, secret_key=KEY) == [
             "no consent for e-mail", None, None, "no consent for calls"]
+
+
+def test_a_letter_to_a_country_without_postal_codes_needs_none(database: Database, now: datetime) -> None:
+    with database.writing() as session:
+        add_people(session, [1], now=now, channels=ALL)
+        session.execute(text("UPDATE addresses SET postal_code = NULL WHERE channel = 'letter'"))
+        assert _ask(session, 1, now=now)[1] == "postal address incomplete"
+        session.execute(text("UPDATE addresses SET country = 'AE' WHERE channel = 'letter'"))
+        assert _ask(session, 1, now=now)[1] is None
