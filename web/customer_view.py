@@ -24,6 +24,11 @@ from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_
 from web.presentation import day, zone
 
 
+def short_day(instant: datetime) -> str:
+    """A date under its month's headline, which says the year: "9 Oct"."""
+    return formatting.day(instant, today=formatting.local_date(instant, zone()), zone=zone())
+
+
 def city(facts: Facts) -> str | None:
     """Where this person lives, as far as it is known."""
     letter = facts.addresses.get("letter")
@@ -72,6 +77,7 @@ def channel(session: Session, customer: Customer, *, now: datetime, secret_key: 
             (CHANNEL_WORDS[each.channel], each.share, formatting.count(each.contacts),
              formatting.rate(each.share, decimals=0), None, CHANNEL_ICONS[each.channel]) for each in evidence],
         "has_evidence": any(each.contacts for each in evidence),
+        "is_inferred": any(each.contacts for each in evidence if each.channel == choice.channel),
     }
 
 

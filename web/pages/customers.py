@@ -114,6 +114,7 @@ def _page(external_id: str, *, wrong: dict[str, str] | None = None) -> str:
                     before=to_us(story.before)) if story.before else None
     return render_template("pages/customers/show.html", **values, months=_by_month(story.lines, now), options=options,
                            shown=shown, older=older, is_later=bool(before), stays=STAYS, wrong=wrong or {},
+                           short_day=view.short_day,
                            initials=initials(values["name"]), wishes=[("", "no wish"), *(
                                (channel, CHANNEL_WORDS[channel]) for channel in WISHES)],
                            channel_words=CHANNEL_WORDS, channel_icons=CHANNEL_ICONS, form=request.form)
