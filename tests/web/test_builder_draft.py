@@ -151,7 +151,8 @@ def test_a_command_that_cannot_be_done_leaves_the_draft(text: str) -> None:
     assert state.draft.to_json() == {"all": RULES[:2]}
 
 
-@pytest.mark.parametrize("rule", ['{"all": [1, null, "x", {"orders": 7}, {"customer": {}}, {"sample": []}]}', "[]", '""',
+@pytest.mark.parametrize("rule", ['{"all": [1, null, "x", {"orders": 7}, {"customer": {}}, {"sample": []}]}', "[]",
+                                  '""',
                                   '{"any": {"a": 1}}', '{"orders": "count", "window": 7, "where": [1], "equals": {}}',
                                   '{"segment": 5}', '{"consent": []}', '{"preferred_channel": {"a": 1}}'])
 def test_a_tampered_rule_is_shown_as_wrong_and_breaks_nothing(rule: str) -> None:

@@ -134,6 +134,9 @@ def command(state: State, text: str, form: Form) -> None:
     if verb == "language":
         state.language = "de" if rest == "de" else "en"
         return
+    if verb == "done":
+        state.open_chip = ""
+        return
     if verb == "draw":
         state.draw += 1
         return

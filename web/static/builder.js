@@ -128,6 +128,12 @@
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-save], [value^='save']") : null;
     if (button) leaving = true;
+    const done = event.target instanceof Element ? event.target.closest("[data-done]") : null;
+    if (done) {
+      const chip = done.closest(".chip");
+      one("summary", chip).focus();
+      chip.open = false;
+    }
     if (event.target instanceof Element && event.target.closest("#builder .menu .o")) all("#builder .menu[open]").forEach((menu) => { menu.open = false; });
   });
   document.addEventListener("htmx:after:request", () => { setTimeout(() => { leaving = false; }, 1500); });

@@ -1,0 +1,59 @@
+"""What pickers offer: values with the people behind them, alike from the row store and from the mirror."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from core.errors import Invalid
+from core.settings import read_settings
+from customers.models import AttributeType
+from segments.choices import Choice, attribute_types, choices
+from segments.fields import CUSTOMER_FIELDS, WHERE
+from segments.questions import Questions
+from tests.web.people import make_people
+
+
+@pytest.fixture(params=["rows", "mirror"])
+def questions(request: pytest.FixtureRequest, database: Database, now: datetime, tmp_path: Path) -> Questions:
+    make_people(database, now=now)
+    settings = read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": "sqlite:////tmp/none.db",
+                              "WINBACK_SECRET_KEY": "test-secret-key-0123456789"})
+    asked = Questions(database, settings, engine=request.param)
+    asked.refresh(now=now)
+    return asked
+
+
+def test_values_come_with_their_people_most_first(questions: Questions) -> None:
+    assert choices(questions, "orders", "category") == [Choice("furniture", 4), Choice("lighting", 2)]
+    assert choices(questions, "customer", "city") == [Choice("Lübeck", 7)]
+    assert choices(questions, "contacts", "kind") == [Choice("complaint", 1)]
+    assert choices(questions, "orders", "category", limit=1) == [Choice("furniture", 4)]
+
+
+def test_a_text_finds_values_that_contain_it_capitals_aside(questions: Questions) -> None:
+    assert choices(questions, "orders", "category", text=" IGHT ") == [Choice("lighting", 2)]
+    assert choices(questions, "customer", "city", text="LÜB") == [Choice("Lübeck", 7)]
+    assert choices(questions, "orders", "category", text="%") == []
+
+
+def test_every_word_of_texts_has_choices_and_others_are_refused(questions: Questions) -> None:
+    for source, words in WHERE.items():
+        for word in words:
+            if word != "min_unit_price":
+                choices(questions, source, word)
+    for field in CUSTOMER_FIELDS.values():
+        if field.kind == "text":
+            choices(questions, "customer", field.name)
+    assert choices(questions, "customer", "attributes.shoe") == []
+    for source, word in (("orders", "min_unit_price"), ("orders", "nope"), ("nope", "x"), ("customer", "birthday")):
+        with pytest.raises(Invalid):
+            choices(questions, source, word)
+
+
+def test_own_columns_are_known_with_their_types(database: Database) -> None:
+    with database.writing() as session:
+        session.add(AttributeType(name="club", kind="boolean"))
+        session.flush()
+        assert attribute_types(session) == {"club": "boolean"}

@@ -1,0 +1,228 @@
+"""The pages of offers and codes: what is typed, what is reckoned, what can be taken back."""
+
+import html
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from core import clock
+from core.codes import grouped
+from core.database import Database
+from core.settings import Settings, read_settings
+from coupons.offers import offer_by_key
+from coupons.showing import find_code
+from tests.coupons.factories import ask, make_codes, make_offer, use
+from tests.web.conftest import make_app
+from tests.web.people import make_people
+from web.models import AuditEntry
+
+GOOD = {"name": "10 % off furniture", "key": "ten-percent", "kind": "percent", "percent": "10", "currency": "EUR",
+        "limit_per_code": "1", "valid_days": "14", "holder": "off", "active": "yes", "was": "", "do": "save"}
+HOSTILE = ["<script>alert(1)</script>", "\u202eتنافر" * 20, "🧨" * 100, "x" * 10_000, "\x00", "-1", "0", "1e9", "NaN",
+           "99999999999999999999"]
+
+
+@pytest.fixture
+def database(sqlite_database: Database, now: datetime) -> Database:
+    """Pages do not depend on the engine: SQLite only, with eight people; the clock stands at `now`."""
+    make_people(sqlite_database, now=now)
+    with sqlite_database.writing() as session:
+        clock.stand_at(session.connection(), now)
+    return sqlite_database
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Any) -> Settings:
+    return read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
+                          "WINBACK_DATABASE_URL": f"sqlite:///{database.path}"})
+
+
+@pytest.fixture
+def app(settings: Settings, database: Database) -> Flask:
+    return make_app(settings, database)
+
+
+def seen(page: str) -> str:
+    found = re.search(r'name="seen" value="([^"]*)"', page)
+    assert found
+    return html.unescape(found[1])
+
+
+def test_an_offer_made_in_the_form_is_stored_as_it_was_typed(marketer: FlaskClient, database: Database) -> None:
+    answer = marketer.post("/offers/_save", data={
+        **GOOD, "minimum_cents": "€150", "cap_cents": "1.500,50", "categories": "furniture\r\n lamps ",
+        "excluded_categories": "outlet", "budget_cents": "15,000", "limit_total": "1,500", "valid_until":
+        "2026-12-24T18:00", "prefix": "sfa2"})
+    assert (answer.status_code, answer.location) == (303, "/offers/ten-percent")
+    with database.reading() as session:
+        offer = offer_by_key(session, "ten-percent")
+        assert (offer.percent_bp, offer.minimum_cents, offer.cap_cents, offer.budget_cents, offer.limit_total) == (
+            1000, 15_000, 150_050, 1_500_000, 1500)
+        assert (offer.categories, offer.excluded_categories) == (["furniture", "lamps"], ["outlet"])
+        assert offer.prefix == "SFA2"
+        assert offer.valid_until is not None
+        assert offer.valid_until.isoformat() == "2026-12-24T18:00:00+00:00"
+        assert session.query(AuditEntry).filter_by(verb="offer.saved").count() == 1
+    page = marketer.get(answer.location).text
+    assert "“10 % off furniture” is saved." in page
+    again = marketer.post("/offers/_save", data={
+        **GOOD, "was": "ten-percent", "seen": seen(page), "minimum_cents": "150", "cap_cents": "1500.50",
+        "categories": "furniture\nlamps", "excluded_categories": "outlet", "active": ""})
+    assert again.status_code == 303
+    with database.reading() as session:
+        assert not offer_by_key(session, "ten-percent").active
+
+
+def test_the_example_says_what_a_basket_pays(marketer: FlaskClient) -> None:
+    assert "A €129.90 basket pays €116.91." in marketer.post("/offers/_example", data=GOOD).text
+    text = marketer.post("/offers/_example", data={**GOOD, "minimum_cents": "200", "cap_cents": "30"}).text
+    assert "A €129.90 basket pays €129.90, below the minimum." in text
+    assert "A €200.00 basket pays €180.00." in text
+    assert "A €600.00 basket pays €570.00." in text
+    fixed = marketer.post("/offers/_example", data={**GOOD, "kind": "fixed", "amount_cents": "15"}).text
+    assert "A €129.90 basket pays €114.90." in fixed
+    assert "an example basket stands here" in marketer.post("/offers/_example", data={**GOOD, "percent": "ten"}).text
+
+
+@pytest.mark.parametrize(("field", "text", "said"), [
+    ("percent", "ten", "Write a number"), ("percent", "0", "above 0"), ("percent", "", "above 0"),
+    ("minimum_cents", "1.500", "Write a number"), ("budget_cents", "-5", "amount above 0"),
+    ("limit_total", "2.5", "whole number"), ("valid_days", "99999", "from 1 to 3650"),
+    ("valid_until", "tomorrow", "Choose a day"), ("currency", "Euro", "three capital letters"),
+    ("key", "No spaces", "small letters"), ("name", " ", "Give the offer a name"), ("prefix", "SOIL", "misread"),
+    ("excluded_categories", "a\n" + "x" * 300, "1 to 200"), ("holder", "me", "Use off or enforce"),
+])
+def test_a_wrong_field_says_so_beside_it_and_nothing_typed_is_lost(
+    marketer: FlaskClient, field: str, text: str, said: str
+) -> None:
+    answer = marketer.post("/offers/_save", data={**GOOD, "categories": "kept\ntoo", field: text})
+    assert answer.status_code == 422
+    page = html.unescape(answer.text)
+    found = re.search(rf'id="{field}-error">.*?<span>(.*?)</span>', page, re.DOTALL)
+    assert found
+    assert said in found[1]
+    assert "kept\ntoo" in page
+    if text.strip() and field not in ("holder", "excluded_categories"):
+        assert f'value="{text}"' in page
+
+
+def test_the_second_of_two_tabs_is_told_and_may_save_over(marketer: FlaskClient, database: Database) -> None:
+    marketer.post("/offers/_save", data=GOOD)
+    first = seen(marketer.get("/offers/ten-percent").text)
+    mine = {**GOOD, "was": "ten-percent", "seen": first}
+    assert marketer.post("/offers/_save", data={**mine, "name": "Theirs"}).status_code == 303
+    answer = marketer.post("/offers/_save", data={**mine, "name": "Mine"})
+    assert answer.status_code == 409
+    assert "Somebody saved this offer while you were working on it" in answer.text
+    assert 'value="Mine"' in answer.text
+    assert seen(answer.text) == first
+    assert marketer.post("/offers/_save", data={**mine, "name": "Mine", "do": "save-over"}).status_code == 303
+    with database.reading() as session:
+        assert offer_by_key(session, "ten-percent").name == "Mine"
+
+
+def test_what_codes_that_are_out_are_worth_stays_and_the_rest_may_change(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    offer = make_offer(database, now=now)
+    make_codes(database, offer, [1, 2], now=now)
+    page = marketer.get("/offers/ten-percent").text
+    assert "2 codes are out" in page
+    assert "fieldset" in page
+    answer = marketer.post("/offers/_save", data={
+        "was": "ten-percent", "seen": seen(page), "name": "New name", "percent": "50", "valid_days": "30",
+        "limit_total": "10", "do": "save"})
+    assert answer.status_code == 303
+    with database.reading() as session:
+        stored = offer_by_key(session, "ten-percent")
+        assert (stored.name, stored.percent_bp, stored.valid_days, stored.limit_total) == ("New name", 1000, 30, 10)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_every_field_of_an_offer_is_never_an_error_of_ours(marketer: FlaskClient, text: str) -> None:
+    for field in (*GOOD, "amount_cents", "minimum_cents", "cap_cents", "budget_cents", "limit_total", "valid_from",
+                  "categories", "seen"):
+        answer = marketer.post("/offers/_save", data={**GOOD, "key": "k1", field: text})
+        assert answer.status_code in (303, 404, 409, 422), (field, answer.status_code)
+        assert "<script>alert" not in answer.text
+        assert marketer.post("/offers/_example", data={**GOOD, field: text}).status_code in (200, 404)
+
+
+def test_the_lists_show_offers_with_their_use_and_what_happened_at_the_till(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    assert "No offers yet" in marketer.get("/offers").text
+    offer = make_offer(database, now=now, budget_cents=100_000)
+    issued = make_codes(database, offer, [1, 2], now=now)
+    use(database, ask(issued[0].code), now=now)
+    use(database, ask("NOSUCHCODE", "o2"), now=now)
+    page = marketer.get("/offers").text
+    assert "€58.00 of €1,000" in page
+    assert "unknown code" in page
+    assert "Nora1" in page
+
+
+def test_a_code_is_found_however_it_is_typed(marketer: FlaskClient, database: Database, now: datetime) -> None:
+    issued = make_codes(database, make_offer(database, now=now), [1], now=now)[0]
+    typed = " " + grouped(issued.code).lower().replace("0", "o") + " "
+    assert marketer.get("/codes", query_string={"q": typed}).location == f"/codes/{issued.code}"
+    page = marketer.get("/codes", query_string={"q": "not a code"}).text
+    assert "There is no code" in page
+    assert marketer.get("/codes/NOPE").status_code == 404
+    for text in HOSTILE:
+        assert marketer.get("/codes", query_string={"q": text, "state": text, "offer": text}).status_code == 200
+
+
+def test_codes_are_filtered_by_state_and_offer(marketer: FlaskClient, database: Database, now: datetime) -> None:
+    offer = make_offer(database, now=now, valid_days=14)
+    old = make_codes(database, offer, [1], now=now - timedelta(days=20), origin="a")[0]
+    new = make_codes(database, offer, [2], now=now, origin="b")[0]
+    expired = marketer.get("/codes?state=expired").text
+    assert grouped(old.code) in expired
+    assert grouped(new.code) not in expired
+    assert grouped(new.code) in marketer.get("/codes?state=issued&offer=ten-percent").text
+    assert "No code fits these filters" in marketer.get("/codes?offer=other").text
+
+
+def test_the_story_of_a_code_tells_issue_refusal_redemption_and_what_was_taken_back(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    issued = make_codes(database, make_offer(database, now=now, minimum_cents=50_000), [1], now=now)[0]
+    use(database, ask(issued.code, "small", total_cents=100), now=now)
+    given = use(database, ask(issued.code, "big"), now=now + timedelta(hours=1))
+    page = marketer.get(f"/codes/{issued.code.lower()}").text
+    for words in ("Issued", "Refused: below the minimum", "Redeemed for order big", "discount €58.00"):
+        assert words in page
+    address = f"/redemptions/{given.body['id']}/rollback"
+    done = marketer.post(address, follow_redirects=True).text
+    assert "€58.00 taken back" in done
+    assert "Taken back, order big" in done
+    with database.reading() as session:
+        assert find_code(session, issued.code, now=now)["state"] == "issued"
+    assert marketer.post(address).status_code == 400
+    assert marketer.post("/redemptions/nope/rollback").status_code == 404
+
+
+def test_a_code_is_withdrawn_once_and_never_after_it_was_used(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    first, second = make_codes(database, make_offer(database, now=now), [1, 2], now=now)
+    use(database, ask(second.code), now=now)
+    assert "The code is withdrawn" in marketer.post(f"/codes/{first.code}/revoke", follow_redirects=True).text
+    assert "Nothing was changed" in marketer.post(f"/codes/{first.code}/revoke", follow_redirects=True).text
+    assert "Nothing was changed" in marketer.post(f"/codes/{second.code}/revoke", follow_redirects=True).text
+    with database.reading() as session:
+        assert find_code(session, first.code, now=now)["state"] == "revoked"
+        assert find_code(session, second.code, now=now)["state"] == "redeemed"
+
+
+def test_agents_look_at_codes_and_change_nothing(sign_in: Any, database: Database, now: datetime) -> None:
+    code = make_codes(database, make_offer(database, now=now), [1], now=now)[0].code
+    agent = sign_in("agent")
+    assert agent.get(f"/codes/{code}").status_code == 200
+    assert agent.post(f"/codes/{code}/revoke").status_code == 403
+    assert agent.post("/offers/_save", data=GOOD).status_code == 403
