@@ -232,12 +232,12 @@ def test_a_program_imports_a_file_and_gets_the_counts(
     answer = client.post("/api/v1/imports?kind=customers&map=Nummer=customer_id", headers=headers,
                          data=b"Nummer,email\nc1,a@example.com\nc2,bad\n", content_type="text/csv")
     assert answer.status_code == 200, answer.text
-    assert (answer.json["imported"], answer.json["rejected"], answer.json["created"]) == (1, 1, 1)
-    assert answer.json["rejects"][0]["line"] == 3
+    assert (answer.get_json()["imported"], answer.get_json()["rejected"], answer.get_json()["created"]) == (1, 1, 1)
+    assert answer.get_json()["rejects"][0]["line"] == 3
     assert client.post("/api/v1/imports?kind=x", headers=headers, data=b"x").status_code == 400
     broken = client.post("/api/v1/imports?kind=customers", headers=headers, data=b"nothing\n1\n",
                          content_type="text/csv")
-    assert broken.status_code == 400 and "customer_id" in broken.json["detail"]
+    assert broken.status_code == 400 and "customer_id" in broken.get_json()["detail"]
     assert list((app.extensions["winback.settings"].home / "imports").iterdir()) == []
 
 
