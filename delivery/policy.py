@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, case, func, select
 
 from core.arrays import in_ids, in_texts
 from customers.consents import current_consents
 from customers.models import Address, Customer, Suppression
-from customers.suppression import ADDRESS_CHANNEL, address_hash
+from customers.suppression import ADDRESS_CHANNEL, address_hashes
 from customers.suppression import REASONS as SUPPRESSION_REASONS
 from delivery.channels.postal import has_no_postal_codes
 
@@ -142,10 +142,8 @@ class _Place(NamedTuple):
 
 def _barred(connection: Connection, addresses: Mapping[int, _Place], channel: str, secret_key: str) -> dict[int, str]:
     """The reason for each person whose address is blocked."""
-    hashes = {
-        customer_id: address_hash(channel, place.lookup, secret_key=secret_key)
-        for customer_id, place in addresses.items()
-    }
+    lookups = [place.lookup for place in addresses.values()]
+    hashes = dict(zip(addresses, address_hashes(channel, lookups, secret_key=secret_key), strict=True))
     rows = connection.execute(
         select(Suppression.address_hash, Suppression.reason)
         .where(Suppression.channel == channel, in_texts(Suppression.address_hash, sorted(set(hashes.values()))))
@@ -165,20 +163,17 @@ def _legal(channel: str, message_class: str, consent: str | None) -> str | None:
 
 
 def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int, _Place]:
+    # The database looks at each field; only a letter without a postal code needs a second look, at its country.
+    empty = [func.coalesce(field, "") == "" for field in (Address.value, Address.city, Address.postal_code)]
+    letters_only = [(empty[1], 3), (empty[2], 4)] if channel == "letter" else []
     rows = connection.execute(
-        select(Address.customer_id, Address.lookup, Address.value, Address.postal_code, Address.city,
-               Address.country, Address.undeliverable_at.is_not(None))
+        select(Address.customer_id, Address.lookup, Address.country,
+               case((empty[0], 1), (Address.undeliverable_at.is_not(None), 2), *letters_only, else_=0))
         .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, ids))
-    ).all()
-    missing, dead, is_letter = no_address(channel), undeliverable(channel), channel == "letter"
+    )
+    troubles = (None, no_address(channel), undeliverable(channel), INCOMPLETE, INCOMPLETE)
     found: dict[int, _Place] = {}
-    for customer_id, lookup, value, postal_code, city, country, is_dead in rows:
-        trouble = None
-        if not value:
-            trouble = missing
-        elif is_dead:
-            trouble = dead
-        elif is_letter and not (city and (postal_code or has_no_postal_codes(country or ""))):
-            trouble = INCOMPLETE
-        found[customer_id] = _Place(lookup, trouble)
+    for customer_id, lookup, country, trouble in rows:
+        excused = trouble == 4 and has_no_postal_codes(country or "")
+        found[customer_id] = _Place(lookup, None if excused else troubles[trouble])
     return found

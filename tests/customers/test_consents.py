@@ -9,7 +9,7 @@ from core.database import Database
 from core.errors import Invalid, NotFound
 from customers.consents import current_consents, lock_customers, object_to, record_consent
 from customers.people import find_customer
-from customers.suppression import address_hash, suppressed
+from customers.suppression import address_hash, address_hashes, suppressed
 from tests.customers.files import SECRET, Desk
 
 
@@ -106,3 +106,10 @@ def test_a_withdrawal_waits_for_whoever_holds_the_customer(desk: Desk, now: date
         assert not done.wait(0.3)
     thread.join(10)
     assert done.is_set()
+
+
+@pytest.mark.parametrize("secret_key", ["k", "k" * 64, "k" * 65, "schlüssel"])
+def test_many_addresses_are_hashed_as_each_alone(secret_key: str) -> None:
+    values = ["a@example.com", "", "straße 1", "x" * 300]
+    assert address_hashes("letter", values, secret_key=secret_key) == [
+        address_hash("letter", value, secret_key=secret_key) for value in values]
