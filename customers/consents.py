@@ -5,6 +5,7 @@ refusal. The promise: withdrawing and objecting take the same row locks as the s
 between a no and a message.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -41,6 +42,20 @@ def current_consents(
     connection: Connection, customer_ids: Sequence[int], *, channel: str, now: datetime
 ) -> list[str | None]:
     """Each customer's newest consent state on a channel at or before `now`; None when nothing was ever said."""
+    said = connection.execute(
+        select(Consent.customer_id, Consent.state)
+        .where(in_ids(Consent.customer_id, customer_ids), Consent.channel == channel, Consent.at <= now)).all()
+    states: dict[int, str] = dict(said)
+    if len(states) < len(said):
+        # Only for those who spoke more than once must the statements be put in order; most people speak once.
+        times = Counter(row[0] for row in said)
+        often = [customer_id for customer_id, count in times.items() if count > 1]
+        states |= _newest(connection, often, channel=channel, now=now)
+    return [states.get(customer_id) for customer_id in customer_ids]
+
+
+def _newest(connection: Connection, customer_ids: Sequence[int], *, channel: str, now: datetime) -> dict[int, str]:
+    """The newest state of each of these customers who said anything at or before `now`."""
     number = func.row_number().over(
         partition_by=Consent.customer_id, order_by=(Consent.at.desc(), refusal_last(), Consent.id.desc())
     ).label("number")
@@ -50,8 +65,7 @@ def current_consents(
         .subquery()
     )
     rows = connection.execute(select(ranked.c.customer_id, ranked.c.state).where(ranked.c.number == 1))
-    states = dict(rows.all())
-    return [states.get(customer_id) for customer_id in customer_ids]
+    return dict(rows.all())
 
 
 def record_consent(
