@@ -5,9 +5,11 @@ shop (complaints and service requests aside, recent contacts weigh more), else t
 wish, asked for or inferred, is never a consent; every choice says why in words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +63,24 @@ def choose_channels(
         return [Choice(None, reason) if reason else chosen for reason in silent[wish]]
     wishes = _explicit_wishes(connection, customer_ids)
     weights = contact_weights(connection, customer_ids, now=now)
-    return [
-        _chosen(by_cost, {channel: silent[channel][place] for channel in by_cost}, wishes.get(customer_id),
-                weights[place].tolist())
-        for place, customer_id in enumerate(customer_ids)
-    ]
+    has_spoken: list[bool] = (weights.max(axis=1, initial=0.0) > 0).tolist()
+    reasons = zip(*(silent[channel] for channel in by_cost), strict=True) if by_cost else repeat(())
+    known: dict[tuple[Any, ...], Choice] = {}  # most of a batch are alike, and alike is decided alike
+    result = []
+    for place, (customer_id, why) in enumerate(zip(customer_ids, reasons, strict=False)):
+        key = (why, wishes.get(customer_id), tuple(weights[place].tolist()) if has_spoken[place] else _NO_CONTACT)
+        choice = known.get(key)
+        if choice is None:
+            choice = known[key] = _chosen(by_cost, dict(zip(by_cost, why, strict=True)), key[1], key[2])
+        result.append(choice)
+    return result
+
+
+_NO_CONTACT = (0.0,) * len(CHANNELS)
 
 
 def _chosen(
-    by_cost: tuple[str, ...], silent: dict[str, str | None], wish: str | None, weights: list[float]
+    by_cost: tuple[str, ...], silent: Mapping[str, str | None], wish: str | None, weights: Sequence[float]
 ) -> Choice:
     """Decide for one person: pure, from the reasons to be silent, the explicit wish and the weights per channel."""
     open_channels = [channel for channel in by_cost if silent[channel] is None]
