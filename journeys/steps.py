@@ -34,11 +34,12 @@ def held_out(journey_key: str, external_ids: Sequence[str], *, percent: float) -
 
 
 def arms(step: Split, journey_key: str, external_ids: Sequence[str]) -> list[str]:
-    """The arm of each person; sticky per journey and step."""
-    weights = np.array([weight for _, weight in step.arms])
+    """The arm of each person; sticky per journey and step, and the same whatever order a database keeps keys in."""
+    listed = sorted(step.arms)
+    weights = np.array([weight for _, weight in listed])
     ends = np.cumsum(weights) / weights.sum() * DRAWS
     ends[-1] = DRAWS  # the shares may miss 100 by a rounding
-    names = [name for name, _ in step.arms]
+    names = [name for name, _ in listed]
     places = np.searchsorted(ends, drawn(f"{journey_key}:{step.key}", external_ids), side="right")
     return [names[place] for place in places.tolist()]
 

@@ -49,6 +49,10 @@ SILENT = ("withheld", "suppressed", "failed", "uncertain", "expired", "cancelled
 WAIT_DAYS = 60
 
 
+FEWEST_ORDERS = 5
+"""Below so many orders in a group its money is not compared: zero orders would show no spread and look certain."""
+
+
 def campaign_report(session: Session, key: str, *, now: datetime) -> CampaignReport:
     """The report of one campaign as of `now`. Raises NotFound when there is no such campaign."""
     campaign = campaign_by_key(session, key)
@@ -202,13 +206,15 @@ class _Book:
         ]
 
     def _gains(self, sums: list[Sums]) -> list[Contrast]:
-        return _money_contrasts([(self._moments(one), self._moments(self.kept_sums)) for one in sums], self.planned)
+        return _money_contrasts(
+            [(self._comparable(one), self._comparable(self.kept_sums)) for one in sums], self.planned)
 
     def _pairs(self) -> tuple[PairOfArms, ...]:
         names = [name for name in self.names if self.heads[name].people]
         pairs = [(one, other) for place, one in enumerate(names) for other in names[:place]]
         contrasts = _money_contrasts(
-            [(self._moments(self.sums[one]), self._moments(self.sums[other])) for one, other in pairs], self.planned)
+            [(self._comparable(self.sums[one]), self._comparable(self.sums[other])) for one, other in pairs],
+            self.planned)
         return tuple(PairOfArms(one, other, contrast)
                      for (one, other), contrast in zip(pairs, contrasts, strict=True))
 
@@ -216,6 +222,11 @@ class _Book:
         if self.measure == "contribution":
             return Moments.from_sums(sums.people, sums.earned, sums.earned_squares)
         return Moments.from_sums(sums.people, sums.kept, sums.kept_squares)
+
+    def _comparable(self, sums: Sums) -> Moments:
+        """Moments for a comparison of money; with hardly an order the spread seen is no guide to the spread there is."""
+        moments = self._moments(sums)
+        return moments if sums.orders >= FEWEST_ORDERS else Moments(moments.n, moments.mean, math.nan)
 
     # -- what was booked and sent --------------------------------------------------------------------------------
 

@@ -124,8 +124,10 @@ def _needed(findings: Findings) -> tuple[int | None, str]:
 def _money(findings: Findings) -> str:
     """What the campaign earned on top of what would have come anyway."""
     gained, currency = findings.gained, findings.facts.currency
-    if gained is None or math.isnan(gained.low):
+    if gained is None:
         return ""
+    if math.isnan(gained.low):
+        return "What it earned cannot be told: too few people in one of the groups have ordered."
     after = "after returns, discounts and what the messages cost"
     middle = amount(abs(gained.estimate), currency)
     if gained.low > 0:

@@ -145,8 +145,28 @@ def test_net_revenue_and_contribution_are_after_discount_returns_tax_and_cost(
     assert arm["per_person_cents"] == pytest.approx((5_600 - 240) / 3)
     gain = compare_means(Moments.from_values([1_520, 3_920, -80]), against=Moments.from_values([0, 0, 0]))
     assert report["gain_per_person_cents"]["estimate"] == pytest.approx(gain.estimate)
+
+
+def test_money_is_compared_only_where_both_groups_have_ordered_often_enough(database: Database, now: datetime) -> None:
+    spent = [10_000, 2_500, 4_000, 7_700, 9_100, 0]
+    kept = [1_000, 2_000, 3_500, 800, 4_400, 0]
+    known: dict[str, Any] = {"tax": 0.0, "unit_cost": 0}
+    with database.writing() as session:
+        shelf = Shelf(session, at=now, split=False, holdout=50)
+        groups = [(shelf.people(6), spent), (shelf.people(6, held_out=True), kept)]
+        for people, amounts in groups:
+            for person, cents in list(zip(people, amounts, strict=True))[:4]:
+                shelf.order(person, cents=cents, **known)
+    report = as_json(database, now + timedelta(days=40))
+    assert report["gain_per_person_cents"]["low"] is None and report["gained_cents"]["low"] is None
+    with database.writing() as session:
+        for people, amounts in groups:
+            shelf.session = session
+            shelf.order(people[4], cents=amounts[4], **known)
+    report = as_json(database, now + timedelta(days=40))
+    gain = compare_means(Moments.from_values(spent), against=Moments.from_values(kept))
     assert report["gain_per_person_cents"]["p_value"] == pytest.approx(gain.p_value)
-    assert report["gained_cents"]["low"] == pytest.approx(gain.low * 3)
+    assert report["gained_cents"]["low"] == pytest.approx(gain.low * 6)
 
 
 def test_contribution_is_left_out_and_said_where_costs_are_unknown(database: Database, now: datetime) -> None:
