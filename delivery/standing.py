@@ -10,7 +10,7 @@ from delivery.models import Message
 def state_counts(connection: Connection) -> dict[str, int]:
     """Ledger rows by state."""
     rows = connection.execute(select(Message.state, func.count()).group_by(Message.state))
-    return {state: number for state, number in rows}
+    return dict(iter(rows))
 
 
 def due_count(connection: Connection, *, now: datetime) -> int:

@@ -224,7 +224,7 @@ class _Book:
         return Moments.from_sums(sums.people, sums.kept, sums.kept_squares)
 
     def _comparable(self, sums: Sums) -> Moments:
-        """Moments for a comparison of money; with hardly an order the spread seen is no guide to the spread there is."""
+        """Moments for a comparison of money; with hardly an order the spread seen misleads."""
         moments = self._moments(sums)
         return moments if sums.orders >= FEWEST_ORDERS else Moments(moments.n, moments.mean, math.nan)
 
