@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from os import urandom
 
 import pytest
 from sqlalchemy import func, select
@@ -40,6 +41,23 @@ def test_a_code_that_is_taken_is_drawn_again(database: Database, now: datetime) 
     assert draws == []
     with database.reading() as session:
         assert len(set(session.scalars(select(Code.code)))) == 2
+
+
+def test_a_taken_code_in_a_batch_leaves_one_code_for_each_person(database: Database, now: datetime) -> None:
+    make_customers(database, 150, now=now)
+    offer = make_offer(database, now=now)
+    # The two highest codes are equal, so most of the batch is stored before they meet.
+    draws = [b"".join(bytes([min(place, 148) // 16, min(place, 148) % 16, *[0] * 10]) for place in range(150))]
+    with database.writing() as session:
+        issued = issue(session.connection(), offer.id, customer_ids=range(1, 151), origins=["x"] * 150, campaign=None,
+                       counts_from=[now] * 150, now=now,
+                       random_bytes=lambda size: draws.pop() if draws else urandom(size))
+    assert draws == []
+    with database.reading() as session:
+        stored = {row[0]: row[1] for row in session.execute(select(Code.customer_id, Code.code))}
+        assert session.scalar(select(func.count()).select_from(Code)) == 150
+    assert [stored[customer] for customer in range(1, 151)] == [each.code for each in issued]
+    assert len(set(stored.values())) == 150
 
 
 def test_a_broken_source_of_randomness_is_not_asked_for_ever(database: Database, now: datetime) -> None:
