@@ -4,7 +4,9 @@ Owns starting the web server: granian where it is to be had, waitress else. Both
 in each worker process from the environment.
 """
 
+import importlib
 import importlib.util
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,14 @@ def make_application() -> "Flask":
     from web.app import create_app
 
     context = open_context()
+    threading.Thread(target=_warm, name="warm-up", daemon=True).start()
     return create_app(context.settings, context.database)
+
+
+def _warm() -> None:
+    """Import statsmodels beside the first requests: it takes seconds, and nobody should wait for them at a report."""
+    importlib.import_module("statsmodels.stats.proportion")
+    importlib.import_module("statsmodels.stats.multitest")
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
