@@ -75,8 +75,8 @@ def redemptions_by_day(session: Session, *, day_start: datetime, days: int) -> l
         select(number, func.count())
         .where(Redemption.history.is_(False), Redemption.state == "redeemed", at_us >= first_us,
                at_us < first_us + days * _DAY_US)
-        .group_by(number)).tuples()
-    counts = {int(day): count for day, count in rows}
+        .group_by(number))
+    counts = {int(row[0]): row[1] for row in rows}
     return [counts.get(day, 0) for day in range(days)]
 
 

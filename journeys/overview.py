@@ -53,8 +53,8 @@ def journey_lines(session: Session, *, day_start: datetime, now: datetime) -> li
                    func.count().filter(Enrolment.left_at >= day_start, Enrolment.state != "excluded"))
             .group_by(Enrolment.journey_id))
     }
-    newest = dict(session.execute(
-        select(Version.journey_id, func.max(Version.number)).group_by(Version.journey_id)).tuples().all())
+    newest = {row[0]: row[1] for row in session.execute(
+        select(Version.journey_id, func.max(Version.number)).group_by(Version.journey_id))}
     coming: dict[int, DueStep] = {}
     for due in due_steps(session, start=now, end=None):
         coming.setdefault(due.journey_id, due)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from campaigns.models import Campaign
 from customers.models import Customer
 from customers.people import display_name
 from journeys.leaving import REASONS
@@ -66,6 +67,19 @@ def versions_of(session: Session, journey: Journey) -> list[Version]:
     """Every published version of a journey, newest first."""
     return list(session.scalars(
         select(Version).where(Version.journey_id == journey.id).order_by(Version.number.desc())))
+
+
+def page_of_journeys(
+    session: Session, *, after: int = 0, limit: int = 100
+) -> tuple[list[tuple[Journey, Campaign, int | None]], int | None]:
+    """Journeys in the order in which they were made, each with its campaign and the number of its newest version; and
+    where the next page begins."""
+    newest = (select(func.max(Version.number)).where(Version.journey_id == Journey.id).correlate(Journey)
+              .scalar_subquery())
+    rows = session.execute(
+        select(Journey, Campaign, newest).join(Campaign, Campaign.id == Journey.campaign_id)
+        .where(Journey.id > after).order_by(Journey.id).limit(limit + 1)).all()
+    return [(row[0], row[1], row[2]) for row in rows[:limit]], rows[limit - 1][0].id if len(rows) > limit else None
 
 
 def traffic(session: Session, version: Version) -> Traffic:

@@ -1,10 +1,11 @@
 """Fixtures of the web door: the application on both databases, and clients that are signed in or hold a key."""
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from core.database import Database
+from core.database import Database, open_database
 from core.settings import Settings, read_settings
+from reporting.reports import campaign_report
 from tests.conftest import NOW
+from tests.web.story import add_history, plan, play
 from web.app import create_app
 from web.keys import issue_key
 from web.logins import add_user
@@ -155,6 +158,78 @@ def live(chromium: Browser, sqlite_database: Database, tmp_path: Path) -> Iterat
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     served = Live(app, sqlite_database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
+    yield served
+    for context in served.contexts:
+        context.close()
+    server.shutdown()
+    thread.join()
+    assert served.complaints == []
+
+
+@pytest.fixture(scope="session")
+def played(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file in which the story of tests/web/story.py was played, to copy."""
+    folder = tmp_path_factory.mktemp("played")
+    path = folder / "winback.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}")
+    play(database, folder, now=NOW)
+    plan(database, now=NOW + timedelta(days=10))
+    add_history(database, now=NOW)
+    with database.reading() as session:
+        campaign_report(session, "spring", now=NOW)  # brings the statistics libraries in, which no page waits for then
+    with database.writing() as session:
+        for role in ("marketer", "analyst", "admin"):
+            add_user(session, f"{role}@example.com", name="Mara Lindner", password=PASSWORD, role=role, now=NOW)
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def shop_database(played: Path, tmp_path: Path) -> Iterator[Database]:
+    """A copy of the played shop, ten days into its campaign."""
+    path = tmp_path / "shop.db"
+    shutil.copyfile(played, path)
+    opened = open_database(f"sqlite:///{path}")
+    yield opened
+    opened.dispose()
+
+
+def shop_app(database: Database, folder: Path) -> Flask:
+    """The application over the played shop."""
+    settings = read_settings({
+        "WINBACK_HOME": str(folder / "shop"), "WINBACK_DATABASE_URL": f"sqlite:///{database.path}",
+        "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
+    })
+    return make_app(settings, database)
+
+
+def browser_of(app: Flask, database: Database, role: str) -> FlaskClient:
+    """A browser in which somebody with this role is signed in."""
+    with database.reading() as session:
+        user = session.scalars(select(User).where(User.email == f"{role}@example.com")).one()
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie["_user_id"] = f"{user.id}.{user.session_version}"
+        cookie["_fresh"] = True
+    return client
+
+
+@pytest.fixture
+def shop(shop_database: Database, tmp_path: Path) -> FlaskClient:
+    """A marketer's browser at the played shop."""
+    return browser_of(shop_app(shop_database, tmp_path), shop_database, "marketer")
+
+
+@pytest.fixture
+def live_shop(chromium: Browser, shop_database: Database, tmp_path: Path) -> Iterator[Live]:
+    """The played shop served on loopback for a real browser; fails the test when the browser complained."""
+    app = shop_app(shop_database, tmp_path)
+    app.config["WTF_CSRF_ENABLED"] = True
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    served = Live(app, shop_database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
     yield served
     for context in served.contexts:
         context.close()

@@ -12,6 +12,7 @@ from core.database import Database
 from coupons.models import Code, Redemption
 from coupons.redeeming import redeem
 from coupons.requests import Order, RedemptionRequest
+from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
 from journeys.editing import save_draft
 from tests.journeys.shop import GRAPH, add_order, day, furnish, go
@@ -30,7 +31,7 @@ def play(database: Database, folder: Path, *, now: datetime, people: int = 60) -
             "holdout_percent": 20, "segment": "lapsed", "objective": "Bring back people who stopped buying furniture.",
             "owner": "Mara Lindner", "budget_cents": 120_000})
     go(database, SPOKEN, now=now)
-    channels = {"email": MemoryChannel(folder / "sink.db", name="email")}
+    channels: dict[str, Channel] = {"email": MemoryChannel(folder / "sink.db", name="email")}
     day(database, folder, channels, now=now)
     use_codes(database, now=now + timedelta(days=2), every=4)
     for number in range(2, people, 9):
@@ -44,7 +45,7 @@ def play(database: Database, folder: Path, *, now: datetime, people: int = 60) -
 def use_codes(database: Database, *, now: datetime, every: int) -> None:
     """Every n-th code is redeemed with an order of 200 euros, and one is tried twice."""
     with database.reading() as session:
-        held = list(session.execute(select(Code.code, Code.customer_id).order_by(Code.id)).tuples())
+        held = list(session.execute(select(Code.code, Code.customer_id).order_by(Code.id)).all())
     with database.writing() as session:
         for place, (code, _customer) in enumerate(held[::every]):
             request = RedemptionRequest(code, Order(f"o{place}", 20_000, "EUR", ()))

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, current_app, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,7 @@ blueprint = Blueprint("home", __name__)
 DAYS = 28
 MOST_JUDGED = 4
 FEED_ROWS = 9
+KEPT_SECONDS = 120
 
 
 @blueprint.get("/")
@@ -69,7 +70,7 @@ def outcomes() -> ResponseReturnValue:
         by_day = redemptions_by_day(session, day_start=day_start(now), days=DAYS)
         judged = [line.campaign.key for line in journey_lines(session, day_start=now, now=now)
                   if line.newest and line.entered][:MOST_JUDGED]
-        reports = [campaign_report(session, key, now=now) for key in judged]
+        reports = [_report(session, key, now) for key in judged]
     codes, used = (sum(pair[place] for pair in redeemed.values()) for place in (0, 1))
     first, last = local_date(now - timedelta(days=DAYS - 1), zone()), local_date(now, zone())
     return render_template(
@@ -77,6 +78,17 @@ def outcomes() -> ResponseReturnValue:
         line=small_line(by_day) if sum(by_day) else None, first=first, last=last, today=by_day[-1],
         spoken=f"Redemptions a day over {DAYS} days: least {min(by_day)}, most {max(by_day)}, today {by_day[-1]}",
         plot=_effects(reports), reports=reports)
+
+
+def _report(session: Session, key: str, now: datetime) -> CampaignReport:
+    """The report of a campaign, kept for a while: home is opened often, and the report's own page is always fresh."""
+    kept: dict[tuple[str, int], CampaignReport] = current_app.extensions.setdefault("winback.outcomes", {})
+    wanted = (key, int(now.timestamp()) // KEPT_SECONDS)
+    if wanted not in kept:
+        while len(kept) >= 2 * MOST_JUDGED:
+            kept.pop(next(iter(kept)), None)
+        kept[wanted] = campaign_report(session, key, now=now)
+    return kept[wanted]
 
 
 def day_start(now: datetime) -> datetime:

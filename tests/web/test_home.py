@@ -1,0 +1,91 @@
+"""Home: what needs somebody, what came of it, what runs, what is redeemed, each with its way on."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask.testing import FlaskClient
+from playwright.sync_api import Route, expect
+from sqlalchemy import update
+
+from core.database import Database
+from coupons.models import Offer
+from delivery.models import Message
+from journeys.models import Enrolment
+from tests.web.conftest import Live
+from tests.web.test_campaign_pages import words
+
+
+def test_home_says_the_day_and_what_waits_in_one_sentence(shop: FlaskClient) -> None:
+    page = words(shop.get("/").text)
+    assert "Thursday, 12 March" in page and "1 journey is running and 1 thing waits for you." in page
+    assert "“Second purchase” is ready to be published" in page
+
+
+def test_trouble_comes_first_and_opens_its_people(shop: FlaskClient, shop_database: Database) -> None:
+    with shop_database.writing() as session:
+        session.execute(update(Message).where(Message.id == 1).values(state="uncertain"))
+        session.execute(update(Enrolment).where(Enrolment.id == 2).values(
+            state="failed", step="pause", left_at=None, error="ValueError: broken <b>"))
+        session.execute(update(Offer).where(Offer.key == "fifteen").values(budget_cents=1000, spent_cents=950))
+    page = shop.get("/").text
+    told = words(page)
+    assert "1 message may or may not have gone out" in told and "Nothing is repeated by itself" in told
+    assert "1 person set aside in Furniture win-back" in told and "broken <b>" in told and "broken <b>" not in page
+    assert "“Fifteen euros” has used 95 % of its budget" in told
+    for href in re.findall(r'<a class="btn sm even[^"]*" href="([^"]+)"', page):
+        assert shop.get(href.replace("&amp;", "&")).status_code == 200, href
+    assert page.count("btn sm even p") == 1  # one filled button
+
+
+def test_the_feed_shows_redemptions_and_refusals_with_their_reason(shop: FlaskClient) -> None:
+    feed = words(shop.get("/home/redemptions").text)
+    assert "€200.00" in feed and "code used already" in feed and "refused" in feed
+
+
+def test_response_and_effect_are_two_columns_and_never_added_up(shop: FlaskClient) -> None:
+    page = shop.get("/home/outcomes").text
+    told = words(page)
+    assert "codes redeemed" in told and "many would have bought anyway" in told
+    assert "against people left alone" in told and "Spring" in told
+    assert re.findall(r'class="ip (\w+)', page) == ["eff"]
+
+
+def test_an_empty_installation_begins_with_a_campaign(marketer: FlaskClient) -> None:
+    page = words(marketer.get("/").text)
+    assert "Nothing is planned yet" in page and "No code has come back yet" in page
+    assert "No code was given out yet" in words(marketer.get("/home/outcomes").text)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_home_is_accessible_and_fits_the_screen(live_shop: Live, width: int, scheme: str) -> None:
+    page = live_shop.open("/", width=width, scheme=scheme)
+    expect(page.get_by_text("Not proof of anything")).to_be_visible(timeout=30_000)
+    found = Axe().run(page).response["violations"]
+    assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.browser
+def test_the_feed_asks_every_ten_seconds_but_not_while_nobody_looks(live_shop: Live) -> None:
+    page = live_shop.open()
+    page.clock.install()
+    page.goto("/")
+    expect(page.get_by_text("Not proof of anything")).to_be_visible(timeout=30_000)
+    asked: list[str] = []
+
+    def note(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body="<p>fresh</p>")
+
+    page.route("**/home/redemptions", note)
+    page.clock.run_for(12_000)
+    expect(page.locator("#feed")).to_contain_text("fresh")
+    assert len(asked) == 1
+    page.clock.run_for(9_000)
+    assert len(asked) == 1
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.clock.run_for(60_000)
+    assert len(asked) == 1

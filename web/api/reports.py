@@ -1,0 +1,62 @@
+"""What came of a campaign? The resource `reports`."""
+
+from typing import Any
+
+from flask import Response, jsonify
+from marshmallow import Schema, fields
+
+from reporting.histories import past_campaigns
+from reporting.reports import campaign_report
+from reporting.responders import grid
+from web.bodies import Resource
+from web.transactions import reading, request_now
+
+blueprint = Resource("api-reports", __name__, url_prefix="/api/v1",
+                     description="Response (what people did) and effect (what came of writing to them).")
+
+
+class ReportAnswer(Schema):
+    """A campaign report; what is undefined is null."""
+
+    campaign = fields.Dict(required=True)
+    arms = fields.List(fields.Dict(), required=True)
+    holdout = fields.Dict(required=True)
+    effect = fields.Dict(required=True)
+    srm = fields.Dict(required=True)
+    verdict = fields.Dict()
+    integrity = fields.List(fields.Dict())
+
+
+class PastAnswer(Schema):
+    """Campaigns that are over, with their response."""
+
+    items = fields.List(fields.Dict(), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+@blueprint.route("/reports", methods=["GET"])
+@blueprint.response(200, PastAnswer)
+def index() -> Response:
+    """List campaigns that are over, oldest first, with people, redemptions and the rate with its range."""
+    now = request_now()
+    with reading() as session:
+        items = [each.to_dict() for each in past_campaigns(session, now=now)]
+    return jsonify({"items": items, "next": None})
+
+
+@blueprint.route("/reports/who-responds", methods=["GET"])
+def who_responds() -> Response:
+    """The grid of orders and revenue over the campaigns that are over."""
+    now = request_now()
+    with reading() as session:
+        found: dict[str, Any] = grid(session, now=now).to_dict()
+    return jsonify(found)
+
+
+@blueprint.route("/reports/<campaign>", methods=["GET"])
+@blueprint.response(200, ReportAnswer)
+def show(campaign: str) -> Response:
+    """The report of one campaign as of now."""
+    now = request_now()
+    with reading() as session:
+        return jsonify(campaign_report(session, campaign.replace("\x00", ""), now=now).to_dict())
