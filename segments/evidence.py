@@ -27,7 +27,8 @@ def why_in(
     lines = {customer_id: [phrases("evidence.none")] for customer_id in ids}
     for customer_id, amounts in _ordered(session, ids, as_of).items():
         orders = sum(count for _currency, count, _cents in amounts)
-        worth = phrases.listed([phrases.money(cents, currency) for currency, _count, cents in amounts], "and")
+        sums = [phrases.money(cents, currency, rounded=True) for currency, _count, cents in amounts]
+        worth = phrases.listed(sums, "and")
         lines[customer_id] = [phrases("evidence.one", worth) if orders == 1 else
                               phrases("evidence", phrases.number(orders), worth)]
     for categories in _categories(resolved(session.connection(), rule)):

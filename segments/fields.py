@@ -1,9 +1,11 @@
 """Which facts about a person can a rule ask for, and of what kind is each?
 
-Owns the fields of `{"customer": ...}`, the measures and the `where` words of orders, contacts, messages and coupons.
-The promise: a word that is not in these tables is refused by name, so a typing error never becomes a silent answer.
+Owns the fields of `{"customer": ...}`, the measures and the `where` words of orders, contacts, messages and coupons,
+each with the words it is said in. The promise: a word that is not in these tables is refused by name, so a typing
+error never becomes a silent answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,13 +18,25 @@ CHANNELS = ("email", "letter", "phone", "sms", "push", "ads")
 
 @dataclass(frozen=True)
 class Field:
-    """One fact about a customer: a column of `customers`, or of the address on `channel`. `label` is for sentences."""
+    """One fact about a customer: a column of `customers`, or of the address on `channel`.
+
+    `label` is its name. `said`, by language, is its own way of being said: what follows "who" and what follows "who do
+    not", with `{}` for what it is compared with. A fact without one is something that people have.
+    """
 
     name: str
     kind: Kind
     column: str
     label: str
     channel: str | None = None
+    said: Mapping[str, tuple[str, str]] | None = None
+
+
+_LIVE = {"en": ("live in {}", "do not live in {}"), "de": ("in {} wohnen", "nicht in {} wohnen")}
+_SPEAK = {"en": ("speak {}", "do not speak {}"), "de": ("{} sprechen", "nicht {} sprechen")}
+_BORN = {"en": ("were born {}", "were not born {}"), "de": ("{} geboren sind", "nicht {} geboren sind")}
+_BECAME = {"en": ("became customers {}", "did not become customers {}"),
+           "de": ("{} Kunden geworden sind", "nicht {} Kunden geworden sind")}
 
 
 _FIELDS = (
@@ -31,20 +45,20 @@ _FIELDS = (
     Field("first_name", "text", "first_name", "first name"),
     Field("last_name", "text", "last_name", "last name"),
     Field("company", "text", "company", "company"),
-    Field("birthday", "date", "birthday_on", "birthday"),
-    Field("language", "text", "language", "language"),
+    Field("birthday", "date", "birthday_on", "birthday", said=_BORN),
+    Field("language", "text", "language", "language", said=_SPEAK),
     Field("timezone", "text", "timezone", "time zone"),
     Field("preferred_channel", "text", "preferred_channel", "channel asked for"),
     Field("household_id", "text", "household", "household"),
     Field("household", "text", "household", "household"),
     Field("dunning_level", "number", "dunning_level", "dunning level"),
-    Field("created_at", "instant", "created_at", "customer since"),
+    Field("created_at", "instant", "created_at", "customer since", said=_BECAME),
     Field("email", "text", "value", "e-mail address", "email"),
     Field("phone", "text", "value", "phone number", "phone"),
     Field("street", "text", "value", "street", "letter"),
     Field("postal_code", "text", "postal_code", "postal code", "letter"),
-    Field("city", "text", "city", "city", "letter"),
-    Field("country", "text", "country", "country", "letter"),
+    Field("city", "text", "city", "city", "letter", _LIVE),
+    Field("country", "text", "country", "country", "letter", _LIVE),
     Field("latitude", "number", "latitude", "latitude", "letter"),
     Field("longitude", "number", "longitude", "longitude", "letter"),
 )
@@ -59,36 +73,157 @@ def field_of(name: str) -> Field:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """How a measure is said in one language, as what follows "customers who".
+
+    Of the names in braces, `amount` is the number with its unit, `what` the goods, `where` what else must hold and
+    `when` the window; a name that has nothing to say is left out.
+    """
+
+    said: str
+    none: str = ""
+    """For a count of 0."""
+    never: str = ""
+    """For a count of 0 over the whole history; without it `none`."""
+    units: tuple[str, str, str] | None = None
+    """What is counted: at least one of them, one, several. Without it, times are counted."""
+    goods: str = "{}"
+    """How goods are added: "on furniture"."""
+
+
+@dataclass(frozen=True)
 class Measure:
-    """What is asked of a list of things: a number (0 when there are none) or a date (missing when there are none)."""
+    """What is asked of a list of things: a number (0 when there are none) or a date (missing when there are none).
+
+    `words` holds its wording by language, `bought` the one that is used instead when goods are named.
+    """
 
     name: str
     kind: Literal["number", "cents", "instant"]
-    label: str
+    words: Mapping[str, Wording]
+    bought: Mapping[str, Wording] | None = None
     lines: bool = False
     """Whether the answer needs the single lines, not only the orders."""
 
 
+_ORDERED = {
+    "en": Wording("placed {amount} {where} {when}", "placed no order {where} {when}", "never ordered {where}",
+                  ("an order", "order", "orders")),
+    "de": Wording("{when} {amount} {where} aufgegeben haben", "{when} keine Bestellung {where} aufgegeben haben",
+                  "nie {where} bestellt haben", ("mindestens eine Bestellung", "Bestellung", "Bestellungen")),
+}
+_BOUGHT = {
+    "en": Wording("bought {what} {amount} {where} {when}", "did not buy {what} {where} {when}",
+                  "never bought {what} {where}"),
+    "de": Wording("{when} {amount} {what} {where} gekauft haben", "{when} nicht {what} {where} gekauft haben",
+                  "nie {what} {where} gekauft haben"),
+}
 ORDER_MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("count", "number", "orders"),
-        Measure("revenue", "cents", "revenue"),
-        Measure("average_value", "cents", "average order value"),
-        Measure("first_at", "instant", "first order"),
-        Measure("last_at", "instant", "last order"),
-        Measure("quantity", "number", "items", lines=True),
-        Measure("distinct_products", "number", "different products", lines=True),
-        Measure("open", "number", "open orders", lines=True),
+        Measure("count", "number", _ORDERED, _BOUGHT),
+        Measure("revenue", "cents", {
+            "en": Wording("spent {amount} {what} {where} {when}", goods="on {}"),
+            "de": Wording("{when} {amount} {what} {where} ausgegeben haben", goods="für {}")}),
+        Measure("average_value", "cents", {
+            "en": Wording("spent {amount} per order on average {what} {where} {when}", goods="on {}"),
+            "de": Wording("{when} im Schnitt {amount} je Bestellung {what} {where} ausgegeben haben",
+                          goods="für {}")}),
+        Measure("first_at", "instant", {
+            "en": Wording("first ordered {where} {amount} {when}", "did not place their first order {where} {amount} "
+                          "{when}"),
+            "de": Wording("{where} zum ersten Mal {amount} {when} bestellt haben",
+                          "ihre erste Bestellung {where} nicht {amount} {when} aufgegeben haben")}, {
+            "en": Wording("first bought {what} {where} {amount} {when}", "did not first buy {what} {where} {amount} "
+                          "{when}"),
+            "de": Wording("{what} {where} zum ersten Mal {amount} {when} gekauft haben",
+                          "{what} {where} nicht zum ersten Mal {amount} {when} gekauft haben")}),
+        Measure("last_at", "instant", {
+            "en": Wording("last ordered {where} {amount} {when}", "did not place their last order {where} {amount} "
+                          "{when}"),
+            "de": Wording("{where} zum letzten Mal {amount} {when} bestellt haben",
+                          "ihre letzte Bestellung {where} nicht {amount} {when} aufgegeben haben")}, {
+            "en": Wording("last bought {what} {where} {amount} {when}", "did not last buy {what} {where} {amount} "
+                          "{when}"),
+            "de": Wording("{what} {where} zum letzten Mal {amount} {when} gekauft haben",
+                          "{what} {where} nicht zum letzten Mal {amount} {when} gekauft haben")}),
+        Measure("quantity", "number", {
+            "en": Wording("bought {amount} {what} {where} {when}", units=("", "item", "items"), goods="of {}"),
+            "de": Wording("{when} {amount} {what} {where} gekauft haben", units=("", "Stück", "Stück"))}, lines=True),
+        Measure("distinct_products", "number", {
+            "en": Wording("bought {amount} {what} {where} {when}", "bought no product {what} {where} {when}",
+                          units=("a product", "different product", "different products"), goods="of {}"),
+            "de": Wording("{when} {amount} {what} {where} gekauft haben",
+                          "{when} keinen Artikel {what} {where} gekauft haben",
+                          units=("mindestens einen Artikel", "verschiedenen Artikel", "verschiedene Artikel"),
+                          goods="aus {}")}, lines=True),
+        Measure("open", "number", {
+            "en": Wording("have {amount} {what} {where} {when}", "have no undelivered order {what} {where} {when}",
+                          units=("an undelivered order", "undelivered order", "undelivered orders"), goods="with {}"),
+            "de": Wording("{amount} {what} {where} {when} haben", "keine offene Bestellung {what} {where} {when} haben",
+                          units=("mindestens eine offene Bestellung", "offene Bestellung", "offene Bestellungen"),
+                          goods="mit {}")}, lines=True),
     )
 }
+_CONTACTED = {
+    "en": Wording("were in contact with us {where} {amount} {when}", "were not in contact with us {where} {when}",
+                  "were never in contact with us {where}"),
+    "de": Wording("{when} {amount} {where} mit uns Kontakt hatten", "{when} {where} keinen Kontakt mit uns hatten",
+                  "nie {where} mit uns Kontakt hatten"),
+}
+CONTACT_WORDINGS = {
+    "in": {
+        "en": Wording("contacted us {where} {amount} {when}", "did not contact us {where} {when}",
+                      "never contacted us {where}"),
+        "de": Wording("sich {when} {amount} {where} bei uns gemeldet haben",
+                      "sich {when} nicht {where} bei uns gemeldet haben", "sich nie {where} bei uns gemeldet haben"),
+    },
+    "out": {
+        "en": Wording("were contacted by us {where} {amount} {when}", "were not contacted by us {where} {when}",
+                      "were never contacted by us {where}"),
+        "de": Wording("{when} {amount} {where} von uns angesprochen wurden",
+                      "{when} nicht {where} von uns angesprochen wurden", "nie {where} von uns angesprochen wurden"),
+    },
+}
+"""Direction of a contact -> how it is said when a rule names it."""
+
+_NOTE = ("a message", "message", "messages")
+_NACHRICHT = ("mindestens eine Nachricht", "Nachricht", "Nachrichten")
+_COUPON = ("a coupon", "coupon", "coupons")
+_GUTSCHEIN = ("mindestens einen Gutschein", "Gutschein", "Gutscheine")
+
+
+def _messages(name: str, english: str, german: str) -> Measure:
+    return Measure(name, "number", {
+        "en": Wording(f"{english} {{amount}} {{where}} {{when}}", f"{english} no message {{where}} {{when}}",
+                      units=_NOTE),
+        "de": Wording(f"{{when}} {{amount}} {{where}} {german} haben",
+                      f"{{when}} keine Nachricht {{where}} {german} haben", units=_NACHRICHT)})
+
+
+_BOUNCED = Measure("bounced", "number", {
+    "en": Wording("had {amount} {where} bounce {when}", "had no message {where} bounce {when}", units=_NOTE),
+    "de": Wording("{when} {amount} {where} nicht zugestellt bekommen haben",
+                  "{when} keine unzustellbare Nachricht {where} hatten",
+                  units=_NACHRICHT)})
+
+
+def _coupons(name: str, english: str, german: str) -> Measure:
+    return Measure(name, "number", {
+        "en": Wording(f"{english} {{amount}} {{where}} {{when}}", f"{english} no coupon {{where}} {{when}}",
+                      units=_COUPON),
+        "de": Wording(f"{{when}} {{amount}} {{where}} {german} haben",
+                      f"{{when}} keinen Gutschein {{where}} {german} haben", units=_GUTSCHEIN)})
+
+
 MEASURES = {
     "orders": ORDER_MEASURES,
-    "contacts": {"count": Measure("count", "number", "contacts")},
-    "messages": {
-        name: Measure(name, "number", f"messages {name}") for name in ("sent", "opened", "clicked", "bounced")
-    },
-    "coupons": {name: Measure(name, "number", f"coupons {name}") for name in ("issued", "redeemed")},
+    "contacts": {"count": Measure("count", "number", _CONTACTED)},
+    "messages": {measure.name: measure for measure in (
+        _messages("sent", "were sent", "geschickt bekommen"), _messages("opened", "opened", "geöffnet"),
+        _messages("clicked", "clicked", "angeklickt"), _BOUNCED)},
+    "coupons": {measure.name: measure for measure in (
+        _coupons("issued", "got", "bekommen"), _coupons("redeemed", "redeemed", "eingelöst"))},
 }
 """Source -> its measures."""
 

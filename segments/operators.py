@@ -20,7 +20,11 @@ Sql = Callable[[ColumnElement[Any], Any], ColumnElement[bool]]
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator: the kinds it compares, its SQL for a value that is there, and its phrase in each language."""
+    """One operator: the kinds it compares, its SQL for a value that is there, and its phrase in each language.
+
+    A phrase is what follows "have" for texts, and what stands before the unit for numbers; `{}` takes the value, and
+    `{label}` the name of the fact.
+    """
 
     name: str
     kinds: frozenset[str]
@@ -47,28 +51,30 @@ def _operator(
 OPERATORS = {
     operator.name: operator
     for operator in (
-        _operator("is", "text", lambda column, value: column == value, "is {}", "ist {}"),
-        _operator("is_not", "text", None, "is not {}", "ist nicht {}", "is"),
-        _operator("in", "text", lambda column, value: in_words(column, value), "is one of {}", "ist eins von {}"),
-        _operator("not_in", "text", None, "is none of {}", "ist keins von {}", "in"),
+        _operator("is", "text", lambda column, value: column == value, "{} as their {label}", "{} als {label}"),
+        _operator("is_not", "text", None, "{} as their {label}", "{} als {label}", "is"),
+        _operator("in", "text", lambda column, value: in_words(column, value), "{} as their {label}",
+                  "{} als {label}"),
+        _operator("not_in", "text", None, "{} as their {label}", "{} als {label}", "in"),
         _operator("contains", "text", lambda column, value: holds_text(fold(column), bindparam(None, folded(value))),
-                  "contains {}", "enthält {}"),
-        _operator("starts_with", "text", _starts, "starts with {}", "beginnt mit {}"),
-        _operator("equals", "number", lambda column, value: column == value, "is exactly {}", "ist genau {}"),
-        _operator("at_least", "number", lambda column, value: column >= value, "is at least {}", "ist mindestens {}"),
-        _operator("at_most", "number", lambda column, value: column <= value, "is at most {}", "ist höchstens {}"),
-        _operator("more_than", "number", lambda column, value: column > value, "is more than {}", "ist mehr als {}"),
-        _operator("less_than", "number", lambda column, value: column < value, "is less than {}",
-                  "ist weniger als {}"),
-        _operator("between", "number", _between, "is between {} and {}", "liegt zwischen {} und {}"),
-        _operator("before", "date instant", lambda column, value: column < value, "is before {}", "liegt vor dem {}"),
-        _operator("after", "date instant", lambda column, value: column >= value, "is on or after {}",
-                  "liegt am oder nach dem {}"),
-        _operator("within_days", "date instant", _between, "is within the last {} days",
-                  "liegt in den letzten {} Tagen"),
-        _operator("is_set", "text number date instant", lambda column, _value: column.is_not(None), "is known",
-                  "ist bekannt"),
-        _operator("is_not_set", "text number date instant", None, "is not known", "ist nicht bekannt", "is_set"),
+                  '"{}" in their {label}', "„{}“ in der Angabe zu {label}"),
+        _operator("starts_with", "text", _starts, '"{}" at the start of their {label}',
+                  "„{}“ am Anfang der Angabe zu {label}"),
+        _operator("equals", "number", lambda column, value: column == value, "exactly {}", "genau {}"),
+        _operator("at_least", "number", lambda column, value: column >= value, "at least {}", "mindestens {}"),
+        _operator("at_most", "number", lambda column, value: column <= value, "at most {}", "höchstens {}"),
+        _operator("more_than", "number", lambda column, value: column > value, "more than {}", "mehr als {}"),
+        _operator("less_than", "number", lambda column, value: column < value, "less than {}", "weniger als {}"),
+        _operator("between", "number", _between, "{} to {}", "{} bis {}"),
+        _operator("before", "date instant", lambda column, value: column < value, "before {}", "vor dem {}"),
+        _operator("after", "date instant", lambda column, value: column >= value, "on or after {}",
+                  "am oder nach dem {}"),
+        _operator("within_days", "date instant", _between, "in the last {} days",
+                  "in den letzten {} Tagen"),
+        _operator("is_set", "text number date instant", lambda column, _value: column.is_not(None), "a known {label}",
+                  "eine Angabe zu {label}"),
+        _operator("is_not_set", "text number date instant", None, "no known {label}",
+                  "keine Angabe zu {label}", "is_set"),
     )
 }
 """Name -> operator. Within a rule's condition exactly one of them stands beside the field or measure."""

@@ -12,9 +12,19 @@ _MONTHS = {
     "de": ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
 }
 _CHANNELS = {
-    "en": {"email": "e-mail", "sms": "SMS"},
-    "de": {"email": "E-Mail", "letter": "Brief", "phone": "Telefon", "sms": "SMS", "ads": "Anzeigen"},
+    "en": {"email": "e-mail", "letter": "letters", "phone": "calls", "sms": "SMS", "push": "push messages"},
+    "de": {"email": "E-Mail", "letter": "Briefe", "phone": "Anrufe", "sms": "SMS", "push": "Push-Nachrichten",
+           "ads": "Anzeigen"},
 }
+_VIA = {
+    "en": {"email": "e-mail", "sms": "SMS"},
+    "de": {"email": "E-Mail", "letter": "Brief", "phone": "Telefon", "sms": "SMS", "web": "Web"},
+}
+CONCERNS = {
+    "en": {"complaint": "a complaint", "question": "a question", "inquiry": "an inquiry"},
+    "de": {"complaint": "einer Beschwerde", "question": "einer Frage", "inquiry": "einer Anfrage"},
+}
+"""Kinds of contact that the customer seeks, with their article."""
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
 
 
@@ -34,13 +44,21 @@ class Phrases:
     def channel(self, name: str) -> str:
         return _CHANNELS[self.language].get(name, name)
 
+    def way(self, name: str) -> str:
+        """A channel as one is written to on it: by letter."""
+        return _VIA[self.language].get(name, name)
+
+    def times(self, value: float) -> str:
+        """once, twice, 3 times."""
+        return self.words[f"times.{value}"] if value in (1, 2) else self("times", self.number(value))
+
     def number(self, value: float) -> str:
-        text = f"{value:,.15g}" if isinstance(value, float) else f"{value:,}"
+        text = (f"{value:,.15g}" if isinstance(value, float) else f"{value:,}").replace("-", "−", 1)
         return text.translate(str.maketrans(",.", ".,")) if self.language == "de" else text
 
-    def money(self, cents: int, currency: str | None) -> str:
-        """Whole units from 100 on, as a report shows them; exact below."""
-        exact = cents % 100 and abs(cents) < 10_000
+    def money(self, cents: int, currency: str | None, *, rounded: bool = False) -> str:
+        """Exact, without cents when there are none; `rounded` to whole units from 100 on, as reports show it."""
+        exact = cents % 100 and not (rounded and abs(cents) >= 10_000)
         text = f"{abs(cents) / 100:,.2f}" if exact else f"{(abs(cents) + 50) // 100:,}"
         sign = "−" if cents < 0 else ""
         if self.language == "de":
@@ -61,55 +79,99 @@ class Phrases:
 
     def listed(self, items: list[str], joint: str) -> str:
         """`a, b or c`, the last two joined by the language's word for `joint` (and, or)."""
+        if not items:
+            return self("empty list")
+        items = [item or self("empty text") for item in items]
         if len(items) > 6:
             items = [*items[:5], self("more", self.number(len(items) - 5))]
         if len(items) < 2:
-            return "".join(items)
+            return items[0]
         return f"{', '.join(items[:-1])} {self(joint)} {items[-1]}"
 
 
 PHRASES = {
     "en": Phrases("en", {
-        "everybody": "everybody", "nobody": "nobody", "and": "and", "or": "or", "not": "not ({})", "more": "{} more",
-        "start": "People for whom {}", "everybody.": "Everybody", "nobody.": "Nobody",
-        "field": "{} {}", "consent": "the newest word on {} {}", "prefers": "the preferred channel is {}",
-        "segment": 'the segment "{}" holds', "sample": "chance draws them ({} % at random, \"{}\")",
-        "bare": "{} {}", "in": "in {}", "priced": "at {} or more a piece",
+        "start": "Customers who {}", "everybody": "Everybody", "nobody": "Nobody",
+        "anybody": "are anybody at all", "nobody at all": "are nobody at all",
+        "and": "and", "or": "or", "more": "{} more", "either": "either {}, or {}", "neither": "neither {}",
+        "nor": " nor ", "then and": ", and {}", "then but": ", but {}", "then and who": ", and who {}",
+        "then but who": ", but who {}", "within and": " and {}", "within but": " but {}",
+        "all of": "match all of these: ({})", "any of": "match one of these: ({})",
+        "not all of": "do not match all of these: ({})", "none of": "match none of these: ({})",
+        "empty list": "nothing at all", "empty text": "no text", "date": "a date {} as their {}",
+        "have": "have {}", "have not": "do not have {}", "true": "yes", "false": "no",
+        "granted": "allowed", "denied": "refused", "withdrawn": "withdrew",
+        "not granted": "allowed", "not denied": "refused", "not withdrawn": "withdrawn",
+        "consent": "{1} {0}", "no consent": "have {1} {0}", "not": "not {}",
+        "withdrew": "withdrew their consent to {}", "no withdrew": "have not withdrawn their consent to {}",
+        "consent empty": "said nothing at all on {}", "no consent empty": "said anything or nothing on {}",
+        "consent known": "said yes or no to {}", "no consent known": "never said yes or no to {}",
+        "prefers": "prefer {}", "prefers not": "do not prefer {}",
+        "segment": "are in the segment {}", "no segment": "are not in the segment {}",
+        "sample": "are in a random {} % ({})", "no sample": "are not in a random {} % ({})",
+        "money.at_least": "{} or more", "opposite": "not {}", "only": "(counting only orders {})", "in all": "in all",
+        "times": "{} times", "times.between": "{} to {} times",
+        "times.1": "once", "times.2": "twice", "fewer": "fewer than {}",
         "last_days": "in the last {} days", "last_months": "in the last {} months",
         "last_quarters": "in the last {} quarters", "last_years": "in the last {} years",
+        "last_days.1": "in the last day", "last_months.1": "in the last month",
+        "last_quarters.1": "in the last quarter", "last_years.1": "in the last year",
         "last_months.whole": "in the {} calendar months before this one",
         "last_quarters.whole": "in the {} calendar quarters before this one",
         "last_years.whole": "in the {} calendar years before this one",
+        "last_months.whole.1": "in the calendar month before this one",
+        "last_quarters.whole.1": "in the calendar quarter before this one",
+        "last_years.whole.1": "in the calendar year before this one",
         "between_days_ago": "between {} and {} days ago", "from": "from {} on", "until": "before {}",
-        "from_until": "from {} to before {}", "ever": "ever",
-        "where.sku": "of article {}", "where.brand": "of brand {}", "where.shop": "in shop {}",
-        "where.coupon": "with coupon {}", "where.status": "with status {}", "where.via": "by way of {}",
-        "where.currency": "in {}", "where.kind": "of kind {}", "where.direction": "going {}",
-        "where.channel": "by {}", "where.campaign": "of campaign {}", "where.offer": "of offer {}",
-        "where.arm": "of arm {}", "where.step": "of step {}",
-        "true": "yes", "false": "no",
+        "from_until": "from {} to before {}", "something": "something",
+        "where.sku": "with article number {}", "where.brand": "of brand {}", "where.price": "at {} or more a piece",
+        "where.shop": "in shop {}", "where.coupon": "with coupon {}", "where.status": "with status {}",
+        "where.via": "by way of {}", "where.currency": "in {}", "where.kind": "(by {})", "where.concern": "with {}",
+        "where.direction": "going {}", "where.channel": "by {}", "where.campaign": "of campaign {}",
+        "where.offer": "of offer {}", "where.arm": "of arm {}", "where.step": "of step {}",
         "evidence": "{} orders worth {}", "evidence.one": "1 order worth {}", "evidence.none": "no orders yet",
         "evidence.last": "last {} {}", "evidence.last.product": "last {} {}, {}",
     }),
     "de": Phrases("de", {
-        "everybody": "alle", "nobody": "niemand", "and": "und", "or": "oder", "not": "nicht ({})", "more": "{} weitere",
-        "start": "Alle, für die gilt: {}", "everybody.": "Alle", "nobody.": "Niemand",
-        "field": "{} {}", "consent": "die letzte Äußerung zu {} {}", "prefers": "der bevorzugte Kanal ist {}",
-        "segment": "das Segment „{}“ trifft zu", "sample": "der Zufall wählt sie ({} %, „{}“)",
-        "bare": "{} {}", "in": "in {}", "priced": "ab {} je Stück",
+        "start": "Kunden, die {}", "everybody": "Alle", "nobody": "Niemand",
+        "anybody": "irgendwer sind", "nobody at all": "niemand sind",
+        "and": "und", "or": "oder", "more": "{} weitere", "either": "entweder {} oder {}", "neither": "weder {}",
+        "nor": " noch ", "then and": " und {}", "then but": ", aber {}", "then and who": ", und die {}",
+        "then but who": ", die aber {}", "within and": " und {}", "within but": " und {}",
+        "all of": "all dies erfüllen: ({})", "any of": "eines davon erfüllen: ({})",
+        "not all of": "nicht all dies erfüllen: ({})", "none of": "nichts davon erfüllen: ({})",
+        "empty list": "gar nichts", "empty text": "kein Text", "date": "einen Tag {} als {}",
+        "have": "{} haben", "have not": "nicht {} haben", "true": "ja", "false": "nein",
+        "granted": "erlaubt", "denied": "abgelehnt", "withdrawn": "widerrufen",
+        "not granted": "erlaubt", "not denied": "abgelehnt", "not withdrawn": "widerrufen",
+        "consent": "{0} {1} haben", "no consent": "{0} {1} haben", "not": "nicht {}",
+        "withdrew": "die Einwilligung für {} widerrufen haben",
+        "no withdrew": "die Einwilligung für {} nicht widerrufen haben",
+        "consent empty": "für {} gar nichts gesagt haben", "no consent empty": "für {} etwas oder nichts gesagt haben",
+        "consent known": "für {} zu- oder abgesagt haben", "no consent known": "für {} weder zu- noch abgesagt haben",
+        "prefers": "{} bevorzugen", "prefers not": "{} nicht bevorzugen",
+        "segment": "im Segment {} sind", "no segment": "nicht im Segment {} sind",
+        "sample": "in zufälligen {} % ({}) sind", "no sample": "nicht in zufälligen {} % ({}) sind",
+        "money.at_least": "mindestens {}", "opposite": "nicht {}", "only": "(gezählt nur Bestellungen {})",
+        "in all": "insgesamt", "times": "{}-mal", "times.between": "{}- bis {}-mal",
+        "times.1": "einmal", "times.2": "zweimal", "fewer": "weniger als {}",
         "last_days": "in den letzten {} Tagen", "last_months": "in den letzten {} Monaten",
         "last_quarters": "in den letzten {} Quartalen", "last_years": "in den letzten {} Jahren",
+        "last_days.1": "am letzten Tag", "last_months.1": "im letzten Monat",
+        "last_quarters.1": "im letzten Quartal", "last_years.1": "im letzten Jahr",
         "last_months.whole": "in den {} Kalendermonaten vor diesem",
         "last_quarters.whole": "in den {} Kalenderquartalen vor diesem",
         "last_years.whole": "in den {} Kalenderjahren vor diesem",
+        "last_months.whole.1": "im Kalendermonat vor diesem",
+        "last_quarters.whole.1": "im Kalenderquartal vor diesem",
+        "last_years.whole.1": "im Kalenderjahr vor diesem",
         "between_days_ago": "vor {} bis {} Tagen", "from": "ab dem {}", "until": "vor dem {}",
-        "from_until": "vom {} bis vor dem {}", "ever": "jemals",
-        "where.sku": "des Artikels {}", "where.brand": "der Marke {}", "where.shop": "im Shop {}",
-        "where.coupon": "mit Gutschein {}", "where.status": "mit Status {}", "where.via": "über {}",
-        "where.currency": "in {}", "where.kind": "der Art {}", "where.direction": "Richtung {}",
-        "where.channel": "per {}", "where.campaign": "der Kampagne {}", "where.offer": "des Angebots {}",
-        "where.arm": "der Variante {}", "where.step": "des Schritts {}",
-        "true": "ja", "false": "nein",
+        "from_until": "vom {} bis vor dem {}", "something": "etwas",
+        "where.sku": "mit der Artikelnummer {}", "where.brand": "der Marke {}", "where.price": "ab {} je Stück",
+        "where.shop": "im Shop {}", "where.coupon": "mit Gutschein {}", "where.status": "mit Status {}",
+        "where.via": "über {}", "where.currency": "in {}", "where.kind": "(per {})", "where.concern": "mit {}",
+        "where.direction": "Richtung {}", "where.channel": "per {}", "where.campaign": "der Kampagne {}",
+        "where.offer": "des Angebots {}", "where.arm": "der Variante {}", "where.step": "des Schritts {}",
         "evidence": "{} Bestellungen für {}", "evidence.one": "1 Bestellung für {}",
         "evidence.none": "noch keine Bestellung",
         "evidence.last": "zuletzt {} {}", "evidence.last.product": "zuletzt {} {}, {}",
@@ -124,13 +186,7 @@ LABELS = {
         "channel asked for": "gewünschter Kanal", "household": "Haushalt", "dunning level": "Mahnstufe",
         "customer since": "Kunde seit", "e-mail address": "E-Mail-Adresse", "phone number": "Telefonnummer",
         "street": "Straße", "postal code": "Postleitzahl", "city": "Ort", "country": "Land",
-        "latitude": "Breite", "longitude": "Länge", "orders": "Zahl der Bestellungen", "revenue": "Umsatz",
-        "average order value": "mittlerer Bestellwert", "first order": "erste Bestellung",
-        "last order": "letzte Bestellung", "items": "Stückzahl", "different products": "verschiedene Artikel",
-        "open orders": "offene Bestellungen", "contacts": "Kontakte", "messages sent": "versandte Nachrichten",
-        "messages opened": "geöffnete Nachrichten", "messages clicked": "angeklickte Nachrichten",
-        "messages bounced": "unzustellbare Nachrichten", "coupons issued": "ausgegebene Gutscheine",
-        "coupons redeemed": "eingelöste Gutscheine", "number of orders": "Zahl der Bestellungen",
+        "latitude": "Breite", "longitude": "Länge",
     },
 }
 """Language -> English label of segments/fields.py -> its own; English is the label itself."""

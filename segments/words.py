@@ -1,113 +1,113 @@
 """How does a rule read aloud, and what speaks for a person being in it?
 
-Owns the sentence of every rule, in the marketer's words, and the short evidence shown beside a person. Languages are
-tables of phrases; a new one is a new table.
+Owns the grammar of the sentence: what stands beside what, where "but" takes the place of "and", and how deep groups
+are bracketed. The words of single conditions are in segments/clauses.py. The promise: every rule has one sentence in
+every language.
 """
 
-from datetime import date
+from itertools import pairwise
 
-from segments.conditions import (
-    All,
-    Any_,
-    ConsentIs,
-    CustomerIs,
-    InSegment,
-    Measured,
-    Not,
-    Prefers,
-    Rule,
-    Sampled,
-    Test,
-    Where,
-)
+from segments.clauses import Clause, clause_of
+from segments.conditions import All, Any_, Not, Rule
 from segments.evidence import why_in
-from segments.fields import MEASURES, field_of
-from segments.operators import OPERATORS
 from segments.phrases import PHRASES, Phrases
-from segments.windows import Window
 
-__all__ = ["sentence", "why_in"]
+__all__ = ["question", "sentence", "why_in"]
+
 
 def sentence(rule: Rule, *, language: str = "en") -> str:
     """The rule as one sentence. Raises KeyError for a language we do not speak."""
-    phrases = PHRASES[language]
-    if rule == All(()):
-        return f"{phrases('everybody.')}."
-    if rule == Any_(()):
-        return f"{phrases('nobody.')}."
-    return f"{phrases('start', _said(rule, phrases))}."
+    phrases, told = PHRASES[language], _simplest(rule)
+    if told in (All(()), Any_(())):
+        return f"{phrases('everybody' if told == All(()) else 'nobody')}."
+    return f"{phrases('start', _outermost(told, phrases))}."
 
 
-def _said(rule: Rule, phrases: Phrases) -> str:
-    if isinstance(rule, All | Any_):
-        if not rule.rules:
-            return phrases("everybody" if isinstance(rule, All) else "nobody")
-        joint = phrases("and" if isinstance(rule, All) else "or")
-        parts = [f"({_said(child, phrases)})" if isinstance(child, All | Any_) and len(child.rules) > 1
-                 else _said(child, phrases) for child in rule.rules]
-        return f" {joint} ".join(parts)
+def question(rule: Rule, *, language: str = "en") -> str:
+    """What follows "customers who", without a full stop: the rule as a question about one person."""
+    phrases, told = PHRASES[language], _simplest(rule)
+    if told in (All(()), Any_(())):
+        return phrases("everybody" if told == All(()) else "nobody").lower()
+    return _outermost(told, phrases)
+
+
+_OPPOSITE: dict[Rule, Rule] = {All(()): Any_(()), Any_(()): All(())}
+
+
+def _simplest(rule: Rule) -> Rule:
+    """The same people with fewer words: no group in its own kind, none of one, no denial of a denial."""
     if isinstance(rule, Not):
-        return phrases("not", _said(rule.rule, phrases))
-    if isinstance(rule, CustomerIs):
-        field = field_of(rule.field)
-        return phrases("field", phrases.label(field.label), _tested(rule.test, phrases))
-    if isinstance(rule, ConsentIs):
-        return phrases("consent", phrases.channel(rule.channel), _tested(rule.test, phrases))
-    if isinstance(rule, Prefers):
-        return phrases("prefers", phrases.listed([phrases.channel(channel) for channel in rule.channels], "or"))
-    if isinstance(rule, InSegment):
-        return phrases("segment", rule.key)
-    if isinstance(rule, Sampled):
-        return phrases("sample", phrases.number(rule.percent), rule.salt)
-    assert isinstance(rule, Measured)
-    return _measured(rule, phrases)
+        inner = _simplest(rule.rule)
+        if isinstance(inner, Not):
+            return inner.rule
+        return _OPPOSITE.get(inner, Not(inner))
+    if not isinstance(rule, All | Any_):
+        return rule
+    parts: list[Rule] = []
+    for child in map(_simplest, rule.rules):
+        parts.extend(child.children() if type(child) is type(rule) else (child,))
+    return parts[0] if len(parts) == 1 else type(rule)(tuple(parts))
 
 
-def _measured(rule: Measured, phrases: Phrases) -> str:
-    measure = MEASURES[rule.source][rule.measure]
-    label = "number of orders" if (rule.source, rule.measure) == ("orders", "count") else measure.label
-    currency = (rule.where.get("currency") or (None,))[0]
-    parts = [phrases.label(label), _where(rule.where, phrases), _window(rule.window, phrases),
-             _tested(rule.test, phrases, money=measure.kind == "cents", currency=currency)]
-    return " ".join(part for part in parts if part)
+def _outermost(rule: Rule, phrases: Phrases) -> str:
+    if not isinstance(rule, All):
+        return _part(rule, phrases).text
+    parts = [_part(child, phrases) for child in rule.rules]
+    text, afresh = parts[0].text, parts[0].group
+    for before, here in pairwise(parts):
+        short = _shortened(before, here)
+        who = " who" if (afresh or here.group) and not short else ""
+        text += phrases(f"then {_joint(before, here)}{who}", short or here.text)
+        # After a bracketed part, or one without a verb of its own, the next needs its own "who".
+        afresh = here.group or short != ""
+    return text
 
 
-def _where(where: Where, phrases: Phrases) -> str:
-    parts = [phrases("in" if word == "category" else f"where.{word}", phrases.listed(list(values), "or"))
-             for word, values in where.words]
-    if where.min_unit_price_cents is not None:
-        currency = (where.get("currency") or (None,))[0]
-        parts.append(phrases("priced", phrases.money(where.min_unit_price_cents, currency)))
-    return " ".join(parts)
+def _joint(before: Clause, here: Clause) -> str:
+    return "but" if here.negative and not before.negative else "and"
 
 
-def _window(window: Window | None, phrases: Phrases) -> str:
-    if window is None:
-        return ""
-    if window.kind == "between_days_ago":
-        return phrases("between_days_ago", *map(phrases.number, window.days_ago))
-    if window.kind != "dates":
-        return phrases(f"{window.kind}.whole" if window.whole else window.kind, phrases.number(window.count))
-    bounds = [phrases.moment(at) for at in (window.from_at, window.until_at) if at is not None]
-    both = len(bounds) == 2
-    return phrases("from_until" if both else "from" if window.from_at else "until", *bounds)
+def _shortened(before: Clause, here: Clause) -> str:
+    """ "not in the last 90 days", where the clause before has said of what."""
+    alike = before.about is not None and before.about == here.about
+    return here.short if alike and not before.negative else ""
 
 
-def _tested(test: Test, phrases: Phrases, *, money: bool = False, currency: str | None = None) -> str:
-    words = OPERATORS[test.operator].words[phrases.language]
-    value = test.value
-    if test.operator in ("is_set", "is_not_set"):
-        return words
-    if test.operator == "between" and isinstance(value, tuple):
-        return words.format(*(_value(end, phrases, money, currency) for end in value))
-    if isinstance(value, tuple):
-        return words.format(phrases.listed([str(item) for item in value], "or"))
-    return words.format(_value(value, phrases, money, currency))
+def _part(rule: Rule, phrases: Phrases) -> Clause:
+    """One part of the outermost list: a condition, a choice of conditions, or a bracketed group."""
+    if isinstance(rule, Any_) and rule.rules and all(_is_flat(child) for child in rule.rules):
+        said = [_run(child, phrases) for child in rule.rules]
+        return Clause(phrases("either", ", ".join(said[:-1]), said[-1]), group=True)
+    return _clause(rule, phrases)
 
 
-def _value(value: object, phrases: Phrases, money: bool, currency: str | None) -> str:
-    if isinstance(value, bool):
-        return phrases("true" if value else "false")
-    if isinstance(value, int | float):
-        return phrases.money(int(value), currency) if money else phrases.number(value)
-    return phrases.moment(value) if isinstance(value, date) else str(value)
+def _is_flat(rule: Rule) -> bool:
+    """Whether it is a condition, its denial, or a list of those that all hold."""
+    inner = [part.rule if isinstance(part, Not) else part for part in _listed(rule)]
+    return not any(isinstance(part, All | Any_) and part.rules for part in inner)
+
+
+def _listed(rule: Rule) -> tuple[Rule, ...]:
+    return rule.rules if isinstance(rule, All) and rule.rules else (rule,)
+
+
+def _run(rule: Rule, phrases: Phrases) -> str:
+    """Conditions within a choice, without commas."""
+    parts = [_clause(part, phrases) for part in _listed(rule)]
+    text = parts[0].text
+    for before, here in pairwise(parts):
+        text += phrases(f"within {_joint(before, here)}", _shortened(before, here) or here.text)
+    return text
+
+
+def _clause(rule: Rule, phrases: Phrases) -> Clause:
+    denied = isinstance(rule, Not)
+    inner = rule.rule if isinstance(rule, Not) else rule
+    if not isinstance(inner, All | Any_):
+        return clause_of(inner, phrases, denied=denied)
+    if not inner.rules:
+        return Clause(phrases("anybody" if isinstance(inner, All) else "nobody at all"), isinstance(inner, Any_))
+    name = "all of" if isinstance(inner, All) else "any of"
+    if denied:
+        name = "not all of" if isinstance(inner, All) else "none of"
+    return Clause(phrases(name, "; ".join(_clause(child, phrases).text for child in inner.rules)), denied, group=True)

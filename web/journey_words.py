@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from journeys.graph import Branch, Leave, Send, Split, Step, Wait
-from segments.words import question
+from segments.words import question, sentence
 from web import formatting
 
 CHANNEL_WORDS: Mapping[str, str] = {"email": "e-mail", "letter": "letter", "phone": "phone"}
@@ -53,8 +53,8 @@ def step_words(step: Step, raw: Mapping[str, Any], names: Names, *, zone: str) -
         whole = _wait(step, names, zone)
         return StepWords(name or "Wait", "hourglass-high", whole, f"Wait {whole}.")
     if isinstance(step, Branch):
-        asked = question(step.rule)
-        return StepWords(name or "Question", "git-branch", asked, f"Customers who {asked}?")
+        whole = f"{sentence(step.rule).rstrip('.')}?"
+        return StepWords(name or "Question", "git-branch", question(step.rule), whole)
     if isinstance(step, Split):
         shares = " / ".join(f"{share:g}" for _arm, share in step.arms)
         whole = ", ".join(f"{arm} {share:g} %" for arm, share in step.arms)

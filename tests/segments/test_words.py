@@ -4,15 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, seed, settings
 
 from core.database import Database
 from segments.phrases import LABELS, PHRASES
 from segments.rules import parse_rule
-from segments.words import sentence, why_in
-from tests.segments.naive import Line, Person, Purchase
-from tests.segments.population import AS_OF, load
-from tests.segments.test_engines_agree import CUSTOMER, FACTS, TESTS, WHERES, WINDOWS, _orders
+from segments.words import question, sentence, why_in
+from tests.segments.naive import Line, Person, Purchase, holds
+from tests.segments.population import AS_OF, load, people
+from tests.segments.test_engines_agree import CUSTOMER, FACTS, QUIET, RULES, TESTS, WHERES, WINDOWS, _orders
 
+CROWD = people(120, seed=11)
 LAPSED = {"all": [
     {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
     {"not": {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 90}, "at_least": 1}},
@@ -21,31 +23,122 @@ LAPSED = {"all": [
 ]}
 
 
+FURNITURE = {"category": ["furniture"]}
+
+
+def _bought(days: int, test: dict[str, Any]) -> dict[str, Any]:
+    return {"orders": "count", "where": FURNITURE, "window": {"last_days": days}, **test}
+
+
 def test_a_rule_is_one_sentence_in_marketers_words() -> None:
     assert sentence(parse_rule(LAPSED)) == (
-        "People for whom number of orders in furniture in the last 365 days is at least 1 and not (number of orders in "
-        "furniture in the last 90 days is at least 1) and (country is one of DE or AT or the newest word on e-mail is "
-        "granted) and revenue in EUR is at least €1,500."
+        "Customers who bought furniture at least once in the last 365 days, but not in the last 90 days, and who "
+        "either live in DE or AT, or allowed e-mail, and who spent €1,500 or more in all."
     )
-    assert sentence(parse_rule({"all": []})) == "Everybody."
-    assert sentence(parse_rule({"any": []})) == "Nobody."
+    for empty, english, german in (("all", "Everybody.", "Alle."), ("any", "Nobody.", "Niemand.")):
+        assert sentence(parse_rule({empty: []})) == english
+        assert sentence(parse_rule({empty: []}), language="de") == german
 
 
 def test_a_rule_is_one_sentence_in_german_too() -> None:
-    assert sentence(parse_rule(LAPSED["all"][3]), language="de") == (
-        "Alle, für die gilt: Umsatz in EUR ist mindestens 1.500 €.")
+    assert sentence(parse_rule(LAPSED), language="de") == (
+        "Kunden, die in den letzten 365 Tagen mindestens einmal furniture gekauft haben, aber nicht in den letzten 90 "
+        "Tagen, und die entweder in DE oder AT wohnen oder E-Mail erlaubt haben, und die insgesamt mindestens 1.500 € "
+        "ausgegeben haben."
+    )
+
+
+@pytest.mark.parametrize(("rule", "english", "german"), [
+    ({"orders": "count", "at_most": 3}, "placed at most 3 orders", "höchstens 3 Bestellungen aufgegeben haben"),
+    ({"orders": "count", "equals": 0}, "never ordered", "nie bestellt haben"),
+    (_bought(90, {"at_least": 2}), "bought furniture at least twice in the last 90 days",
+     "in den letzten 90 Tagen mindestens zweimal furniture gekauft haben"),
+    ({"orders": "revenue", "at_least": 150_000}, "spent 1,500 or more in all",
+     "insgesamt mindestens 1.500 ausgegeben haben"),
+    ({"orders": "revenue", "where": {**FURNITURE, "currency": ["EUR"]}, "less_than": 90_050},
+     "spent less than €900.50 on furniture", "weniger als 900,50 € für furniture ausgegeben haben"),
+    ({"orders": "last_at", "before": "2026-03-02"}, "last ordered before 2 Mar 2026",
+     "zum letzten Mal vor dem 2. März 2026 bestellt haben"),
+    ({"customer": "country", "in": ["DE", "AT"]}, "live in DE or AT", "in DE oder AT wohnen"),
+    ({"customer": "country", "is_not": "DE"}, "do not live in DE", "nicht in DE wohnen"),
+    ({"customer": "company", "is_not_set": True}, "have no known company", "keine Angabe zu Firma haben"),
+    ({"consent": "email", "is": "granted"}, "allowed e-mail", "E-Mail erlaubt haben"),
+    ({"consent": "email", "not_in": ["granted", "denied"]}, "have neither allowed nor refused e-mail",
+     "E-Mail weder erlaubt noch abgelehnt haben"),
+    ({"preferred_channel": "letter"}, "prefer letters", "Briefe bevorzugen"),
+    ({"segment": "vip"}, "are in the segment vip", "im Segment vip sind"),
+    ({"not": {"segment": "vip"}}, "are not in the segment vip", "nicht im Segment vip sind"),
+    ({"sample": {"percent": 10, "salt": "spring"}}, "are in a random 10 % (spring)",
+     "in zufälligen 10 % (spring) sind"),
+    ({"contacts": "count", "where": {"kind": ["complaint"]}, "window": {"last_days": 30}, "at_least": 1},
+     "contacted us with a complaint at least once in the last 30 days",
+     "sich in den letzten 30 Tagen mindestens einmal mit einer Beschwerde bei uns gemeldet haben"),
+    ({"coupons": "issued", "at_least": 1}, "got a coupon", "mindestens einen Gutschein bekommen haben"),
+    ({"coupons": "redeemed", "less_than": 1}, "redeemed no coupon", "keinen Gutschein eingelöst haben"),
+    ({"messages": "opened", "where": {"campaign": ["spring"]}, "at_least": 2},
+     "opened at least 2 messages of campaign spring", "mindestens 2 Nachrichten der Kampagne spring geöffnet haben"),
+])
+def test_a_condition_is_said_as_a_marketer_says_it(rule: dict[str, Any], english: str, german: str) -> None:
+    assert sentence(parse_rule(rule)) == f"Customers who {english}."
+    assert sentence(parse_rule(rule), language="de") == f"Kunden, die {german}."
+    assert question(parse_rule(rule)) == english
+
+
+def test_only_a_plain_purchase_is_followed_by_a_shortened_denial() -> None:
+    twice = [_bought(365, {"at_least": 2}), _bought(90, {"equals": 0})]
+    assert sentence(parse_rule({"all": twice})) == (
+        "Customers who bought furniture at least twice in the last 365 days, but did not buy furniture in the last 90 "
+        "days.")
+
+
+def test_groups_within_groups_are_bracketed() -> None:
+    b, c = {"segment": "b"}, {"segment": "c"}
+    deep = {"any": [{"customer": "country", "is": "DE"}, {"all": [b, {"any": [c, {"not": {"segment": "d"}}]}]}]}
+    assert sentence(parse_rule(deep)) == (
+        "Customers who match one of these: (live in DE; match all of these: (are in the segment b; match one of these: "
+        "(are in the segment c; are not in the segment d))).")
+    assert sentence(parse_rule({"all": [b, {"not": {"all": [b, c]}}]}), language="de") == (
+        "Kunden, die im Segment b sind, die aber nicht all dies erfüllen: (im Segment b sind; im Segment c sind).")
+    assert sentence(parse_rule({"any": [{"all": [b, {"not": c}]}, c]})) == (
+        "Customers who either are in the segment b but are not in the segment c, or are in the segment c.")
+
+
+def _every_condition() -> list[dict[str, Any]]:
+    orders = [_orders(measure, WHERES[number % len(WHERES)], WINDOWS[(number + shift) % len(WINDOWS)], test)
+              for measure, tests in TESTS.items() for number, test in enumerate(tests) for shift in (0, 1)]
+    return [*CUSTOMER, *FACTS, *orders]
 
 
 @pytest.mark.parametrize("language", sorted(PHRASES))
 def test_every_rule_has_a_sentence_in_every_language(language: str) -> None:
-    wheres: list[Any] = [*WHERES, {"campaign": ["spring"]}]
-    rules = [*CUSTOMER, *FACTS, {"segment": "vip"}, {"messages": "opened", "where": wheres[-1], "at_least": 1},
+    rules = [*_every_condition(), {"segment": "vip"},
+             {"messages": "bounced", "where": {"campaign": ["spring"], "arm": ["a"], "step": ["one"]}, "at_least": 1},
              {"coupons": "redeemed", "where": {"offer": ["ten"]}, "window": {"last_days": 1_000}, "equals": 0}]
-    rules += [_orders(measure, WHERES[number % len(WHERES)], WINDOWS[number % len(WINDOWS)], test)
-              for measure, tests in TESTS.items() for number, test in enumerate(tests)]
     for rule in rules:
-        said = sentence(parse_rule({"all": [rule]}), language=language)
-        assert said.endswith(".") and "{" not in said and "None" not in said
+        for asked in (rule, {"not": rule}):
+            said = sentence(parse_rule({"all": [asked]}), language=language)
+            assert said.endswith(".") and not set("{}") & set(said) and "None" not in said and "  " not in said
+
+
+@seed(3)
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=QUIET)
+@given(rule=RULES)
+def test_any_nesting_has_a_sentence_in_both_languages_and_its_opposite_another(rule: dict[str, Any]) -> None:
+    for language in PHRASES:
+        said = sentence(parse_rule(rule), language=language)
+        assert said.endswith(".") and not set("{}") & set(said)
+        assert said != sentence(parse_rule({"not": rule}), language=language)
+
+
+@pytest.mark.parametrize("language", sorted(PHRASES))
+def test_rules_that_read_the_same_find_the_same_people(language: str) -> None:
+    found: dict[str, tuple[dict[str, Any], list[int]]] = {}
+    for rule in _every_condition():
+        for asked in (rule, {"not": rule}):
+            said = sentence(parse_rule(asked), language=language)
+            members = [person.id for person in CROWD if holds(asked, person, AS_OF)]
+            other, others = found.setdefault(said, (asked, members))
+            assert members == others, f"{said} {asked} {other}"
 
 
 def test_every_language_has_the_same_phrases() -> None:

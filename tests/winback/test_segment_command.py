@@ -56,7 +56,7 @@ def test_explain_prints_the_sentence_of_a_saved_segment(database: Database, sett
     with database.writing() as session:
         save_segment(session, "buyers", name="Buyers", rule=parse_rule(BUYERS), now=AS_OF)
     assert _run(settings, "explain", "--name", "buyers").stdout == (
-        "People for whom number of orders is at least 2.\n")
+        "Customers who placed at least 2 orders.\n")
     missing = _run(settings, "explain", "--name", "byers")
     assert isinstance(missing.exception, NotFound) and 'no segment "byers"' in str(missing.exception)
 
