@@ -65,13 +65,13 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
 
 
 def _wait_until_up(host: str) -> None:
-    for _attempt in range(200):
+    for _attempt in range(1200):
         try:
             psycopg.connect(host=host, user="postgres", dbname="postgres").close()
             return
         except psycopg.OperationalError:
             time.sleep(0.05)
-    raise RuntimeError("PostgreSQL did not start within 10 seconds")
+    raise RuntimeError("PostgreSQL did not start within 60 seconds")
 
 
 @contextlib.contextmanager
