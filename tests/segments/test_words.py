@@ -14,7 +14,7 @@ from tests.segments.naive import Line, Person, Purchase, holds
 from tests.segments.population import AS_OF, load, people
 from tests.segments.test_engines_agree import CUSTOMER, FACTS, QUIET, RULES, TESTS, WHERES, WINDOWS, _orders
 
-CROWD = people(120, seed=11)
+CROWD = people(40, seed=11)
 LAPSED = {"all": [
     {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
     {"not": {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 90}, "at_least": 1}},
