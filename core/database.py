@@ -7,6 +7,7 @@ writer thread shares one commit among the jobs that queue up). The promise: what
 
 import fcntl
 import os
+import select
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
@@ -23,6 +25,9 @@ from core.group_commit import GroupCommit
 from core.texts import folded, md5_hex
 
 T = TypeVar("T")
+
+RECYCLE_SECONDS = 300
+"""A pooled connection is replaced at this age: younger than the idle time after which networks drop it unsaid."""
 
 _held = threading.local()
 
@@ -85,9 +90,10 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writes = engine.execution_options(writes=True)
         if self.is_sqlite:
-            self._reads = engine.execution_options(writes=False)
+            self._reads = self._glances = engine.execution_options(writes=False)
         else:
             self._reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._glances = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._group = GroupCommit(self._writes) if self.is_sqlite else None
 
     @property
@@ -100,6 +106,14 @@ class Database:
         """One consistent, read-only view; any write in it raises."""
         with Session(self._reads, expire_on_commit=False) as session:
             yield session
+
+    def glance(self, statement: Select[*tuple[Any, ...]], values: dict[str, Any]) -> Row[*tuple[Any, ...]] | None:
+        """The one row of one `select`, None when there is none; on PostgreSQL without the way to open and end a view.
+
+        For what every request asks first. Two glances may see two states: read what belongs together in one.
+        """
+        with self._glances.connect() as connection:
+            return connection.execute(statement, values).one_or_none()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -136,11 +150,26 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 8) -> Database:
+def open_database(url: str, *, pool_size: int = 16) -> Database:
     """Open the row store at `url` (sqlite:/// or postgresql+psycopg://). Connects lazily, so it is safe before fork."""
     if make_url(url).get_backend_name() == "sqlite":
         return Database(_sqlite_engine(url, pool_size))
-    return Database(create_engine(url, pool_size=pool_size, max_overflow=32, pool_pre_ping=True))
+    return Database(_postgres_engine(url, pool_size))
+
+
+def _postgres_engine(url: str, pool_size: int) -> Engine:
+    engine = create_engine(url, pool_size=pool_size, max_overflow=32, pool_recycle=RECYCLE_SECONDS)
+
+    @event.listens_for(engine, "checkout")
+    def refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
+        # Asking the server before every use would cost a round trip. It says nothing unasked to a connection at rest:
+        # something to read is its farewell (a restart, an administrator), and the pool then takes a new connection.
+        waiting = select.poll()
+        waiting.register(connection.fileno(), select.POLLIN)
+        if waiting.poll(0):
+            raise DisconnectionError("the server ended this connection")
+
+    return engine
 
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:

@@ -3,8 +3,9 @@
 import threading
 from datetime import datetime
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core.cursors import advance, head, position, read_changes
@@ -136,3 +137,14 @@ def test_a_lease_is_exclusive_and_its_holder_is_alive_until_released(database: D
     again = take(database, "leader")
     assert again is not None
     again.release()
+
+
+def test_a_connection_that_the_server_ended_is_replaced_before_anybody_uses_it(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("no server ends a connection to a file")
+    with database.engine.connect() as first:
+        ended = first.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    with psycopg.connect(database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),
+                         autocommit=True) as administrator:
+        administrator.execute("SELECT pg_terminate_backend(%s, 5000)", (ended,))
+    assert database.small(lambda connection: connection.execute(text("SELECT pg_backend_pid()")).scalar_one()) != ended
