@@ -13,7 +13,11 @@ from core.errors import Invalid
 from core.models import Installation
 from core.types import MICROSECOND
 
-_CLOCK = select(Installation.clock_offset_us, Installation.clock_stands_at).where(Installation.id == 1)
+CLOCK = (Installation.clock_offset_us, Installation.clock_stands_at)
+"""The columns that `clock_now` takes, for a door that reads them together with something else."""
+
+THE_INSTALLATION = Installation.id == 1
+_CLOCK = select(*CLOCK).where(THE_INSTALLATION)
 
 
 def wall_now() -> datetime:
@@ -24,10 +28,12 @@ def wall_now() -> datetime:
 def current_now(connection: Connection) -> datetime:
     """The installation's time: where its clock stands, else wall time plus its offset."""
     row = connection.execute(_CLOCK).one_or_none()
-    if row is None:
-        return wall_now()
-    offset_us, stands_at = row
-    return stands_at or wall_now() + timedelta(microseconds=offset_us)
+    return wall_now() if row is None else clock_now(*row)
+
+
+def clock_now(offset_us: int | None, stands_at: datetime | None) -> datetime:
+    """The time by the columns of `CLOCK`; both None: there is no installation yet, and wall time is its time."""
+    return stands_at or wall_now() + timedelta(microseconds=offset_us or 0)
 
 
 def may_move(connection: Connection) -> bool:

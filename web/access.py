@@ -18,7 +18,7 @@ from web.keys import key_of
 from web.logins import person_of_session
 from web.models import User
 from web.registry import registry
-from web.transactions import reading
+from web.transactions import database, reading
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -152,11 +152,10 @@ def _check_api(view: Any) -> None:
     scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not presented:
         raise Unauthorised("Send your key in the header: Authorization: Bearer wb_...")
-    with reading() as session:
-        key = key_of(session, presented.strip())
+    key = key_of(database(), presented.strip())
     if key is None:
         raise Unauthorised("This key is unknown or was revoked. Make a new one with winback key add.")
     needed = getattr(view, "needs_scope", None) or ("read" if request.method in SAFE else "write")
     if needed not in key.scopes:
         raise Forbidden(f"This key may {', '.join(key.scopes)}; this address needs {needed}.")
-    g.api_key = key
+    g.api_key, g.now = key, key.now

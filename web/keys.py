@@ -9,17 +9,37 @@ import hmac
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from core.clock import CLOCK, THE_INSTALLATION, clock_now
+from core.database import Database
 from core.errors import Invalid, NotFound
+from core.models import Installation
 from web.models import ApiKey
 
 SCOPES = ("read", "write", "redemptions")
 
+# One statement for what every request of a program needs first: its key and the clock.
+_KEY_AND_CLOCK = (
+    select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.secret_hash, *CLOCK)
+    .outerjoin(Installation, THE_INSTALLATION)
+    .where(ApiKey.lookup == bindparam("of_lookup"), ApiKey.revoked_at.is_(None))
+)
 _SHAPE = re.compile(r"wb_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A key that opens, and the installation's time when it was looked up."""
+
+    id: int
+    name: str
+    scopes: tuple[str, ...]
+    now: datetime
 
 
 def _hash(key: str) -> str:
@@ -39,15 +59,18 @@ def issue_key(session: Session, name: str, *, scopes: Sequence[str], now: dateti
     return key
 
 
-def key_of(session: Session, presented: str) -> ApiKey | None:
-    """The row of a presented key; None when malformed, unknown or revoked."""
+def key_of(database: Database, presented: str) -> KnownKey | None:
+    """What a presented key may do, and the time it is; None when malformed, unknown or revoked."""
     shape = _SHAPE.fullmatch(presented)
     if shape is None:
         return None
-    row = session.scalar(select(ApiKey).where(ApiKey.lookup == shape[1], ApiKey.revoked_at.is_(None)))
-    if row is None or not hmac.compare_digest(row.secret_hash, _hash(presented)):
+    row = database.glance(_KEY_AND_CLOCK, {"of_lookup": shape[1]})
+    if row is None:
         return None
-    return row
+    key_id, name, scopes, secret_hash, offset_us, stands_at = row
+    if not hmac.compare_digest(secret_hash, _hash(presented)):
+        return None
+    return KnownKey(key_id, name, tuple(scopes), clock_now(offset_us, stands_at))
 
 
 def revoke_key(session: Session, lookup: str, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from core.clock import stand_at
 from core.database import Database
 from core.errors import Conflict, Invalid
 from tests.web.conftest import PASSWORD
@@ -145,11 +146,25 @@ def test_a_key_is_stored_hashed_found_by_its_first_part_and_revocable(database: 
         row = session.scalars(select(ApiKey)).one()
         assert key not in (row.secret_hash, row.lookup) and len(row.secret_hash) == 64
         assert row.scopes == ["read", "redemptions"]
-        assert key_of(session, key) is row
-        other = key[:-1] + ("A" if key[-1] != "A" else "B")
-        assert [key_of(session, wrong) for wrong in (other, "", "wb_", key + "x", key.upper())] == [None] * 5
+    found = key_of(database, key)
+    assert found is not None and (found.id, found.name, found.scopes) == (row.id, "shop", ("read", "redemptions"))
+    other = key[:-1] + ("A" if key[-1] != "A" else "B")
+    assert [key_of(database, wrong) for wrong in (other, "", "wb_", key + "x", key.upper())] == [None] * 5
+    with database.writing() as session:
         revoke_key(session, row.lookup, now=now)
-        assert key_of(session, key) is None
+    assert key_of(database, key) is None
+
+
+def test_a_key_tells_the_installations_time(database: Database, now: datetime) -> None:
+    with database.writing() as session:
+        key = issue_key(session, "shop", scopes=["read"], now=now)
+        stand_at(session.connection(), now)
+    found = key_of(database, key)
+    assert found is not None and found.now == now
+
+
+def test_a_key_has_a_scope_that_we_know(database: Database, now: datetime) -> None:
+    with database.writing() as session:
         with pytest.raises(Invalid, match="scope"):
             issue_key(session, "shop", scopes=["everything"], now=now)
         with pytest.raises(Invalid, match="scope"):

@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response, g, jsonify, request
 from marshmallow import Schema, fields
 
-from core.clock import current_now
 from core.errors import Invalid, NotFound
 from coupons.redeeming import redeem, roll_back
 from coupons.requests import Answer
@@ -15,7 +14,7 @@ from web.api.coupons import RedemptionSchema, caller_of, request_of
 from web.bodies import Page, Resource, Whole, Words, listed, page_of
 from web.errors import Problem, answer
 from web.guessing import note_unknown, refuse_guessers
-from web.transactions import database, reading
+from web.transactions import database, reading, request_now
 
 blueprint = Resource("api-redemptions", __name__, url_prefix="/api/v1",
                      description="Codes used for orders: asked for, answered, taken back.")
@@ -92,8 +91,8 @@ def create(body: dict[str, Any]) -> Response:
     caller = caller_of(asked)
     refuse_guessers(caller)
     client = f"key:{g.api_key.id}"
-    given = database().small(
-        lambda connection: redeem(connection, asked, client=client, key=key or "", now=current_now(connection)))
+    now = request_now()
+    given = database().small(lambda connection: redeem(connection, asked, client=client, key=key or "", now=now))
     if given.reason == "unknown_code":
         note_unknown(caller)
     return _written(given)
@@ -131,8 +130,9 @@ def rollback(body: dict[str, Any], public_id: str) -> Response:
     """Take a redemption back, all or in part. Without a key the same amount again is the same request."""
     key = _idempotency_key(required=False)
     wanted = _storable(public_id)
-    return jsonify(database().small(lambda connection: roll_back(
-        connection, wanted, amount_cents=body["amount_cents"], key=key, now=current_now(connection))))
+    now = request_now()
+    return jsonify(database().small(
+        lambda connection: roll_back(connection, wanted, amount_cents=body["amount_cents"], key=key, now=now)))
 
 
 def _storable(public_id: str) -> str:
