@@ -113,7 +113,9 @@
       wanted = "";
       if (row) row.focus();
     }
+    // what is open stays open: an answer that was asked for earlier does not know of it (htmx-config: morphIgnore)
     const opened = one(".chip[open]");
+    one("#open-chip").value = opened ? opened.dataset.chip : "";
     if (opened) {
       fill(opened);
       place(opened);
