@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from core.statistics.estimates import Interval
 from reporting.results import Arm, CampaignReport, Contrast, Money, instant_text
-from reporting.wording import NBSP, amount, number, p_words, percent, points
+from reporting.wording import NBSP, UNKNOWN, amount, number, p_words, percent, points
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 """First characters that some spreadsheet takes for a formula, or skips to find one; full-width forms included."""
@@ -187,7 +187,7 @@ def _name(arm: Arm) -> str:
 
 
 def _span(low: str, high: str) -> str:
-    return f"{low} to {high}"
+    return "cannot be told" if UNKNOWN in (low, high) else f"{low} to {high}"
 
 
 def _table(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
