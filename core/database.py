@@ -150,11 +150,11 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, pool_size: int = 16) -> Database:
+def open_database(url: str, *, pool_size: int | None = None) -> Database:
     """Open the row store at `url` (sqlite:/// or postgresql+psycopg://). Connects lazily, so it is safe before fork."""
     if make_url(url).get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(url, pool_size))
-    return Database(_postgres_engine(url, pool_size))
+        return Database(_sqlite_engine(url, pool_size or 8))  # each may cache 64 MB
+    return Database(_postgres_engine(url, pool_size or 16))  # a web process has as many threads
 
 
 def _postgres_engine(url: str, pool_size: int) -> Engine:

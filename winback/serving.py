@@ -15,7 +15,9 @@ from winback.context import open_context
 if TYPE_CHECKING:
     from flask import Flask
 
-THREADS = 32
+THREADS = 16
+"""Requests at work at once in one process: as many as its pool keeps connections to PostgreSQL. More would open and
+close a connection for each request; the rest waits in the queue in front of the threads."""
 
 
 @lru_cache(maxsize=1)
