@@ -14,7 +14,7 @@ from web import formatting
 
 CHANNEL_WORDS: Mapping[str, str] = {"email": "e-mail", "letter": "letter", "phone": "phone"}
 CHANNEL_ICONS: Mapping[str, str] = {"email": "mail", "letter": "mailbox", "phone": "phone"}
-CARD_TEXT_PIXELS = 146
+CARD_TEXT_PIXELS = 149
 """Room for a line of text on a card."""
 NAME_PIXELS, LINE_PIXELS = 13.5, 12.0
 """Sizes of a card's two lines."""
@@ -103,19 +103,37 @@ def way_words(step: Step, way: str) -> str:
     return way if isinstance(step, Branch | Split) else ""
 
 
-_NARROW, _WIDE = frozenset("ijl.,:;|!'()[]tfr /-I"), frozenset("mwMW%@")
+_LETTER_WIDTHS: Mapping[str, float] = {
+    **dict.fromkeys("ijl'|", 0.23), **dict.fromkeys(" .,:;!ft/I[]", 0.28), **dict.fromkeys('r-()"“”', 0.34),
+    **dict.fromkeys("cksvxyzJ", 0.5), **dict.fromkeys("wCDHNRU", 0.72), **dict.fromkeys("GOQmM", 0.8),
+    **dict.fromkeys("W%@…", 0.95),
+}
+"""Widths of letters in a common sans-serif, as shares of the size; other small letters and digits are 0.56."""
 
 
 def cut(text: str, size: float, *, bold: bool = False) -> str:
-    """The text, shortened with an ellipsis when it does not fit on a card; letters are measured roughly."""
+    """The text, shortened with an ellipsis when it does not fit on a card."""
     plain = " ".join(text.split())
-    room = CARD_TEXT_PIXELS / (size * (1.06 if bold else 1.0))
-    used = 0.0
+    room = CARD_TEXT_PIXELS / (size * (1.07 if bold else 1.0))
+    if sum(map(_letter, plain)) <= room:
+        return plain
+    room -= _letter("…")
     for place, letter in enumerate(plain):
-        used += 0.32 if letter in _NARROW else 0.88 if letter in _WIDE else 0.68 if letter.isupper() else 0.56
-        if used > room:
-            while used > room - 1.0 and place:
-                place -= 1
-                used -= 0.5
-            return plain[: place + 1].rstrip() + "…"
+        room -= _letter(letter)
+        if room < 0:
+            return plain[:place].rstrip() + "…"
     return plain
+
+
+def _letter(letter: str) -> float:
+    return _LETTER_WIDTHS.get(letter, 0.67 if letter.isupper() else 0.56)
+
+
+def step_name(graph: Mapping[str, Any], key: str) -> str:
+    """What a step of a stored graph is called: its own name, else the word for its kind."""
+    steps = graph.get("steps")
+    raw = steps.get(key) if isinstance(steps, dict) else None
+    if not isinstance(raw, dict):
+        return key
+    own = raw.get("name")
+    return own.strip() if isinstance(own, str) and own.strip() else KIND_WORDS.get(str(raw.get("kind")), key)

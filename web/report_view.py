@@ -148,15 +148,18 @@ def _rated(label: str, interval: Interval, note: str) -> Estimate:
                     span(rate(interval.low), rate(interval.high)), note)
 
 
-def _compared(label: str, found: Comparison, note: str, write: Callable[[float], str], href: str | None = None
-              ) -> Estimate:
+def compared(label: str, found: Comparison | Interval, note: str, write: Callable[[float], str],
+             href: str | None = None) -> Estimate:
+    """A row of an effect; without a range there is no estimate to show, only that it is too early."""
+    if not (math.isfinite(found.low) and math.isfinite(found.high)):
+        return Estimate(label, None, None, None, "too early", "", note, href)
     return Estimate(label, found.estimate, found.low, found.high, write(found.estimate),
                     span(write(found.low), write(found.high)), note, href)
 
 
 def _effects(report: CampaignReport) -> IntervalPlot | None:
     rows = [
-        _compared(_label(arm, report), arm.effect.judged(report.judged), f"{rate(arm.ordered_rate.estimate)} ordered",
+        compared(_label(arm, report), arm.effect.judged(report.judged), f"{rate(arm.ordered_rate.estimate)} ordered",
                   lambda value: points(value, short=True))
         for arm in report.arms[:MOST_ROWS] if arm.effect is not None]
     if not rows:
@@ -174,11 +177,11 @@ def _gains(report: CampaignReport) -> tuple[Estimate, ...]:
     for arm in report.arms[:MOST_ROWS]:
         if arm.gain is not None:
             found = arm.gain.judged(report.judged)
-            sure = "worth it" if found.low > 0 else "costs more than it brings" if found.high < 0 else "not sure yet"
-            rows.append(_compared(_label(arm, report), found, sure, write))
+            sure = "worth it" if found.low > 0 else "costs more" if found.high < 0 else "not sure yet"
+            rows.append(compared(_label(arm, report), found, sure, write))
     labels = {arm.name: _label(arm, report) for arm in report.arms}
     differences = [
-        _compared("Difference", pair.contrast.judged(report.judged),
+        compared("Difference", pair.contrast.judged(report.judged),
                   f"{labels.get(pair.arm, pair.arm)} less {labels.get(pair.against, pair.against)}", write)
         for pair in report.offers_compared[:3]]
     return (*rows, *differences) if rows else ()
@@ -219,6 +222,8 @@ def _effect_note(report: CampaignReport) -> str:
 def _row(arm: Arm, report: CampaignReport) -> OfferRow:
     currency = report.campaign.currency
     gain = arm.gain.judged(report.judged) if arm.gain is not None else None
+    if gain is not None and not math.isfinite(gain.low):
+        gain = None
     average = arm.money.revenue_cents / arm.money.orders if arm.money.orders else None
 
     def write(cents: float) -> str:

@@ -1,6 +1,7 @@
 """Report pages: checks above the verdict, response apart from effect, cells that become a segment."""
 
 import json
+import math
 import re
 
 import pytest
@@ -10,11 +11,13 @@ from playwright.sync_api import expect
 from sqlalchemy import select
 
 from core.database import Database
+from core.statistics.estimates import Interval
 from segments.models import Segment
 from segments.saved import segment_rule
 from tests.web.conftest import Live, browser_of
 from tests.web.test_campaign_pages import words
-from web.report_view import marked
+from web.plots import interval_plot
+from web.report_view import compared, marked
 
 
 def test_a_report_stands_in_the_order_checks_verdict_response_effect_offers(shop: FlaskClient) -> None:
@@ -132,6 +135,14 @@ def test_sentences_are_marked_but_never_trusted() -> None:
     assert str(marked(text)) == (
         "The campaign caused about <b>267 people</b> to order &lt;b&gt; "
         '<span class="range">(95\N{NO-BREAK SPACE}%: 110 to 398)</span>. It earned <b>€14,360</b>.')
+
+
+def test_a_difference_without_a_range_is_no_estimate() -> None:
+    unknown = Interval(0.0, math.nan, math.nan, 900, "none")
+    row = compared("Spring", unknown, "not final", str)
+    assert (row.value, row.value_text, row.range_text) == (None, "too early", "")
+    drawn = interval_plot([row], kind="effect", title="", tick=str).rows[0]
+    assert drawn.dot is None and drawn.left is None and drawn.spoken == "Spring: no estimate"
 
 
 @pytest.mark.browser

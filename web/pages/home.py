@@ -1,5 +1,6 @@
 """Home: the day in one sentence, what needs somebody, what came of it, what runs, what is planned, what is redeemed."""
 
+import math
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,10 +18,12 @@ from journeys.showing import set_aside
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport
 from web.campaign_messages import CHANNELS
-from web.formatting import clock_time, count, day, local_date, long_day, money, money_short, points, rate, span
+from web.formatting import clock_time, count, day, local_date, long_day, money, money_short, points, rate
+from web.journey_words import step_name
 from web.links import customer_url, page_url
-from web.plots import Estimate, interval_plot, small_line
+from web.plots import interval_plot, small_line
 from web.presentation import zone
+from web.report_view import compared
 from web.transactions import reading, request_now
 from web.words import REFUSAL_WORDS, window_words
 
@@ -119,7 +122,7 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
     calls = count_open_calls(session, now=now)
     if calls:
         found.append(_need("headset", f"{count(calls)} {'call is' if calls == 1 else 'calls are'} due",
-                           "Each is checked again when an agent opens it.", "Call desk", "Open the desk",
+                           "Each is checked again when an agent opens it.", "", "Open the desk",
                            page_url("calls.index")))
     for offer, used in offers_running_out(session):
         size = (f"{money(offer.spent_cents, currency=offer.currency)} of "
@@ -162,7 +165,8 @@ def _people(number: int) -> str:
 
 def _running_row(line: JourneyLine, redeemed: dict[str, tuple[int, int]], now: datetime) -> dict[str, Any]:
     codes, used = redeemed.get(line.campaign.key, (0, 0))
-    return {"line": line, "window": window_words(line.campaign, now=now), "rate": rate(used / codes) if codes else ""}
+    return {"line": line, "window": window_words(line.campaign, now=now), "rate": rate(used / codes) if codes else "",
+            "next": step_name(line.journey.draft, line.next_step or "")}
 
 
 def _schedule(session: Session, lines: list[JourneyLine], start: datetime, now: datetime) -> list[dict[str, Any]]:
@@ -179,10 +183,8 @@ def _schedule(session: Session, lines: list[JourneyLine], start: datetime, now: 
     journeys = {line.journey.id: line for line in lines}
     for due in due_steps(session, start=start, end=tomorrow):
         line = journeys[due.journey_id]
-        raw = line.journey.draft.get("steps", {}).get(due.step, {})
-        step = raw.get("name") if isinstance(raw, dict) else None
-        coming.append((due.first_at, {"what": step if isinstance(step, str) and step else due.step,
-                                      "under": line.journey.name, "value": _people(due.people), "done": False}))
+        coming.append((due.first_at, {"what": step_name(line.journey.draft, due.step), "under": line.journey.name,
+                                      "value": _people(due.people), "done": False}))
     coming.sort(key=lambda pair: pair[0])
     return [*found, *({**row, "at": clock_time(max(at, now) if at < now else at, zone=zone())} for at, row in coming)]
 
@@ -204,28 +206,26 @@ def _feed(events: list[AtTheTill], now: datetime) -> list[dict[str, Any]]:
 
 
 def _effects(reports: list[CampaignReport]) -> Any:
-    """The effect of each campaign in money if every one can say it in one currency, else in points."""
+    """The effect of each campaign: in money if it is known in one currency, else in points; too early ones say so."""
     known = [report for report in reports if report.effect is not None]
-    in_money = bool(known) and len({report.campaign.currency for report in known}) == 1 and all(
-        report.gained_cents is not None and report.gained_cents.low == report.gained_cents.low for report in known)
+    if not known:
+        return None
+    earned = [report.gained_cents for report in known
+              if report.gained_cents is not None and math.isfinite(report.gained_cents.low)]
+    in_money = bool(earned) and len({report.campaign.currency for report in known}) == 1
+    currency = known[0].campaign.currency
+
+    def write(value: float) -> str:
+        return money_short(round(value, -3), currency=currency, signed=True) if in_money else points(value, short=True)
+
     rows = []
     for report in known:
-        note = "final" if report.maturity.final else "not final"
-        href = url_for("reports.show", key=report.campaign.key)
-        if in_money and report.gained_cents is not None:
-            got, currency = report.gained_cents, report.campaign.currency
-            texts = [money_short(round(value, -3), currency=currency, signed=True)
-                     for value in (got.estimate, got.low, got.high)]
-        else:
-            assert report.effect is not None
-            got = report.effect.judged(report.judged)  # type: ignore[assignment]
-            texts = [points(value, short=True) for value in (got.estimate, got.low, got.high)]
-        rows.append(Estimate(report.campaign.name, got.estimate, got.low, got.high, texts[0], span(texts[1], texts[2]),
-                             note, href))
-    if not rows:
-        return None
-    currency = known[0].campaign.currency
+        effect = report.effect.judged(report.judged) if report.effect is not None else None
+        found = report.gained_cents if in_money else effect
+        if found is not None:
+            rows.append(compared(report.campaign.name, found, "final" if report.maturity.final else "not final", write,
+                                 url_for("reports.show", key=report.campaign.key)))
     return interval_plot(
         rows, kind="effect", title="What each campaign earned on top" if in_money else "More orders per 100 people",
-        tick=(lambda value: money_short(value, currency=currency, signed=True)) if in_money
-        else (lambda value: points(value, decimals=0, short=True)))
+        tick=lambda value: money_short(value, currency=currency, signed=True) if in_money
+        else points(value, decimals=0, short=True))

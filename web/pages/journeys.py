@@ -32,7 +32,7 @@ from web.campaign_form import key_from
 from web.formatting import MINUS
 from web.journey_drawing import Drawing, Frame, draw
 from web.journey_template import SNIPPETS, Wish, ready_graph
-from web.journey_words import CHANNEL_WORDS, Names, StepWords
+from web.journey_words import CHANNEL_WORDS, Names, StepWords, step_name
 from web.links import customer_url, page_url
 from web.paging import cursor
 from web.presentation import zone
@@ -71,7 +71,8 @@ def index() -> ResponseReturnValue:
         planned = [each for each in list_campaigns(session) if each.state == "draft"
                    and each.id not in {line.campaign.id for line in lines}]
     return render_template(
-        "pages/journeys/index.html", lines=lines, redeemed=redeemed, planned=planned, pills=STATE_PILLS,
+        "pages/journeys/index.html", lines=lines, step_name=step_name, redeemed=redeemed, planned=planned,
+        pills=STATE_PILLS,
         planned_links=[(each.name, url_for("journeys.new", campaign=each.key)) for each in planned],
         windows={line.campaign.id: window_words(line.campaign, now=now) for line in lines})
 
@@ -249,7 +250,7 @@ def people(key: str) -> ResponseReturnValue:
             found, following = people_here(
                 session, version, step=step, state=state, left=given.get("left"),
                 held_out=True if shown in ("held_out", "followed") else None, after=after, limit=PAGE)
-        name = _step_name(version, step)
+        name = None if step is None else step_name(version.graph, step)
     return render_template("pages/journeys/people.html", journey=journey, version=version, people=found, given=given,
                            title=_people_title(name, outcome, shown, given.get("left")), after=after,
                            following=following, customer_url=customer_url, channels=CHANNEL_WORDS,
@@ -273,14 +274,6 @@ def _people_title(step: str | None, outcome: str | None, shown: str | None, left
         return f"Left: {_LEFT_WORDS.get(left, left)}"
     return {"inside": "Inside now", "held_out": "Left alone for comparison", "followed": "Left alone and followed",
             "failed": "Set aside after an error", "excluded": "Did not enter"}.get(shown or "", "Everybody who entered")
-
-
-def _step_name(version: Version, step: str | None) -> str | None:
-    if step is None:
-        return None
-    raw = version.graph.get("steps", {}).get(step)
-    name = raw.get("name") if isinstance(raw, dict) else None
-    return name if isinstance(name, str) and name.strip() else step
 
 
 def _act(key: str, verb: str, act: Any, done: str) -> ResponseReturnValue:
