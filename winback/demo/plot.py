@@ -126,7 +126,8 @@ def _content(name: str, subject: str, opening: str, offer: str) -> dict[str, str
   </mj-body>
 </mjml>""",
         "letter": f"{greeting}\n\n{opening}\n\n{offer}\n\n"
-                  "Enter the code below at the checkout, or name it when you order by phone or letter.\n\nWith kind regards",
+                  "Enter the code below at the checkout, or name it when you order by phone or letter.\n\n"
+                  "With kind regards",
         "call_script": f"Good day, {{{{ customer.first_name }}}} {{{{ customer.last_name }}}}. {opening} {offer}"
                        " The code is {{ code }}.",
     }
