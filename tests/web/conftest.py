@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from core.database import Database, open_database
@@ -25,6 +27,7 @@ from web.app import create_app
 from web.keys import issue_key
 from web.logins import add_user
 from web.models import User
+from web.passwords import hash_password
 
 PASSWORD = "correct horse battery"
 
@@ -43,6 +46,20 @@ def app(settings: Settings, database: Database) -> Flask:
     return make_app(settings, database)
 
 
+@cache
+def _known_hash() -> str:
+    return hash_password(PASSWORD)  # made to be slow, so it's made once
+
+
+def make_user(session: Session, role: str, *, name: str, now: datetime) -> User:
+    """A person with this role and PASSWORD, as `add_user` makes one but without hashing anew."""
+    user = User(email=f"{role}@example.com", name=name, role=role, password_hash=_known_hash(), session_version=1,
+                failed_logins=0, created_at=now)
+    session.add(user)
+    session.flush()
+    return user
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A browser that nobody signed in with."""
@@ -55,8 +72,7 @@ def sign_in(app: Flask, database: Database, now: datetime) -> Callable[..., Flas
 
     def sign(role: str = "marketer") -> FlaskClient:
         with database.writing() as session:
-            address = f"{role}@example.com"
-            user = add_user(session, address, name=f"{role} person", password=PASSWORD, role=role, now=now)
+            user = make_user(session, role, name=f"{role} person", now=now)
             identity = f"{user.id}.{user.session_version}"
         client = app.test_client()
         with client.session_transaction() as cookie:
@@ -138,8 +154,8 @@ class Live:
     def _cookie(self, role: str) -> str:
         with self.database.writing() as session:
             address = f"{role}@example.com"
-            user = session.scalar(select(User).where(User.email == address)) or add_user(
-                session, address, name="Mara Lindner", password=PASSWORD, role=role, now=NOW)
+            user = session.scalar(select(User).where(User.email == address)) or make_user(
+                session, role, name="Mara Lindner", now=NOW)
             identity = f"{user.id}.{user.session_version}"
         signer = SecureCookieSessionInterface().get_signing_serializer(self.app)
         assert signer is not None

@@ -13,7 +13,7 @@ from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
 from delivery.contents import content_by_key, revisions_of
-from tests.web.conftest import make_app
+from tests.web.people import one_app
 
 MJML = """<mjml>
   <mj-body>
@@ -46,7 +46,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, database: Database) -> Flask:
-    return make_app(settings, database)
+    return one_app(settings, database)
 
 
 def field(page: str, name: str) -> str:

@@ -16,8 +16,7 @@ from core.settings import Settings, read_settings
 from coupons.offers import offer_by_key
 from coupons.showing import find_code
 from tests.coupons.factories import ask, make_codes, make_offer, use
-from tests.web.conftest import make_app
-from tests.web.people import make_people
+from tests.web.people import make_people, one_app
 from web.models import AuditEntry
 
 GOOD = {"name": "10 % off furniture", "key": "ten-percent", "kind": "percent", "percent": "10", "currency": "EUR",
@@ -43,7 +42,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings, database: Database) -> Flask:
-    return make_app(settings, database)
+    return one_app(settings, database)
 
 
 def seen(page: str) -> str:

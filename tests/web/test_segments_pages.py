@@ -18,8 +18,7 @@ from core.settings import Settings, read_settings
 from customers.models import Order
 from segments.rules import parse_rule
 from segments.saved import save_segment, segment_by_key, versions_of
-from tests.web.conftest import make_app
-from tests.web.people import make_people
+from tests.web.people import make_people, one_app
 
 LAPSED = {"all": [
     {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
@@ -46,7 +45,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 def app(settings: Settings, database: Database, now: datetime) -> Flask:
     with database.writing() as session:
         clock.stand_at(session.connection(), now)
-    return make_app(settings, database)
+    return one_app(settings, database)
 
 
 def save(database: Database, now: datetime, key: str = "lapsed", rule: dict[str, Any] = LAPSED, **more: Any) -> None:
