@@ -34,7 +34,7 @@ from winback.demo.story import free_port
 
 SECRET = "kill-drill-secret-0123456789"
 PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
-POINTS = 8 if PROOFS else 3
+POINTS = 5 if PROOFS else 3
 ROOT = Path(__file__).parent.parent.parent
 
 Facts = dict[str, Any]
