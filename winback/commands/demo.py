@@ -103,7 +103,6 @@ def _files(context: Context, plot: Plot, size: int | None, say: Callable[[str], 
 def _answer(context: Context, plot: Plot, json_path: Path | None) -> None:
     from reporting.exporting import text_report
     from reporting.reports import campaign_report
-
     from winback.demo.output import numbers
 
     now = plot.ends_at + timedelta(microseconds=1)

@@ -7,13 +7,13 @@ but the planted truth.
 from datetime import datetime
 from typing import Any
 
-from reporting.reports import campaign_report
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from coupons.models import Code, Redemption, Refusal
 from delivery.models import Message
+from reporting.reports import campaign_report
 from segments.members import count
 from segments.rules import parse_rule
 from winback.demo.plot import Plot
