@@ -16,6 +16,7 @@ from core.models import Change, Cursor
 FOLLOWED = {
     "customers": "id", "addresses": "customer_id", "consents": "customer_id", "suppressions": "id",
     "orders": "id", "order_lines": "order_id", "contacts": "customer_id", "redemptions": "id", "messages": "id",
+    "events": "id", "organisations": "id", "relations": "id", "scores": "customer_id", "stores": "id",
 }
 """Followed table -> the column whose value stands in `changes.key`; the migrations made the triggers."""
 

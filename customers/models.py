@@ -1,8 +1,9 @@
 """Which facts do we hold about people and what they bought?
 
-Owns customers, their addresses per channel, consents with proof, suppressions, orders and lines, products, stores and
-contacts. A fact is stored once; what an import repeats replaces it. Consents and suppressions are never overwritten:
-the newest one counts, the older ones stay as proof.
+Owns customers, their addresses per channel, consents with proof, suppressions, orders and lines, products, stores,
+contacts, events, organisations with people's relations to them, and scores. A fact is stored once; what an import
+repeats replaces it. Consents and suppressions are never overwritten: the newest one counts, the older ones stay as
+proof.
 """
 
 from datetime import date, datetime
@@ -219,3 +220,77 @@ class Contact(Base):
     subject: Mapped[str | None] = mapped_column(Text)
     text: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str | None] = mapped_column(String(40))
+
+
+class Event(Base):
+    """Something one person did that the shop tells us of: a cart abandoned, a newsletter form, a visit to a page.
+
+    Arrivals are followed by id through the list of changes; `at` is when it happened, which may be long before.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_customer_id", "customer_id", "name", "at"),
+        Index("ix_events_name_at", "name", "at", "customer_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    external_id: Mapped[str] = mapped_column(
+        String(200), unique=True, doc="the shop's id, or made of what the event says: the same event comes once"
+    )
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(100), doc="exactly as the shop writes it: cart_abandoned")
+    at: Mapped[datetime] = mapped_column(Instant)
+    source: Mapped[str | None] = mapped_column(String(100), doc="which system told us: web, app, till")
+    properties: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, doc="name -> text, number, boolean or null")
+    recorded_at: Mapped[datetime] = mapped_column(Instant, doc="when we first heard of it")
+
+
+class Organisation(Base):
+    """A firm, a paper, an authority: what people belong to or speak for."""
+
+    __tablename__ = "organisations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(200), unique=True, doc="the shop's number, or its name without one")
+    name: Mapped[str] = mapped_column(String(200), index=True)
+
+
+class Relation(Base):
+    """What one person is to us, with or without an organisation: partner, supplier, press, employee, investor."""
+
+    __tablename__ = "relations"
+    __table_args__ = (Index("ix_relations_customer_id", "customer_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    external_id: Mapped[str] = mapped_column(
+        String(200), unique=True, doc="the shop's id, or made of person, kind and organisation"
+    )
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"))
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(40), doc="in lower case")
+    role: Mapped[str | None] = mapped_column(String(100), doc="editor, buyer, managing director")
+    since_at: Mapped[datetime | None] = mapped_column(Instant, doc="None: from the beginning")
+    until_at: Mapped[datetime | None] = mapped_column(Instant, doc="the first instant without it; None: to this day")
+
+
+class Score(Base):
+    """One number about one person, computed by us or by the shop; the newest value only."""
+
+    __tablename__ = "scores"
+    __table_args__ = (Index("ix_scores_name_value", "name", "value"), {"sqlite_with_rowid": False})
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True, doc="rfm, recency, frequency, monetary, clv_12m")
+    value: Mapped[float] = mapped_column(Double)
+    computed_at: Mapped[datetime] = mapped_column(Instant, doc="when the value last changed")
+
+
+class ScoreName(Base):
+    """A score that exists, and since when: a rule about a score nobody has computed by then is an error."""
+
+    __tablename__ = "score_names"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    first_at: Mapped[datetime] = mapped_column(Instant, doc="the earliest instant for which it was computed")
+    computed_at: Mapped[datetime] = mapped_column(Instant, doc="the last one")
