@@ -62,7 +62,9 @@ def register_all(app: Flask, api: flask_smorest.Api) -> Registry:
             blueprint = getattr(module, "blueprint", None)
             if not isinstance(blueprint, Blueprint):
                 continue
-            if isinstance(blueprint, flask_smorest.Blueprint):
+            if blueprint.name in found.doors:
+                pass  # one subject may spread its pages over several files
+            elif isinstance(blueprint, flask_smorest.Blueprint):
                 api.register_blueprint(blueprint)
             else:
                 app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""The pages of segments: the list, and the builder that edits a rule line by line.
+"""The builder of segments, which edits a rule line by line. Its neighbours segments_*.py serve the other pages.
 
 The builder is one form. Every change posts it to `edit`, which answers with the form drawn anew (htmx) or the whole
 page (no JavaScript); `numbers` then answers with what the draft means in people. The draft travels in the form.
@@ -19,14 +19,12 @@ from segments.choices import attribute_types, choices
 from segments.models import Segment
 from segments.rules import parse_rule
 from segments.saved import (
-    archive_segment,
     list_segments,
     save_segment,
     segment_by_key,
     segment_rule,
     versions_of,
 )
-from segments.words import sentence
 from web import formatting
 from web.access import needs_role, person
 from web.addresses import customer_href
@@ -38,7 +36,6 @@ from web.builder.state import State, command, laid_out, state_of
 from web.builder.view import Shown, mark_of, mode_chip, read_shown, rows_of, words_of
 from web.presentation import zone
 from web.questions import questions
-from web.registry import Found
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
@@ -61,53 +58,8 @@ QUESTIONS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"orders": "count", "at_most": 3}, {"orders": "revenue", "at_least": 150_000}]}),
 }
 """Ready questions of the empty list -> words, name, rule."""
-PAGE = 50
 EVERYBODY = ("admin", "marketer", "analyst", "agent")
 """Trying a rule out changes nothing, so everybody may; saving it is for those who may change."""
-
-
-def nav_count(session: Session, _now: Any) -> int:
-    """How many segments there are."""
-    return len(list_segments(session))
-
-
-def find(session: Session, words: str) -> list[Found]:
-    """Segments whose name holds the words."""
-    wanted = words.casefold()
-    return [Found(segment.name, "segment", url_for("segments.show", key=segment.key), "users-group")
-            for segment in list_segments(session) if wanted in segment.name.casefold()][:5]
-
-
-@blueprint.get("/segments")
-def index() -> ResponseReturnValue:
-    """List the segments with their rule in words."""
-    archived = request.args.get("show") == "archived"
-    with reading() as session:
-        found = [segment for segment in list_segments(session, archived=archived)
-                 if not archived or segment.archived_at is not None]
-        rows = [(segment, _sentence_of(session, segment)) for segment in found]
-    ready = [(words, url_for("segments.new", question=name)) for name, (words, _name, _rule) in QUESTIONS.items()]
-    return render_template("pages/segments/index.html", rows=rows, archived=archived, questions=ready)
-
-
-def _sentence_of(session: Session, segment: Segment) -> str:
-    try:
-        return sentence(segment_rule(session, segment.key))
-    except WinbackError as error:
-        return f"This rule cannot be read: {error}"
-
-
-@blueprint.get("/segments/<key>/size")
-def size(key: str) -> ResponseReturnValue:
-    """The size of one segment with the time it is from, for the list."""
-    now = request_now()
-    with reading() as session:
-        rule = segment_rule(session, key)
-    try:
-        answer = questions().count(rule, as_of=now)
-    except WinbackError as error:
-        return render_template("fragments/segments/size.html", answer=None, why=error.message)
-    return render_template("fragments/segments/size.html", answer=answer, why=None)
 
 
 @blueprint.get("/segments/_new")
@@ -162,7 +114,7 @@ def _saved(state: State, around: Around, *, over: bool) -> ResponseReturnValue:
     who = person()
     if who is None or not who.may_change():
         raise Forbidden("Segments are saved by marketers and administrators. Your draft is still here.")
-    key = state.key or state.new_key or _free_key(state.name)
+    key = state.key or state.new_key or free_key(state.name)
     newest = request.form.get("newest", type=int)
     expected = newest if over and newest else state.seen_version
     try:
@@ -220,7 +172,8 @@ def _go(address: str) -> ResponseReturnValue:
     return redirect(address, 303)
 
 
-def _free_key(name: str) -> str:
+def free_key(name: str) -> str:
+    """A key made of the name that no segment has yet."""
     plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
     stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:80].strip("-") or "segment"
     with reading() as session:
@@ -281,85 +234,6 @@ def offered() -> ResponseReturnValue:
         found, why = [], error.message
     return render_template("fragments/segments/choices.html", found=found, why=why, name=asked["name"],
                            source=asked["source"], typed=asked["q"].strip())
-
-
-@blueprint.post("/segments/<key>/versions/<int:number>/restore")
-def restore(key: str, number: int) -> ResponseReturnValue:
-    """Save an older version's rule as the newest one."""
-    now, who = request_now(), person()
-    with writing() as session:
-        segment = segment_by_key(session, key)
-        rule = segment_rule(session, key, version=number)
-        saved = save_segment(session, key, name=segment.name, rule=rule, author=who.name if who else None,
-                             expected_version=segment.version, now=now)
-        record(session, "segment.restored", f"segment:{key}", now=now, version=number)
-        version = saved.version
-    toast(f"The rule of version {number} is back, as version {version}.")
-    return redirect(url_for("segments.show", key=key), 303)
-
-
-@blueprint.post("/segments/<key>/duplicate")
-def duplicate(key: str) -> ResponseReturnValue:
-    """Save a copy under a new name and open it."""
-    now, who = request_now(), person()
-    with reading() as session:
-        name = f"{segment_by_key(session, key).name[:190]}, copy"
-    copy_key = _free_key(name)
-    with writing() as session:
-        save_segment(session, copy_key, name=name, rule=segment_rule(session, key), author=who.name if who else None,
-                     expected_version=0, now=now)
-        record(session, "segment.saved", f"segment:{copy_key}", now=now, copy_of=key)
-    toast(f"This is the copy, “{name}”.")
-    return redirect(url_for("segments.show", key=copy_key), 303)
-
-
-@blueprint.post("/segments/<key>/archive")
-def archive(key: str) -> ResponseReturnValue:
-    """Take a segment out of the lists, unless a campaign still stands on it."""
-    now = request_now()
-    with writing() as session:
-        segment = segment_by_key(session, key)
-        using = campaigns_on(session, segment.id)
-        if using:
-            names = ", ".join(f"“{campaign.name}”" for campaign in using[:5])
-            more = f" and {len(using) - 5} more" if len(using) > 5 else ""
-            toast(f"Not archived: {names}{more} {'uses' if len(using) == 1 else 'use'} this segment. "
-                  "End them or give them another segment first.", kind="refused")
-            return redirect(url_for("segments.show", key=key), 303)
-        archive_segment(session, key, now=now)
-        record(session, "segment.archived", f"segment:{key}", now=now)
-        name = segment.name
-    toast(f"“{name}” is archived.", action="Undo", href=url_for("segments.unarchive", key=key), post=True)
-    return redirect(url_for("segments.index"), 303)
-
-
-@blueprint.post("/segments/<key>/unarchive")
-def unarchive(key: str) -> ResponseReturnValue:
-    """Put an archived segment back into the lists: its rule is saved again, which adds no version."""
-    now = request_now()
-    with writing() as session:
-        segment = segment_by_key(session, key)
-        save_segment(session, key, name=segment.name, rule=segment_rule(session, key), now=now)
-        record(session, "segment.unarchived", f"segment:{key}", now=now)
-    toast("The segment is back in the list.")
-    return redirect(url_for("segments.show", key=key), 303)
-
-
-@blueprint.get("/segments/<key>/people")
-def people(key: str) -> ResponseReturnValue:
-    """Everybody in a saved segment, page by page."""
-    now = request_now()
-    after = request.args.get("after", 0, type=int)
-    with reading() as session:
-        segment, rule = segment_by_key(session, key), segment_rule(session, key)
-    answer = questions().ids(rule, as_of=now)
-    ids = [customer_id for customer_id in answer.value if customer_id > after]
-    secret = current_app.extensions["winback.settings"].secret_key
-    with reading() as session:
-        found = counting.members(session, draft_of(rule.to_json()), ids[:PAGE], now=now, secret_key=secret)
-    following = url_for("segments.people", key=key, after=ids[PAGE - 1]) if len(ids) > PAGE else None
-    return render_template("pages/segments/people.html", segment=segment, members=found, total=len(answer.value),
-                           following=following, first=after > 0, as_of=answer.facts_at)
 
 
 def _around(own_key: str) -> Around:
