@@ -294,3 +294,4 @@ class ScoreName(Base):
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
     first_at: Mapped[datetime] = mapped_column(Instant, doc="the earliest instant for which it was computed")
     computed_at: Mapped[datetime] = mapped_column(Instant, doc="the last one")
+    told: Mapped[bool] = mapped_column(Boolean, default=False, doc="it comes from the shop; we do not compute it daily")

@@ -71,6 +71,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(length=60), nullable=False),
     sa.Column('first_at', sa.BigInteger(), nullable=False),
     sa.Column('computed_at', sa.BigInteger(), nullable=False),
+    sa.Column('told', sa.Boolean(), nullable=False),
     sa.PrimaryKeyConstraint('name')
     )
     for statement in _triggers(op.get_bind().dialect.name):
