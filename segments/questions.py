@@ -6,7 +6,7 @@ is brought up to now first. Every answer says which engine gave it, how fresh it
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Select, func, literal, select
 
+from core.cursors import head
 from core.database import Database
 from core.errors import Invalid
 from core.mirror import View
@@ -55,7 +56,7 @@ class Questions:
         self.mirror = open_mirror(settings.home, database)
         self._forced: Engine | None = engine or ("rows" if settings.engine_url == "rows:" else None)
         self._spark = engine is None and settings.engine_url.startswith("spark:")
-        self._kept: OrderedDict[tuple[Rule, str], Rendered] = OrderedDict()
+        self._kept: OrderedDict[tuple[Rule, Shape], Rendered] = OrderedDict()
         self._currencies: tuple[str, dict[str, int]] = ("", {})
         self._lock = Lock()
 
@@ -77,6 +78,25 @@ class Questions:
         """Up to `size` of them, drawn the same way each time."""
         return self._ask(rule, _drawing, lambda rows: list(rows)[:size], as_of, now or as_of, fresh)
 
+    def table(
+        self, rule: Rule, shape: "Shape", *, as_of: datetime, values: Mapping[str, Any] | None = None,
+        now: datetime | None = None, fresh: bool = True,
+    ) -> Answer[list[tuple[Any, ...]]]:
+        """The rows of a select that `shape` makes around the rule's people; the statement is kept per rule and shape.
+
+        `shape` is a plain function or a frozen value that can be called, so that equal ones share a statement;
+        `values` fill its own bound parameters.
+        """
+        return self._ask(rule, shape, list, as_of, now or as_of, fresh, values or {})
+
+    def facts_mark(self) -> str:
+        """A short text that changes when the facts do: the generation of the mirror, or the newest change of rows."""
+        if self.engine() == "mirror":
+            manifest = self.mirror.manifest()
+            return manifest.file if manifest else ""
+        with self.database.reading() as session:
+            return f"rows {head(session.connection())}"
+
     def refresh(self, *, now: datetime) -> bool:
         """Bring the mirror up to now if this base is one for the mirror; whether that was done here."""
         return self._engine() == "mirror" and self.mirror.refresh(now=now)
@@ -90,7 +110,8 @@ class Questions:
         return self._engine()
 
     def _ask(
-        self, rule: Rule, shape: "Shape", read: Callable[[list[Any]], T], as_of: datetime, now: datetime, fresh: bool
+        self, rule: Rule, shape: "Shape", read: Callable[[list[Any]], T], as_of: datetime, now: datetime, fresh: bool,
+        more: Mapping[str, Any] | None = None,
     ) -> Answer[T]:
         started = time.perf_counter()
         with self.database.reading() as session:
@@ -98,13 +119,14 @@ class Questions:
         engine: Engine = self._engine() if answerable(whole) else "rows"
         prepared = prepare(whole)
         if engine == "rows":
-            values, facts_at = self._from_rows(prepared, shape, as_of), now
+            values, facts_at = self._from_rows(prepared, shape, as_of, more), now
         else:
             if fresh:
                 self.mirror.refresh(now=now)
             view = self.mirror.view()
             with view.connection:
-                values, facts_at = self._from_mirror(view, whole, prepared, shape, as_of), view.manifest.at
+                values = self._from_mirror(view, whole, prepared, shape, as_of, more)
+                facts_at = view.manifest.at
         return Answer(read(values), as_of, engine, (time.perf_counter() - started) * 1000, facts_at)
 
     def _engine(self) -> Engine:
@@ -121,23 +143,33 @@ class Questions:
                     return "mirror"
         return "rows"
 
-    def _from_rows(self, prepared: Prepared, shape: "Shape", as_of: datetime) -> list[Any]:
+    def _from_rows(
+        self, prepared: Prepared, shape: "Shape", as_of: datetime, more: Mapping[str, Any] | None
+    ) -> list[Any]:
+        """Whole rows when there are `more` values, else the first column."""
         with self.database.reading() as session:
             connection = session.connection()
             if prepared.money:
                 refuse_mixed(row_store_currencies(connection, as_of))
+            if more is not None:
+                found = connection.execute(shape(prepared), {**prepared.cuts.values(as_of), **more})
+                return [tuple(row) for row in found]
             return list(connection.scalars(shape(prepared), prepared.cuts.values(as_of)))
 
-    def _from_mirror(self, view: View, rule: Rule, prepared: Prepared, shape: "Shape", as_of: datetime) -> list[Any]:
+    def _from_mirror(
+        self, view: View, rule: Rule, prepared: Prepared, shape: "Shape", as_of: datetime,
+        more: Mapping[str, Any] | None,
+    ) -> list[Any]:
         if prepared.money:
             firsts = self._first_orders(view)
             refuse_mixed([currency for currency, first in firsts.items() if first < to_us(as_of)])
         rendered = self._rendered(rule, prepared, shape)
-        found = view.connection.execute(rendered.text, rendered.values(prepared.cuts.values(as_of))).fetchnumpy()
-        return list(next(iter(found.values())).tolist())
+        values = rendered.values({**prepared.cuts.values(as_of), **(more or {})})
+        found = view.connection.execute(rendered.text, values)
+        return list(found.fetchall() if more is not None else next(iter(found.fetchnumpy().values())).tolist())
 
     def _rendered(self, rule: Rule, prepared: Prepared, shape: "Shape") -> Rendered:
-        key = (rule, shape.__name__)
+        key = (rule, shape)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
