@@ -18,6 +18,19 @@ from winback.schema import name_installation, upgrade
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
+PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
+
+only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""For what cannot happen on SQLite, where writers take turns."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the proofs to `make proofs`, and begin with what takes longest, so that no worker is left alone with it."""
+    if not PROOFS:
+        left_out = [item for item in items if item.get_closest_marker("proofs")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("proofs")]
+    items.sort(key=lambda item: "/stories/" not in str(item.path))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from core.database import Database
 from core.leases import dead, enlist, take
 from core.models import Cursor
 from customers.models import Customer
+from tests.conftest import only_postgresql
 
 
 def _add(connection: Connection, name: str) -> None:
@@ -111,9 +112,8 @@ def test_changes_name_inserted_updated_and_deleted_rows_and_survive_a_late_commi
         assert read_changes(session.connection(), after=second.cursor).keys["customers"] == [1]
 
 
+@only_postgresql  # commits are serial on SQLite
 def test_a_commit_that_comes_late_is_not_missed(database: Database, now: datetime) -> None:
-    if database.is_sqlite:
-        pytest.skip("commits are serial on SQLite")
     with database.engine.begin() as slow:
         slow.execute(Customer.__table__.insert().values(id=1, external_id="slow", attributes={}, imported_at=now))
         with database.writing() as session:
@@ -139,9 +139,8 @@ def test_a_lease_is_exclusive_and_its_holder_is_alive_until_released(database: D
     again.release()
 
 
+@only_postgresql  # no server ends a connection to a file
 def test_a_connection_that_the_server_ended_is_replaced_before_anybody_uses_it(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("no server ends a connection to a file")
     with database.engine.connect() as first:
         ended = first.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with psycopg.connect(database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False),

@@ -23,6 +23,7 @@ from delivery.feedback import stop_channel
 from delivery.models import Message
 from delivery.outbox import cancel
 from delivery.sending import rescue, settle, tick
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import (
     KEY,
     SETTINGS,
@@ -270,9 +271,8 @@ def test_a_consent_withdrawn_after_queueing_silences_the_message(
     assert [mail.address for mail in received(path)] == ["c2@example.com"]
 
 
+@only_postgresql  # the write lock of SQLite is the customer's lock
 def test_the_claim_waits_for_a_withdrawal_under_way(database: Database, tmp_path: Path, now: datetime) -> None:
-    if database.is_sqlite:
-        pytest.skip("the write lock of SQLite is the customer's lock")
     prepared(database, [1], now=now)
     channels, path = sink(tmp_path)
     sender = threading.Thread(target=run, args=(database, channels), kwargs={"now": now + timedelta(seconds=1)})
@@ -295,11 +295,10 @@ def _until_waiting(database: Database, thread: threading.Thread) -> None:
         time.sleep(0.02)
 
 
+@only_postgresql  # writers take turns on SQLite
 def test_a_no_recorded_while_a_claim_holds_the_row_neither_waits_for_it_nor_is_lost(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:
-    if database.is_sqlite:
-        pytest.skip("writers take turns on SQLite")
     prepared(database, [1], now=now)
     with database.writing() as session:
         session.execute(select(Message.id).with_for_update())  # as a claim does before it asks for the customer
@@ -319,9 +318,8 @@ def test_a_no_recorded_while_a_claim_holds_the_row_neither_waits_for_it_nor_is_l
     assert received(path) == [] and states(database) == {1: "suppressed"}
 
 
+@only_postgresql  # one worker acts at a time on SQLite
 def test_two_workers_at_once_send_every_message_once(database: Database, tmp_path: Path, now: datetime) -> None:
-    if database.is_sqlite:
-        pytest.skip("one worker acts at a time on SQLite")
     people = list(range(1, 121))
     prepared(database, people, now=now)
     channels, path = sink(tmp_path)
@@ -429,9 +427,8 @@ def test_letters_are_printed_with_a_manifest_and_arrive_two_working_days_later(
     assert len(lines) == 3 and message.public_id in lines[1] and "CODE1" in lines[1]
 
 
+@only_postgresql  # writers take turns on SQLite
 def test_the_ledger_may_be_written_to_while_a_sender_holds_the_customer(database: Database, now: datetime) -> None:
-    if database.is_sqlite:
-        pytest.skip("writers take turns on SQLite")
     prepared(database, [1], now=now)
     with database.writing() as session:
         assert session.execute(select(func.count()).select_from(Customer)).scalar_one() == 1

