@@ -5,6 +5,7 @@ PostgreSQL, a file lock beside the database with SQLite. The promise: when the h
 is free at once and no clock is asked; so a claim marked with a dead holder's number can be rescued without waiting.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import Database
 
@@ -29,6 +31,9 @@ class Lease:
     def release(self) -> None:
         """Give the lock back; harmless when repeated."""
         if self._connection is not None:
+            # The server frees the lock of a closed session a moment later: whoever asks at once should find it free.
+            with contextlib.suppress(SQLAlchemyError):
+                self._connection.execute(text("SELECT pg_advisory_unlock(:number)"), {"number": self.number})
             # Closing the session frees the advisory lock even if the link is already broken.
             self._connection.invalidate()
             self._connection.close()
