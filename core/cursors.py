@@ -8,7 +8,7 @@ harmless. On SQLite commits are serial and the plain sequence is exact.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.models import Change, Cursor
@@ -20,6 +20,8 @@ FOLLOWED = {
     "listed_people": "segment_id",
 }
 """Followed table -> the column whose value stands in `changes.key`; the migrations made the triggers."""
+
+_PRUNED = "changes pruned"
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,25 @@ def read_changes(connection: Connection, *, after: int, tables: tuple[str, ...] 
     On PostgreSQL call it inside one REPEATABLE READ transaction (`reading()`), so that rows and cursor agree.
     """
     cursor = head(connection)
-    since = Change.seq > after if connection.dialect.name == "sqlite" else Change.xid >= after
-    rows = select(Change.tbl, Change.key).where(since)
+    rows = select(Change.tbl, Change.key).where(_since(connection, after))
     if tables is not None:
         rows = rows.where(Change.tbl.in_(tables))
     keys: dict[str, list[int]] = {}
     for table, key in connection.execute(rows.distinct().order_by(Change.tbl, Change.key)):
         keys.setdefault(table, []).append(key)
     return Changes(cursor, keys)
+
+
+def count_changes(connection: Connection, *, after: int, tables: tuple[str, ...], most: int) -> int:
+    """How many keys of these tables changed since `after`; stops counting at `most`."""
+    changed = select(Change.tbl, Change.key).where(_since(connection, after), Change.tbl.in_(tables)).distinct()
+    return connection.execute(select(func.count()).select_from(changed.limit(most).subquery())).scalar_one()
+
+
+def _since(connection: Connection, after: int) -> ColumnElement[bool]:
+    # The snapshot predicate: on PostgreSQL the cursor is the oldest transaction that was still open when it was read.
+    # Whatever commits later has that number or a higher one, however low its place in the sequence.
+    return Change.seq > after if connection.dialect.name == "sqlite" else Change.xid >= after
 
 
 def head(connection: Connection) -> int:
@@ -71,7 +84,13 @@ def advance(connection: Connection, name: str, cursor: int) -> None:
 def prune(connection: Connection, *, before: int) -> int:
     """Delete changes below a cursor that every reader has passed; returns how many."""
     older = Change.seq <= before if connection.dialect.name == "sqlite" else Change.xid < before
+    advance(connection, _PRUNED, max(before, pruned(connection)))
     return connection.execute(delete(Change).where(older)).rowcount
+
+
+def pruned(connection: Connection) -> int:
+    """The cursor below which changes were deleted; a reader that stands lower has missed some and starts anew."""
+    return position(connection, _PRUNED)
 
 
 def length(connection: Connection) -> int:

@@ -2,43 +2,63 @@
 
 Owns the column mirror: DuckDB files ("generations") that are copies of some tables, sorted for the questions asked. A
 generation is never changed: a refresh copies the newest, applies the rows that changed and publishes it under a new
-name through a manifest. Readers attach it read-only and never see half a refresh. Lose it and it is built again.
+name through a manifest (core/mirror_files.py). Readers attach it read-only and never see half a refresh. Lose it or
+damage it and it is built again.
 """
 
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import duckdb
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
-from core.cursors import FOLLOWED, advance, head, read_changes
+from core.cursors import FOLLOWED, advance, count_changes, head, pruned, read_changes
 from core.database import Database
 from core.errors import NotReady
-from core.leases import take
+from core.leases import Lease, take
+from core.mirror_files import DAMAGE, Config, Damaged, Folder, Manifest, counted, quoted
 from core.mirror_rows import all_rows, changed_rows, duckdb_type
 from core.models import Installation
 
-FORMAT = 1
-KEPT_GENERATIONS = 2
+__all__ = ["Manifest", "Mirror", "MirrorTable", "View"]
+
+log = logging.getLogger("winback.mirror")
+
+FORMAT = 2
 TOO_MANY_CHANGES = 500_000
 """More changed keys than this are cheaper to build anew, sorted."""
+UNSORTED_SHARE = 0.05
+LEAST_UNSORTED = 1_000
+"""When keys for so large a share of the rows (and so many) have changed since they were sorted, a refresh sorts all."""
+LEAST_REST_SECONDS = 30.0
+REST_FACTOR = 20
+"""In the background a refresh rests at least so many times as long as the last one took."""
+
+How = Literal["changes", "sorted", "anew"]
 
 
 @dataclass(frozen=True)
 class MirrorTable:
-    """One mirrored table: which columns, and the order in which its rows lie."""
+    """One mirrored table: which columns, and the order in which its rows lie.
+
+    `whole` is for a handful of rows that no trigger follows: they are read and compared at each refresh.
+    """
 
     table: Table
     columns: tuple[str, ...]
     order_by: tuple[str, ...]
+    whole: bool = False
 
     @property
     def name(self) -> str:
@@ -48,22 +68,6 @@ class MirrorTable:
     def key(self) -> str:
         """The column whose value stands in the list of changes."""
         return FOLLOWED[self.name]
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Which generation counts: its file, how far it has read the changes, and when. `shape` names its columns."""
-
-    file: str
-    number: int
-    cursor: int
-    as_of: str
-    identity: str
-    shape: str
-
-    @property
-    def at(self) -> datetime:
-        return datetime.fromisoformat(self.as_of)
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,9 @@ class Mirror:
         self.folder = folder
         self.database = database
         self.tables = tables
-        self._config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory_limit, "threads": str(threads or os.cpu_count() or 2),
-            "temp_directory": str(folder / "spill"),
-        }
-        self._shape = _shape_of(tables)
+        config: Config = {"memory_limit": memory_limit, "threads": str(threads or os.cpu_count() or 2),
+                          "temp_directory": str(folder / "spill")}
+        self._files = Folder(folder, _shape_of(tables), config)
         self._lock = threading.Lock()
         self._open: tuple[Manifest, duckdb.DuckDBPyConnection] | None = None
 
@@ -99,31 +101,47 @@ class Mirror:
         return manifest.at if manifest else None
 
     def manifest(self) -> Manifest | None:
-        """The newest published generation, if it belongs to this program's columns."""
-        try:
-            manifest = Manifest(**json.loads((self.folder / "manifest.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-        return manifest if manifest.shape == self._shape else None
+        """The newest published generation, if it belongs to this program's columns; its file is not looked at."""
+        return self._files.manifest()
 
     def view(self) -> View:
         """The newest generation, opened. Raises NotReady when there is none that can be read."""
+        manifest = None
         for _attempt in range(3):
-            # A writer may delete a generation between our reading the manifest and opening the file: read again.
             manifest = self.manifest()
             if manifest is None:
                 break
-            with contextlib.suppress(duckdb.Error), self._lock:
-                if self._open is None or self._open[0].file != manifest.file:
-                    self._open = (manifest, self._attached(manifest))
-                connection = self._open[1].cursor()
-                connection.execute("USE generation")
-                return View(connection, manifest)
+            try:
+                return self._view(manifest)
+            except FileNotFoundError:
+                # A writer deleted the generation between our reading the manifest and opening the file: read again.
+                continue
+            except Damaged as error:
+                self._let_go(manifest, error)
+                break
+        if manifest is not None:
+            self._files.mark(manifest)
         raise NotReady("The mirror is being built. Ask again in a minute.")
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A read-only connection to the newest generation, for one thread. Raises NotReady when there is none."""
-        return self.view().connection
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[View]:
+        """`view()` for one question, closed afterwards. Raises NotReady when the file turns out damaged on reading."""
+        view = self.view()
+        try:
+            with view.connection:
+                yield view
+        except DAMAGE as error:
+            # A full disk looks alike: only a file that cannot be read through is damaged.
+            self.close()
+            try:
+                self._files.read_through(view.manifest)
+            except Damaged:
+                self._let_go(view.manifest, error)
+                self._files.mark(view.manifest)
+                raise NotReady("The mirror was damaged and is being built again. Ask again in a minute.") from error
+            except FileNotFoundError:
+                raise NotReady("The mirror has just been replaced. Ask again.") from error
+            raise
 
     def close(self) -> None:
         """Let go of the open generation."""
@@ -132,117 +150,191 @@ class Mirror:
                 self._open[1].close()
                 self._open = None
 
-    def refresh(self, *, now: datetime) -> bool:
-        """Bring the mirror up to the row store's present state; False when another process is at it.
+    def due(self, *, now: datetime) -> bool:
+        """Whether a background refresh should begin: nothing readable, or rested for long enough."""
+        manifest = self.manifest()
+        if manifest is None:
+            return True
+        try:
+            self._files.check(manifest)
+        except (Damaged, OSError):
+            return True
+        rest = max(LEAST_REST_SECONDS, REST_FACTOR * manifest.took_seconds)
+        return (now - manifest.at).total_seconds() >= rest
 
-        Builds it when it is missing, damaged, of another database or of other columns.
+    def check(self) -> Manifest:
+        """Read the newest generation through, every block; raises NotReady and has it rebuilt when it is damaged."""
+        manifest = self.view().manifest
+        try:
+            self._files.read_through(manifest)
+        except Damaged as error:
+            self._let_go(manifest, error)
+            self._files.mark(manifest)
+            raise NotReady("The mirror is damaged. It is built again at the next refresh.") from error
+        return manifest
+
+    def refresh(self, *, now: datetime, how: How = "changes", wait_seconds: float = 0) -> bool:
+        """Bring the mirror up to the row store's present state; False when another process was at it all the time.
+
+        Builds it when it is missing, damaged, of another database or of other columns. `how` may also ask for all rows
+        to be put in order again (`sorted`), or for building it `anew` from the row store. While another process
+        refreshes, waits up to `wait_seconds` for its turn; a generation that is as fresh as `now` by then will do.
         """
-        lease = take(self.database, "mirror")
-        if lease is None:
-            return False
+        lease = self._turn(now, how, wait_seconds)
+        if isinstance(lease, bool):
+            return lease
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob("*.tmp*"):
-                left.unlink()
+            self._files.sweep()
+            before = self.manifest()
             with self.database.reading() as session:
-                manifest = self._refreshed(session.connection(), now)
-            with self.database.writing() as session:
-                # Who prunes the list of changes must know how far the mirror has read.
-                advance(session.connection(), "mirror", manifest.cursor)
-            self._clear_old(manifest)
+                manifest = self._refreshed(session.connection(), before, now, how)
+            if before is None or before.cursor != manifest.cursor:
+                with self.database.writing() as session:
+                    # Who prunes the list of changes must know how far the mirror has read.
+                    advance(session.connection(), "mirror", manifest.cursor)
+            self._files.clear_old(manifest)
         finally:
             lease.release()
         return True
 
-    def _refreshed(self, connection: Connection, now: datetime) -> Manifest:
-        identity = connection.execute(select(Installation.identity)).scalar_one()
-        current = self.manifest()
-        if current is None or current.identity != identity or not self._readable(current):
-            return self._built(connection, identity, now)
-        if self.database.is_sqlite and head(connection) < current.cursor:
-            # The changes we have seen are gone: another copy of the database, or a list pruned too far.
-            return self._built(connection, identity, now)
-        changes = read_changes(connection, after=current.cursor, tables=tuple(table.name for table in self.tables))
-        count = sum(map(len, changes.keys.values()))
-        if count > TOO_MANY_CHANGES:
-            return self._built(connection, identity, now)
-        if count == 0:
-            return self._published(Manifest(current.file, current.number, changes.cursor, now.isoformat(), identity,
-                                            self._shape))
-        return self._applied(connection, current, changes.keys, changes.cursor, now)
+    def _turn(self, now: datetime, how: How, wait_seconds: float) -> Lease | bool:
+        deadline = time.monotonic() + wait_seconds
+        waited = False
+        while (lease := take(self.database, "mirror")) is None:
+            if time.monotonic() >= deadline:
+                return False
+            waited = True
+            time.sleep(0.05)
+        manifest = self.manifest() if waited and how == "changes" else None
+        if manifest is not None and manifest.at >= now:
+            lease.release()
+            return True
+        return lease
 
-    def _built(self, connection: Connection, identity: str, now: datetime) -> Manifest:
-        number = self._next_number()
+    def _refreshed(self, connection: Connection, current: Manifest | None, now: datetime, how: How) -> Manifest:
+        started = time.perf_counter()
+        identity = connection.execute(select(Installation.identity)).scalar_one()
+        if how == "anew" or current is None or current.identity != identity or not self._readable(current):
+            return self._built(connection, identity, now, started)
+        if pruned(connection) > current.cursor or (self.database.is_sqlite and head(connection) < current.cursor):
+            # Changes that we have not seen are gone, or those that we have: pruned, or another copy of the database.
+            return self._built(connection, identity, now, started)
+        names = tuple(table.name for table in self.tables if not table.whole)
+        if count_changes(connection, after=current.cursor, tables=names, most=TOO_MANY_CHANGES) >= TOO_MANY_CHANGES:
+            return self._built(connection, identity, now, started)
+        changes = read_changes(connection, after=current.cursor, tables=names)
+        if not changes.keys and how == "changes" and not self._whole_changed(connection):
+            return self._files.publish(replace(current, cursor=changes.cursor, as_of=now.isoformat()))
+        return self._applied(connection, current, changes.keys, changes.cursor, now, how, started)
+
+    def _built(self, connection: Connection, identity: str, now: datetime, started: float) -> Manifest:
+        number = self._files.next_number()
         cursor = head(connection)
-        with self._writing(number) as target:
+        with self._files.writing(number) as target:
             for table in self.tables:
-                columns = ", ".join(f'CAST("{name}" AS {duckdb_type(table.table.c[name])}) AS "{name}"'
-                                    for name in table.columns)
-                with all_rows(self.database, connection, table.table, table.columns) as rows:
-                    target.register("incoming", rows)
-                    order = ", ".join(f'"{name}"' for name in table.order_by)
-                    target.execute(f'CREATE TABLE "{table.name}" AS SELECT {columns} FROM incoming ORDER BY {order}')
-                    target.unregister("incoming")
-        return self._published(Manifest(_file(number), number, cursor, now.isoformat(), identity, self._shape))
+                self._copied(connection, target, table)
+        return self._files.publish(self._files.described(
+            number, self._names(), cursor=cursor, now=now, identity=identity, sorted_at=now.isoformat(), changed=0,
+            started=started))
+
+    def _copied(self, connection: Connection, target: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
+        columns = ", ".join(f'CAST("{name}" AS {duckdb_type(table.table.c[name])}) AS "{name}"'
+                            for name in table.columns)
+        with all_rows(self.database, connection, table.table, table.columns) as rows:
+            target.register("incoming", rows)
+            target.execute(f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {columns} FROM incoming'
+                           f" ORDER BY {_order(table)}")
+            target.unregister("incoming")
 
     def _applied(
-        self, connection: Connection, current: Manifest, keys: dict[str, list[int]], cursor: int, now: datetime
+        self, connection: Connection, current: Manifest, keys: dict[str, list[int]], cursor: int, now: datetime,
+        how: How, started: float,
     ) -> Manifest:
-        number = self._next_number()
-        shutil.copyfile(self.folder / current.file, self.folder / f"{_file(number)}.tmp")
-        with self._writing(number) as target:
-            target.execute("BEGIN")
+        number = self._files.next_number()
+        unsorted = current.changed + sum(map(len, keys.values()))
+        in_order = how == "sorted" or unsorted > max(current.total_rows * UNSORTED_SHARE, LEAST_UNSORTED)
+        # Sorted rows go to a file of their own: within one, what they replace would be kept as empty room.
+        changed = self._files.temporary(number, step=".changed" if in_order else "")
+        shutil.copyfile(self.folder / current.file, changed)
+        if in_order:
+            with self._files.connected(changed) as target:
+                self._change(connection, target, keys)
+                if not self._agrees(connection, target):
+                    log.error("the mirror's rows are not those of the row store; it is built anew")
+                    return self._built(connection, current.identity, now, started)
+            with self._files.writing(number) as target:
+                target.execute(f"ATTACH {quoted(changed)} AS changed (READ_ONLY)")
+                for table in self.tables:
+                    target.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM changed."{table.name}"'
+                                   f" ORDER BY {_order(table)}")
+                target.execute("DETACH changed")
+            changed.unlink()
+        else:
+            with self._files.writing(number) as target:
+                self._change(connection, target, keys)
+        return self._files.publish(self._files.described(
+            number, self._names(), cursor=cursor, now=now, identity=current.identity,
+            sorted_at=now.isoformat() if in_order else current.sorted_at, changed=0 if in_order else unsorted,
+            started=started))
+
+    def _change(
+        self, connection: Connection, target: duckdb.DuckDBPyConnection, keys: dict[str, list[int]]
+    ) -> None:
+        target.execute("BEGIN")
+        for table in self.tables:
+            if table.whole:
+                self._copied(connection, target, table)
+            elif changed := keys.get(table.name):
+                _apply(target, connection, table, changed)
+        target.execute("COMMIT")
+
+    def _agrees(self, connection: Connection, target: duckdb.DuckDBPyConnection) -> bool:
+        """Whether every table has as many rows as in the row store, both as of this transaction."""
+        held = counted(target, self._names())
+        return all(connection.execute(select(func.count()).select_from(table.table)).scalar_one() == held[table.name]
+                   for table in self.tables)
+
+    def _whole_changed(self, connection: Connection) -> bool:
+        """Whether one of the few small tables that no trigger follows is not what the generation holds."""
+        view = self.view()
+        with view.connection:
             for table in self.tables:
-                if changed := keys.get(table.name):
-                    _apply(target, connection, table, changed)
-            target.execute("COMMIT")
-        return self._published(Manifest(_file(number), number, cursor, now.isoformat(), current.identity, self._shape))
+                if not table.whole:
+                    continue
+                names = ", ".join(f'"{name}"' for name in table.columns)
+                held = view.connection.execute(f'SELECT {names} FROM "{table.name}"').fetchall()
+                rows = connection.execute(select(*(table.table.c[name] for name in table.columns)))
+                if {tuple(row) for row in rows} != set(held):
+                    return True
+        return False
 
-    @contextlib.contextmanager
-    def _writing(self, number: int) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A generation under a temporary name; complete, closed and durable under its own name when the block ends."""
-        temporary, final = self.folder / f"{_file(number)}.tmp", self.folder / _file(number)
-        with duckdb.connect(str(temporary), config=self._config) as target:
-            yield target
-            target.execute("CHECKPOINT")
-        if Path(f"{temporary}.wal").exists():
-            raise RuntimeError("a mirror generation was closed with work outstanding")
-        _make_durable(temporary)
-        temporary.replace(final)
-        _make_durable(self.folder)
-
-    def _published(self, manifest: Manifest) -> Manifest:
-        temporary = self.folder / "manifest.json.tmp"
-        temporary.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
-        _make_durable(temporary)
-        temporary.replace(self.folder / "manifest.json")
-        _make_durable(self.folder)
-        return manifest
-
-    def _clear_old(self, manifest: Manifest) -> None:
-        """Delete all but the newest generations; who still reads one keeps it open until done."""
-        for path in self.folder.glob("gen-*.duckdb"):
-            if _number(path) <= manifest.number - KEPT_GENERATIONS:
-                path.unlink(missing_ok=True)
-
-    def _next_number(self) -> int:
-        # A name is never used twice, not even after a crash between the file and the manifest.
-        return 1 + max((_number(path) for path in self.folder.glob("gen-*.duckdb")), default=0)
-
-    def _attached(self, manifest: Manifest) -> duckdb.DuckDBPyConnection:
-        opened = duckdb.connect(":memory:", config=self._config)
-        path = str(self.folder / manifest.file).replace("'", "''")
-        opened.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
-        return opened
+    def _names(self) -> list[str]:
+        return [table.name for table in self.tables]
 
     def _readable(self, manifest: Manifest) -> bool:
         try:
-            with contextlib.closing(self._attached(manifest)) as opened:
-                for table in self.tables:
-                    opened.execute(f'SELECT count(*) FROM generation."{table.name}"')
-        except (duckdb.Error, OSError):
-            return False
-        return True
+            with contextlib.suppress(NotReady):
+                view = self.view()
+                view.connection.close()
+                return view.manifest.number == manifest.number
+        except OSError:
+            pass
+        return False
+
+    def _view(self, manifest: Manifest) -> View:
+        with self._lock:
+            if self._open is None or self._open[0].file != manifest.file:
+                self._open = (manifest, self._files.opened(manifest))
+            else:
+                self._files.check(manifest)
+            connection = self._open[1].cursor()
+            connection.execute("USE generation")
+            return View(connection, manifest)
+
+    def _let_go(self, manifest: Manifest, error: Exception) -> None:
+        log.error("the mirror is damaged and will be built anew: %s", error)
+        self.close()
 
 
 def _apply(target: duckdb.DuckDBPyConnection, connection: Connection, table: MirrorTable, keys: list[int]) -> None:
@@ -252,26 +344,14 @@ def _apply(target: duckdb.DuckDBPyConnection, connection: Connection, table: Mir
     names = ", ".join(f'"{name}"' for name in table.columns)
     for rows in changed_rows(connection, table.table, table.columns, table.key, keys):
         target.register("incoming", rows)
-        target.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM incoming')
+        target.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM incoming ORDER BY {_order(table)}')
         target.unregister("incoming")
 
 
+def _order(table: MirrorTable) -> str:
+    return ", ".join(f'"{name}"' for name in table.order_by)
+
+
 def _shape_of(tables: tuple[MirrorTable, ...]) -> str:
-    shape = [FORMAT, *([table.name, table.columns, table.order_by] for table in tables)]
+    shape = [FORMAT, *([table.name, table.columns, table.order_by, table.whole] for table in tables)]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]
-
-
-def _file(number: int) -> str:
-    return f"gen-{number:08d}.duckdb"
-
-
-def _number(path: Path) -> int:
-    return int(path.stem.removeprefix("gen-"))
-
-
-def _make_durable(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -55,7 +55,7 @@ def _add(database: Database, *ids: int) -> None:
 
 
 def _seen(mirror: Mirror) -> list[int]:
-    with mirror.connect() as connection:
+    with mirror.view().connection as connection:
         return [row[0] for row in connection.execute("SELECT id FROM customers ORDER BY id").fetchall()]
 
 
@@ -66,14 +66,14 @@ def _generations(mirror: Mirror) -> list[str]:
 def test_without_a_mirror_the_answer_is_that_it_is_being_built(sqlite_mirror: Mirror) -> None:
     assert sqlite_mirror.as_of is None
     with pytest.raises(NotReady, match="being built"):
-        sqlite_mirror.connect()
+        sqlite_mirror.view().connection
 
 
 def test_a_mirror_holds_what_the_row_store_holds(mirror: Mirror) -> None:
     _add(mirror.database, 2, 1)
     assert mirror.refresh(now=NOW)
     assert mirror.as_of == NOW
-    with mirror.connect() as connection:
+    with mirror.view().connection as connection:
         row = connection.execute("SELECT * FROM customers ORDER BY id LIMIT 1").fetchone()
     assert row is not None and json.loads(row[3]) == {"größe": 1}
     assert (row[0], row[1], row[2], row[4]) == (1, "C1", 1, datetime(1980, 2, 29, tzinfo=UTC).date())
@@ -90,13 +90,13 @@ def test_a_refresh_follows_added_changed_and_deleted_rows(mirror: Mirror) -> Non
     _add(mirror.database, 4)
     mirror.refresh(now=NOW + timedelta(seconds=1))
     assert _seen(mirror) == [1, 2, 4]
-    with mirror.connect() as connection:
+    with mirror.view().connection as connection:
         assert connection.execute("SELECT dunning_level FROM customers WHERE id = 1").fetchone() == (9,)
         assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (3,)
     with mirror.database.writing() as session:
         session.execute(delete(Contact).where(Contact.external_id == "k1"))
     mirror.refresh(now=NOW + timedelta(seconds=2))
-    with mirror.connect() as connection:
+    with mirror.view().connection as connection:
         assert connection.execute("SELECT count(*) FROM contacts").fetchone() == (2,)
 
 
@@ -113,7 +113,7 @@ def test_without_changes_only_the_time_moves_on(sqlite_mirror: Mirror) -> None:
 def test_only_the_newest_two_generations_are_kept_and_a_reader_keeps_its_own(sqlite_mirror: Mirror) -> None:
     _add(sqlite_mirror.database, 1)
     sqlite_mirror.refresh(now=NOW)
-    with sqlite_mirror.connect() as early:
+    with sqlite_mirror.view().connection as early:
         for number in range(2, 6):
             _add(sqlite_mirror.database, number)
             sqlite_mirror.refresh(now=NOW)
@@ -147,7 +147,7 @@ def test_a_lost_or_damaged_mirror_is_rebuilt(sqlite_mirror: Mirror, harm: str) -
         manifest.write_text(manifest.read_text(encoding="utf-8").replace('"shape": "', '"shape": "x'), encoding="utf-8")
     again = _mirror(sqlite_mirror.database, sqlite_mirror.folder)
     with pytest.raises(NotReady):
-        again.connect()
+        again.view().connection
     assert again.refresh(now=NOW)
     assert _seen(again) == [1, 2]
     again.close()
