@@ -56,9 +56,8 @@ def _answered(questions: Questions, statement: Select[*tuple[Any, ...]], mirrore
     if not mirrored or questions.engine() == "rows":
         with questions.database.reading() as session:
             return session.execute(statement).all()
-    view = questions.mirror.view()
     rendered = render(statement)
-    with view.connection:
+    with questions.mirror.asking() as view:
         return view.connection.execute(rendered.text, rendered.values({})).fetchall()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Select, func, literal, select
 
 from core.cursors import head
 from core.database import Database
-from core.errors import Invalid
+from core.errors import Invalid, NotReady
 from core.mirror import View
 from core.settings import Settings
 from core.types import to_us
@@ -32,6 +32,9 @@ T = TypeVar("T")
 Engine = Literal["rows", "mirror"]
 SMALL = 200_000
 """Up to so many order lines, and so many customers, the row store answers by itself."""
+
+PATIENCE_SECONDS = 30.0
+"""How long a question that must know everything up to now waits while another process refreshes the mirror."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,15 @@ class Questions:
         self._spark = engine is None and settings.engine_url.startswith("spark:")
         self._kept: OrderedDict[tuple[Rule, Shape], Rendered] = OrderedDict()
         self._currencies: tuple[str, dict[str, int]] = ("", {})
+        self._large: set[str] = set()
         self._lock = Lock()
 
     def count(self, rule: Rule, *, as_of: datetime, now: datetime | None = None, fresh: bool = True) -> Answer[int]:
         """How many people the rule holds for.
 
         `now` (default `as_of`) is the moment the mirror is brought up to; with `fresh=False` the newest generation
-        answers as it is. Raises NotReady when a large base has no mirror yet.
+        answers as it is, at once: for pages. Raises NotReady when a large base has no mirror yet, or when another
+        process is so long at it that it cannot be brought up to now.
         """
         return self._ask(rule, _counting, lambda rows: int(rows[0]), as_of, now or as_of, fresh)
 
@@ -97,9 +102,14 @@ class Questions:
         with self.database.reading() as session:
             return f"rows {head(session.connection())}"
 
-    def refresh(self, *, now: datetime) -> bool:
-        """Bring the mirror up to now if this base is one for the mirror; whether that was done here."""
-        return self._engine() == "mirror" and self.mirror.refresh(now=now)
+    def refresh(self, *, now: datetime, when_due: bool = False) -> bool:
+        """Bring the mirror up to now if this base is one for the mirror; whether that was done here.
+
+        `when_due` leaves a mirror alone that was refreshed a short while ago, measured by what that took.
+        """
+        if self._engine() != "mirror" or (when_due and not self.mirror.due(now=now)):
+            return False
+        return self.mirror.refresh(now=now)
 
     def close(self) -> None:
         """Let go of the open mirror; the object may be used again."""
@@ -121,10 +131,9 @@ class Questions:
         if engine == "rows":
             values, facts_at = self._from_rows(prepared, shape, as_of, more), now
         else:
-            if fresh:
-                self.mirror.refresh(now=now)
-            view = self.mirror.view()
-            with view.connection:
+            if fresh and not self.mirror.refresh(now=now, wait_seconds=PATIENCE_SECONDS):
+                raise NotReady("The mirror is being brought up to now by another process. Ask again in a minute.")
+            with self.mirror.asking() as view:
                 values = self._from_mirror(view, whole, prepared, shape, as_of, more)
                 facts_at = view.manifest.at
         return Answer(read(values), as_of, engine, (time.perf_counter() - started) * 1000, facts_at)
@@ -138,8 +147,11 @@ class Questions:
             for table in (LINES, CUSTOMERS):
                 if (session.scalar(select(func.max(table.c.id))) or 0) <= self.small:
                     continue
-                # Ids have gaps where orders were imported again, so a large one only asks for a look.
-                if (session.scalar(select(table.c.id).offset(self.small).limit(1))) is not None:
+                # Ids have gaps where orders were imported again, so a large one only asks for a look. What was found
+                # large is not looked through again before each answer.
+                if table.name in self._large or (
+                        session.scalar(select(table.c.id).offset(self.small).limit(1))) is not None:
+                    self._large.add(table.name)
                     return "mirror"
         return "rows"
 

@@ -52,7 +52,7 @@ def lefts(draft: Group, questions: Questions, around: Around, *, now: datetime) 
             counted[key] = None
             continue
         try:
-            # the total has brought the mirror up to now; its lines come from the same generation
+            # as the total: from the newest generation, without waiting for a refresh
             counted[key] = questions.count(parse_rule(rule.to_json()), as_of=now, fresh=False).value
         except WinbackError:
             counted[key] = None

@@ -326,7 +326,7 @@ def _with_journey(session: Session, key: str) -> tuple[Campaign, Journey]:
 def _member_ids(segment: str, now: datetime) -> list[int]:
     with reading() as session:
         rule = segment_rule(session, segment)
-    return questions().ids(rule, as_of=now).value
+    return questions().ids(rule, as_of=now, fresh=False).value
 
 
 def _audience_href(key: str, channel: str) -> str:

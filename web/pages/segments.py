@@ -203,7 +203,7 @@ def _numbers(state: State, around: Around) -> dict[str, Any]:
         return {**found, "why": "Mend the line in red; then people are counted again.", "shown": shown}
     try:
         rule = state.rule()
-        total = asker.count(rule, as_of=now)
+        total = asker.count(rule, as_of=now, fresh=False)
         lefts = counting.lefts(state.draft, asker, around, now=now)
         ids = asker.ids(rule, as_of=now, fresh=False)
         drawn = asker.sample(rule, as_of=now, size=500, fresh=False).value

@@ -54,7 +54,7 @@ def size(key: str) -> ResponseReturnValue:
     with reading() as session:
         rule = segment_rule(session, key)
     try:
-        answer = questions().count(rule, as_of=now)
+        answer = questions().count(rule, as_of=now, fresh=False)
     except WinbackError as error:
         return render_template("fragments/segments/size.html", answer=None, why=error.message)
     return render_template("fragments/segments/size.html", answer=answer, why=None)

@@ -20,7 +20,7 @@ def people(key: str) -> ResponseReturnValue:
     after = request.args.get("after", 0, type=int)
     with reading() as session:
         segment, rule = segment_by_key(session, key), segment_rule(session, key)
-    answer = questions().ids(rule, as_of=now)
+    answer = questions().ids(rule, as_of=now, fresh=False)
     ids = [customer_id for customer_id in answer.value if customer_id > after]
     secret = current_app.extensions["winback.settings"].secret_key
     with reading() as session:
