@@ -1,8 +1,8 @@
 """What do we hold about this person, and how is it erased when they ask?
 
 Owns the export and the erasure of one customer. Higher rooms add their own sections and erasers, which a door passes
-in. The promise: names, addresses, free texts and the customer number go; orders stay as anonymous facts; blocked
-addresses stay blocked as keyed hashes, and an import does not bring the person back.
+in. The promise: names, addresses, free texts, events, relations, scores and the customer number go; orders stay as
+anonymous facts; blocked addresses stay blocked as keyed hashes, and an import does not bring the person back.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import Invalid, NotFound
 from customers.consents import lock_customers
-from customers.models import Address, Consent, Contact, Customer, Order, OrderLine
+from customers.models import Address, Consent, Contact, Customer, Event, Order, OrderLine, Relation, Score
 from customers.people import find_customer
+from customers.relations import relation_bodies
 from customers.suppression import ADDRESS_CHANNEL, forgotten_number, suppress
 
 Section = Callable[[Session, int], Any]
@@ -44,6 +45,9 @@ def export_customer(
         "consents": _all(session, Consent, customer.id, Consent.at),
         "contacts": _all(session, Contact, customer.id, Contact.at),
         "orders": [{**_plain(order), "lines": lines.get(order.id, [])} for order in orders],
+        "events": _all(session, Event, customer.id, Event.at),
+        "relations": relation_bodies(session, customer.id),
+        "scores": _all(session, Score, customer.id, Score.name),
     }
     for name, section in (sections or {}).items():
         answer[name] = section(session, customer.id)
@@ -84,7 +88,8 @@ def forget_customer(
         suppress(connection, customer.id, channel=channel, reason="erased", now=now, secret_key=secret_key)
     for erase in erasers:
         erase(session, customer.id)
-    session.execute(delete(Address).where(Address.customer_id == customer.id))
+    for model in (Address, Event, Relation, Score):
+        session.execute(delete(model).where(model.customer_id == customer.id))
     session.execute(update(Contact).where(Contact.customer_id == customer.id).values(subject=None, text=None))
     session.execute(update(Consent).where(Consent.customer_id == customer.id).values(source=None, proof=None))
     table = Customer.__table__

@@ -28,7 +28,8 @@ SECTIONS: dict[str, Callable[[Session, int], Any]] = {
 ERASERS = (erase_messages, erase_kept_answers, erase_errors)
 
 STAYS = (
-    ("Erased", "names, addresses, birthday, attributes, the words of contacts, consents and calls, letters on file"),
+    ("Erased", "names, addresses, birthday, attributes, events, relations, scores, the words of contacts, consents"
+               " and calls, letters on file"),
     ("Stays, without a name", "orders, codes and what was sent when: sums and reports stay right"),
     ("Stays blocked", "the addresses, as a keyed hash: nobody writes there, and no import brings the person back"),
     ("Can be undone", "no"),

@@ -1,15 +1,16 @@
 """When do workers look for work?
 
-Owns the bell: APScheduler in the one elected leader rings every second and starts the nightly duties; on PostgreSQL the
-ring reaches every worker by NOTIFY, on SQLite it wakes this process. A lost ring costs a few seconds, never work: the
-work lists live in the tables. Missed rings coalesce into one.
+Owns the bell: APScheduler in the one elected leader rings every second and starts the nightly and the hourly duties,
+which know by themselves whether today's work is done; on PostgreSQL the ring reaches every worker by NOTIFY, on SQLite
+it wakes this process. A lost ring costs a few seconds, never work: the work lists live in the tables. Missed rings
+coalesce into one.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 
 import psycopg
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -28,9 +29,12 @@ CHANNEL = "winback_bell"
 class Bell:
     """Wakes this process when it rings; the leader also makes it ring."""
 
-    def __init__(self, database: Database, *, nightly: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, *, nightly: Callable[[], None], hourly: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._nightly = nightly
+        self._hourly = hourly
         self._rung = threading.Event()
         self._stop = threading.Event()
         self._lead: leases.Lease | None = None
@@ -83,6 +87,9 @@ class Bell:
         self._scheduler = BackgroundScheduler(timezone=UTC, job_defaults=options)
         self._scheduler.add_job(self._ring, IntervalTrigger(seconds=1, timezone=UTC), id="bell")
         self._scheduler.add_job(self._nightly, CronTrigger(hour=2, minute=30, timezone=UTC), id="nightly")
+        # The first one at once: whoever starts an installation sees what is computed daily without waiting.
+        self._scheduler.add_job(self._hourly, IntervalTrigger(hours=1, timezone=UTC), id="hourly",
+                                next_run_time=datetime.now(UTC))
         self._scheduler.start()
 
     def _step_down(self) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "journey": ("winback.commands.journeys", "journey"),
     "key": ("winback.commands.system", "key"),
     "report": ("winback.commands.reports", "report"),
+    "scores": ("winback.commands.scores", "scores"),
     "segment": ("winback.commands.segments", "segment"),
     "serve": ("winback.commands.serving", "serve"),
     "tick": ("winback.commands.serving", "tick"),

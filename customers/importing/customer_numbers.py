@@ -13,7 +13,7 @@ from core.arrays import in_texts
 from core.bulk import bulk_insert, reserve_ids
 from core.errors import Invalid
 from core.types import Base, to_us
-from customers.importing.kinds import Run
+from customers.importing.kinds import Batch, Run
 from customers.models import Customer
 from customers.suppression import forgotten_number
 
@@ -55,6 +55,28 @@ def ids_for(connection: Connection, run: Run, numbers: Collection[str]) -> dict[
         "imported_at": [to_us(run.now)] * len(new),
     })
     return found | dict(zip(new, ids, strict=True))
+
+
+def forgotten_among(connection: Connection, run: Run, numbers: Collection[str]) -> set[str]:
+    """Those of these customer numbers whose people asked to be forgotten."""
+    if not run.has_forgotten or run.secret_key is None:
+        return set()
+    hidden = {forgotten_number(number, secret_key=run.secret_key): number for number in set(numbers)}
+    found = connection.scalars(select(Customer.external_id).where(in_texts(Customer.external_id, list(hidden))))
+    return {hidden[number] for number in found}
+
+
+def reject_forgotten(connection: Connection, run: Run, batch: Batch) -> Batch:
+    """The batch without the lines of people who asked to be forgotten; those lines are rejected."""
+    numbers: list[str] = batch.columns["customer_id"].to_pylist()
+    forgotten = forgotten_among(connection, run, numbers)
+    if not forgotten:
+        return batch
+    for row, number in enumerate(numbers):
+        if number in forgotten:
+            run.rejects.add(batch.lines[row], batch.last_lines[row],
+                            f"Customer {number} asked to be forgotten and is not imported again.")
+    return batch.take([row for row, number in enumerate(numbers) if number not in forgotten])
 
 
 TABLE = Base.metadata.tables["customers"]

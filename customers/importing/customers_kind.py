@@ -26,11 +26,11 @@ from customers.identity import (
 from customers.importing.amounts import real, whole
 from customers.importing.attributes import fix_types, json_value, typed
 from customers.importing.cells import choice, parsed, text
+from customers.importing.customer_numbers import forgotten_among
 from customers.importing.kinds import Batch, Field, Kind, Run, in_chunks
 from customers.importing.moments import day, instant
 from customers.models import CHANNELS
 from customers.people import search_text
-from customers.suppression import forgotten_number
 
 CHUNK = 2000
 CUSTOMERS_TABLE = Base.metadata.tables["customers"]
@@ -64,7 +64,7 @@ class _Chunk:
         self.people: dict[str, dict[str, Any]] = {}
         self.addresses: dict[str, dict[str, dict[str, Any]]] = {}
         self.before: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {}
-        self.forgotten = _forgotten(connection, run, numbers)
+        self.forgotten = forgotten_among(connection, run, numbers)
         self._read_stored(connection, numbers)
         self._merge(batch, numbers)
 
@@ -142,15 +142,6 @@ class _Chunk:
             known = any(letter.get(column) not in (None, "") for column in _PLACE.values())
             _set_address(addresses, "letter", {**given, "value": letter.get("value") or ""} if known else None)
         _complete(person, addresses)
-
-
-def _forgotten(connection: Connection, run: Run, numbers: list[str]) -> set[str]:
-    if not run.has_forgotten or run.secret_key is None:
-        return set()
-    hidden = {forgotten_number(number, secret_key=run.secret_key): number for number in set(numbers)}
-    rows = connection.scalars(select(CUSTOMERS_TABLE.c.external_id)
-                              .where(in_texts(CUSTOMERS_TABLE.c.external_id, list(hidden))))
-    return {hidden[row] for row in rows}
 
 
 def _set_address(addresses: dict[str, dict[str, Any]], channel: str, values: dict[str, Any] | None) -> None:

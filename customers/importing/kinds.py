@@ -145,6 +145,8 @@ class Kind:
     takes_extras: bool = False
     check: Callable[[Batch], dict[int, str]] | None = None
     prepare: Callable[[Run, Source, "Plan"], None] | None = None
+    extras_become: str = "attributes"
+    """What unknown columns are kept as."""
     owner: tuple[str, ...] = ()
     """Columns that name the thing a line is part of, when a bad line rejects all of it (orders: shop, order_id)."""
 

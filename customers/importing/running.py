@@ -77,7 +77,7 @@ def import_file(
     plan = plan_columns(kind, source, mapping or {})
     run = Run(database, now, dry_run, secret_key, progress or _silent, Rejects(), notes=list(source.notes))
     if plan.extras:
-        use = "kept as attributes" if kind.takes_extras else "not used"
+        use = f"kept as {kind.extras_become}" if kind.takes_extras else "not used"
         run.notes.append(f"Columns {use}: {', '.join(plan.extras)}.")
     notice_forgotten(run)
     if kind.prepare is not None:

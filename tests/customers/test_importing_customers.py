@@ -151,5 +151,6 @@ def test_an_order_before_its_customer_is_filled_in_later(desk: Desk) -> None:
     assert desk.rows("SELECT c.first_name FROM customers c JOIN orders o ON o.customer_id = c.id") == [("Ann",)]
 
 
-def test_this_room_knows_six_kinds() -> None:
-    assert list(KINDS) == ["customers", "consents", "products", "stores", "orders", "contacts"]
+def test_this_room_knows_nine_kinds() -> None:
+    assert list(KINDS) == ["customers", "consents", "products", "stores", "orders", "contacts", "events", "relations",
+                           "scores"]

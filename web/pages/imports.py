@@ -22,6 +22,9 @@ KIND_WORDS = {
     "customers": "people with names, addresses and attributes", "consents": "who said yes or no, with proof",
     "products": "articles with prices and stock", "stores": "places people can walk into",
     "orders": "one row per line of an order", "contacts": "calls, letters, complaints, visits",
+    "events": "what people did: a cart abandoned, a page visited; further columns become properties",
+    "relations": "partners, suppliers, press and employees, with their organisations",
+    "scores": "numbers that you computed about people",
     "campaigns": "campaigns of the past, one row per person", "redemptions": "codes used in the past",
 }
 MUST = ("admin", "marketer")
@@ -119,7 +122,7 @@ def _matching(
     used = {match.theirs for match in matches}
     return render_template("pages/imports/columns.html", upload=kept, columns=columns, matches=matches, result=result,
                            wrong=wrong, spare=[name for name in columns if name and name not in used],
-                           takes_extras=kept.kind_of().takes_extras)
+                           extras_become=kept.kind_of().extras_become if kept.kind_of().takes_extras else "")
 
 
 @blueprint.post("/imports/<token>/check")

@@ -12,7 +12,7 @@ import click
 
 from core.errors import Invalid
 from winback.context import Context
-from winback.worker import enlisted, own_turn, work_for_ever
+from winback.worker import BATCH, enlisted, own_turn, work_for_ever
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True)
 PORT = click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -26,6 +26,7 @@ def tick(context: Context, until_text: str | None) -> None:
     until = _instant(until_text) if until_text else None
     with own_turn(context.database, wait_seconds=30), enlisted(context) as worker:
         done = worker.until_idle(context.now()) if until is None else worker.until(until, progress=_say)
+    hourly(context)
     click.echo(f"Did {done} pieces of work.", err=True)
 
 
@@ -51,7 +52,7 @@ def worker(context: Context) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    bell = Bell(context.database, nightly=lambda: nightly(context))
+    bell = Bell(context.database, nightly=lambda: nightly(context), hourly=lambda: hourly(context))
     bell.start()
     try:
         work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
@@ -67,6 +68,15 @@ def nightly(context: Context) -> None:
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
         )
+
+
+def hourly(context: Context) -> None:
+    """The leader's daily duties, which look every hour whether today's is done: the scores."""
+    from customers.scores import rfm
+
+    changed = rfm.tick(context.database, now=context.now(), limit=BATCH)
+    if changed:
+        logging.getLogger("winback.scores").info("new scores of %s people", changed)
 
 
 @click.command()
