@@ -189,6 +189,8 @@ def test_an_order_is_either_cancelled_or_redeemed_never_both(database: Database,
         together([lambda code=code, order=order: use(database, ask(code.code, order), now=now),
                   lambda order=order: database.small(
                       lambda connection: cancel_order(connection, shop="", order_ref=order, now=now))])
+    with database.reading() as session:
+        assert session.scalars(select(Redemption.order_ref).where(Redemption.state == "redeemed")).all() == []
     assert_no_drift(database)
 
 
