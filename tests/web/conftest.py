@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
@@ -101,6 +101,9 @@ def api_key(database: Database, now: datetime) -> Callable[..., dict[str, str]]:
     return issue
 
 
+PATIENCE_MS = 60_000
+"""A page that waits for a busy processor is not one that fails."""
+expect.set_options(timeout=PATIENCE_MS)
 CHROMIUM = Path(os.environ.get("WINBACK_CHROMIUM", "/usr/bin/chromium"))
 
 
@@ -134,7 +137,7 @@ class Live:
             viewport={"width": width, "height": 900 if width > 760 else 844}, base_url=self.url,
             color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         self.contexts.append(context)
         if user:
             context.add_cookies([{"name": "winback", "value": self._cookie(user), "url": self.url}])
