@@ -53,3 +53,9 @@ class NotReady(WinbackError):
     """The answer is being prepared (a mirror is building); asking again later helps."""
 
     reason = "not_ready"
+
+
+class TooSlow(WinbackError):
+    """The question was stopped at its time limit; asking the same again would take as long."""
+
+    reason = "too_slow"

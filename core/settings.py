@@ -27,6 +27,8 @@ class Settings:
     base_url: str
     smtp_url: str | None
     engine_url: str
+    question_seconds: float = 20
+    """How long a question about an audience may take while somebody waits for it."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -51,6 +53,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         base_url=_web_url("WINBACK_BASE_URL", environ.get("WINBACK_BASE_URL") or "http://127.0.0.1:8000"),
         smtp_url=_smtp_url(environ.get("WINBACK_SMTP_URL")),
         engine_url=_engine_url(environ.get("WINBACK_ENGINE_URL") or "duckdb:"),
+        question_seconds=_seconds("WINBACK_QUESTION_SECONDS", environ.get("WINBACK_QUESTION_SECONDS") or "20"),
     )
 
 
@@ -114,6 +117,17 @@ def _smtp_url(text: str | None) -> str | None:
 
 
 def _engine_url(text: str) -> str:
-    if text in ("duckdb:", "rows:") or text.startswith("spark://"):
+    if text in ("duckdb:", "rows:") or text.startswith(("spark://", "spark:local")):
         return text
-    raise SettingsError("WINBACK_ENGINE_URL: use duckdb: (the mirror), rows: (the database itself) or spark://host.")
+    raise SettingsError("WINBACK_ENGINE_URL: use duckdb: (the mirror), rows: (the database itself), spark://host:7077 "
+                        "(a cluster) or spark:local.")
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0.1 <= seconds <= 86_400:  # not a number fails this, too
+        raise SettingsError(f"{name}: {text!r} is not a number of seconds between 0.1 and 86400.")
+    return seconds

@@ -4,17 +4,16 @@ Owns the lists that value pickers offer, read from what is stored: categories wi
 with the people who live there. Small bases are answered by the row store, large ones by the newest mirror as it is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, literal, not_, select
+from sqlalchemy import ColumnElement, FromClause, bindparam, func, literal, not_, select
 from sqlalchemy.orm import Session
 
 from core.errors import Invalid
 from core.texts import folded
 from customers.models import AttributeType
-from segments.engines.duckdb import render
 from segments.facts import ADDRESSES, CUSTOMERS
 from segments.fields import ATTRIBUTES, CUSTOMER_FIELDS, LINE_WHERE, WHERE
 from segments.portable import attribute, attribute_text, fold, holds_text
@@ -35,7 +34,7 @@ class Choice:
 
 
 def choices(
-    questions: Questions, source: str, word: str, *, text: str = "", limit: int = MOST
+    questions: Questions, source: str, word: str, *, now: datetime, text: str = "", limit: int = MOST
 ) -> list[Choice]:
     """The most frequent values of a word, those that contain `text`, with people; at most `limit`.
 
@@ -49,16 +48,8 @@ def choices(
     if text.strip():
         statement = statement.where(holds_text(fold(column), bindparam(None, folded(text.strip()))))
     statement = statement.order_by(people.desc(), column).limit(min(limit, MOST))
-    return [Choice(str(value), int(count)) for value, count in _answered(questions, statement, mirrored)]
-
-
-def _answered(questions: Questions, statement: Select[*tuple[Any, ...]], mirrored: bool) -> Sequence[Any]:
-    if not mirrored or questions.engine() == "rows":
-        with questions.database.reading() as session:
-            return session.execute(statement).all()
-    rendered = render(statement)
-    with questions.mirror.asking() as view:
-        return view.connection.execute(rendered.text, rendered.values({})).fetchall()
+    found = questions.read(statement, now=now, mirrored=mirrored)
+    return [Choice(str(value), int(count)) for value, count in found.value]
 
 
 Place = tuple[ColumnElement[Any], ColumnElement[Any], FromClause, tuple[ColumnElement[bool], ...], bool]

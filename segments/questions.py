@@ -1,45 +1,46 @@
-"""Who answers a question about an audience: the row store or the column mirror?
+"""Who answers a question about an audience: the row store, the column mirror or Spark?
 
 Owns the choice. Small bases are answered by the row store, which is exact and current; large ones by the mirror, which
-is brought up to now first. Every answer says which engine gave it, how fresh its facts are and how long it took.
+is brought up to now first, or by Spark over exported facts if the settings say so. Every answer says which engine gave
+it, how fresh its facts are and how long it took; a question that takes too long is stopped.
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from threading import Lock
 from typing import Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Select, func, literal, select
 
 from core.cursors import head
 from core.database import Database
-from core.errors import Invalid, NotReady
-from core.mirror import View
+from core.errors import NotReady
 from core.settings import Settings
-from core.types import to_us
 from segments.conditions import Rule
-from segments.engines.duckdb import Rendered, render
+from segments.engines.duckdb import MirrorSource, Rendered
+from segments.engines.rows import open_rows
+from segments.engines.sources import Asked, Kept, Source
 from segments.facts import CUSTOMERS
-from segments.members import KEPT, Prepared, prepare, refuse_mixed, row_store_currencies
+from segments.members import Prepared, prepare, refuse_mixed
 from segments.mirrored import answerable, open_mirror
 from segments.saved import resolved
 from segments.sources import LINES
 
 T = TypeVar("T")
-Engine = Literal["rows", "mirror"]
+Engine = Literal["rows", "mirror", "spark"]
 SMALL = 200_000
 """Up to so many order lines, and so many customers, the row store answers by itself."""
-
 PATIENCE_SECONDS = 30.0
 """How long a question that must know everything up to now waits while another process refreshes the mirror."""
+UNATTENDED_SECONDS = 600.0
+"""How long a question may take when no page waits for it: refreshes, the shell."""
 
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """`value`, asked as things stood at `as_of`; `facts_at` is how fresh the facts are, `engine` rows or mirror."""
+    """`value`, asked as things stood at `as_of`; `facts_at` is how fresh the facts are, `engine` who answered."""
 
     value: T
     as_of: datetime
@@ -49,20 +50,25 @@ class Answer(Generic[T]):
 
 
 class Questions:
-    """Counts, lists and samples of people for rules; make one per process. `engine` forces rows or mirror."""
+    """Counts, lists and samples of people for rules; make one per process.
+
+    `engine` forces one; `seconds` is how long one question may take (default: the setting). Beside what is documented,
+    every question raises TooSlow when it is stopped at that limit.
+    """
 
     def __init__(
-        self, database: Database, settings: Settings, *, engine: Engine | None = None, small: int = SMALL
+        self, database: Database, settings: Settings, *, engine: Engine | None = None, small: int = SMALL,
+        seconds: float | None = None,
     ) -> None:
         self.database = database
         self.small = small
+        self.seconds = settings.question_seconds if seconds is None else seconds
         self.mirror = open_mirror(settings.home, database)
-        self._forced: Engine | None = engine or ("rows" if settings.engine_url == "rows:" else None)
-        self._spark = engine is None and settings.engine_url.startswith("spark:")
-        self._kept: OrderedDict[tuple[Rule, Shape], Rendered] = OrderedDict()
-        self._currencies: tuple[str, dict[str, int]] = ("", {})
+        configured: Engine | None = "rows" if settings.engine_url == "rows:" else None
+        self._forced: Engine | None = engine or configured
+        self._texts: Kept[Rendered] = Kept()
+        self._firsts: Kept[dict[str, int]] = Kept(4)
         self._large: set[str] = set()
-        self._lock = Lock()
 
     def count(self, rule: Rule, *, as_of: datetime, now: datetime | None = None, fresh: bool = True) -> Answer[int]:
         """How many people the rule holds for.
@@ -94,6 +100,21 @@ class Questions:
         """
         return self._ask(rule, shape, list, as_of, now or as_of, fresh, values or {})
 
+    def read(
+        self, statement: Asked, *, now: datetime, values: Mapping[str, Any] | None = None, mirrored: bool = True,
+        fresh: bool = False, key: Hashable = None,
+    ) -> Answer[list[tuple[Any, ...]]]:
+        """The rows of any select over the facts, from the engine that answers for a base of this size.
+
+        For what stands beside a count: pickers, histograms, overlaps. `mirrored=False` for tables that only the row
+        store has. A `key` that names the statement's text keeps its translation. Raises NotReady like `count`.
+        """
+        started = time.perf_counter()
+        engine: Engine = self._engine() if mirrored else "rows"
+        with self._opened(engine, now, fresh) as source:
+            rows = source.rows(statement, values or {}, key)
+            return Answer(rows, now, engine, (time.perf_counter() - started) * 1000, source.facts_at)
+
     def facts_mark(self) -> str:
         """A short text that changes when the facts do: the generation of the mirror, or the newest change of rows."""
         if self.engine() == "mirror":
@@ -123,24 +144,32 @@ class Questions:
         self, rule: Rule, shape: "Shape", read: Callable[[list[Any]], T], as_of: datetime, now: datetime, fresh: bool,
         more: Mapping[str, Any] | None = None,
     ) -> Answer[T]:
+        """The answer of one rule; whole rows when there are `more` values, else the first column."""
         started = time.perf_counter()
         with self.database.reading() as session:
             whole = resolved(session.connection(), rule)
         engine: Engine = self._engine() if answerable(whole) else "rows"
         prepared = prepare(whole)
+        with self._opened(engine, now, fresh) as source:
+            if prepared.money:
+                refuse_mixed(source.currencies(as_of))
+            values = {**prepared.cuts.values(as_of), **(more or {})}
+            ask = source.column if more is None else source.rows
+            found: list[Any] = ask(shape(prepared), values, (whole, shape))
+            return Answer(read(found), as_of, engine, (time.perf_counter() - started) * 1000, source.facts_at)
+
+    @contextmanager
+    def _opened(self, engine: Engine, now: datetime, fresh: bool) -> Iterator[Source]:
         if engine == "rows":
-            values, facts_at = self._from_rows(prepared, shape, as_of, more), now
-        else:
-            if fresh and not self.mirror.refresh(now=now, wait_seconds=PATIENCE_SECONDS):
-                raise NotReady("The mirror is being brought up to now by another process. Ask again in a minute.")
-            with self.mirror.asking() as view:
-                values = self._from_mirror(view, whole, prepared, shape, as_of, more)
-                facts_at = view.manifest.at
-        return Answer(read(values), as_of, engine, (time.perf_counter() - started) * 1000, facts_at)
+            with open_rows(self.database, now=now, seconds=self.seconds) as source:
+                yield source
+            return
+        if fresh and not self.mirror.refresh(now=now, wait_seconds=PATIENCE_SECONDS):
+            raise NotReady("The mirror is being brought up to now by another process. Ask again in a minute.")
+        with self.mirror.asking() as view:
+            yield MirrorSource(view, self.seconds, self._texts, self._firsts)
 
     def _engine(self) -> Engine:
-        if self._spark:
-            raise Invalid("WINBACK_ENGINE_URL: Spark is not available yet. Use duckdb: or rows:")
         if self._forced:
             return self._forced
         with self.database.reading() as session:
@@ -154,52 +183,6 @@ class Questions:
                     self._large.add(table.name)
                     return "mirror"
         return "rows"
-
-    def _from_rows(
-        self, prepared: Prepared, shape: "Shape", as_of: datetime, more: Mapping[str, Any] | None
-    ) -> list[Any]:
-        """Whole rows when there are `more` values, else the first column."""
-        with self.database.reading() as session:
-            connection = session.connection()
-            if prepared.money:
-                refuse_mixed(row_store_currencies(connection, as_of))
-            if more is not None:
-                found = connection.execute(shape(prepared), {**prepared.cuts.values(as_of), **more})
-                return [tuple(row) for row in found]
-            return list(connection.scalars(shape(prepared), prepared.cuts.values(as_of)))
-
-    def _from_mirror(
-        self, view: View, rule: Rule, prepared: Prepared, shape: "Shape", as_of: datetime,
-        more: Mapping[str, Any] | None,
-    ) -> list[Any]:
-        if prepared.money:
-            firsts = self._first_orders(view)
-            refuse_mixed([currency for currency, first in firsts.items() if first < to_us(as_of)])
-        rendered = self._rendered(rule, prepared, shape)
-        values = rendered.values({**prepared.cuts.values(as_of), **(more or {})})
-        found = view.connection.execute(rendered.text, values)
-        return list(found.fetchall() if more is not None else next(iter(found.fetchnumpy().values())).tolist())
-
-    def _rendered(self, rule: Rule, prepared: Prepared, shape: "Shape") -> Rendered:
-        key = (rule, shape)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        rendered = render(shape(prepared))
-        with self._lock:
-            self._kept[key] = rendered
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return rendered
-
-    def _first_orders(self, view: View) -> dict[str, int]:
-        """When each currency was first used; a generation never changes, so it is asked once."""
-        if self._currencies[0] != view.manifest.file:
-            found = view.connection.execute(
-                "SELECT currency, min(ordered_at) FROM orders WHERE NOT cancelled GROUP BY currency").fetchall()
-            self._currencies = (view.manifest.file, dict(found))
-        return self._currencies[1]
 
 
 Shape = Callable[[Prepared], Select[Any]]

@@ -20,6 +20,7 @@ from core.errors import (
     NotFound,
     NotReady,
     SettingsError,
+    TooSlow,
     Unauthorised,
     WinbackError,
 )
@@ -32,6 +33,7 @@ STATUS: dict[type[WinbackError], int] = {
     NotFound: 404,
     Conflict: 409,
     NotReady: 503,
+    TooSlow: 503,
     SettingsError: 500,
 }
 REASONS = {

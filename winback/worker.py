@@ -19,7 +19,7 @@ from core.errors import Conflict, Invalid
 from delivery import sending
 from journeys import due, duties
 from journeys.running import Services
-from segments.questions import Questions
+from segments.questions import UNATTENDED_SECONDS, Questions
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 
@@ -108,7 +108,7 @@ def enlisted(context: Context) -> Iterator[Worker]:
     """A worker known to be alive for as long as the block runs."""
     lease = leases.enlist(context.database, str(uuid.uuid4()))
     try:
-        yield Worker(context, lease, Questions(context.database, context.settings))
+        yield Worker(context, lease, Questions(context.database, context.settings, seconds=UNATTENDED_SECONDS))
     finally:
         lease.release()
 

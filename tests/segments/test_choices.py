@@ -1,6 +1,6 @@
 """What pickers offer: values with the people behind them, alike from the row store and from the mirror."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from segments.fields import CUSTOMER_FIELDS, WHERE
 from segments.questions import Questions
 from tests.web.people import make_people
 
+AT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+
 
 @pytest.fixture(params=["rows", "mirror"])
 def questions(request: pytest.FixtureRequest, database: Database, now: datetime, tmp_path: Path) -> Questions:
@@ -26,30 +28,30 @@ def questions(request: pytest.FixtureRequest, database: Database, now: datetime,
 
 
 def test_values_come_with_their_people_most_first(questions: Questions) -> None:
-    assert choices(questions, "orders", "category") == [Choice("furniture", 4), Choice("lighting", 2)]
-    assert choices(questions, "customer", "city") == [Choice("Lübeck", 7)]
-    assert choices(questions, "contacts", "kind") == [Choice("complaint", 1)]
-    assert choices(questions, "orders", "category", limit=1) == [Choice("furniture", 4)]
+    assert choices(questions, "orders", "category", now=AT) == [Choice("furniture", 4), Choice("lighting", 2)]
+    assert choices(questions, "customer", "city", now=AT) == [Choice("Lübeck", 7)]
+    assert choices(questions, "contacts", "kind", now=AT) == [Choice("complaint", 1)]
+    assert choices(questions, "orders", "category", limit=1, now=AT) == [Choice("furniture", 4)]
 
 
 def test_a_text_finds_values_that_contain_it_capitals_aside(questions: Questions) -> None:
-    assert choices(questions, "orders", "category", text=" IGHT ") == [Choice("lighting", 2)]
-    assert choices(questions, "customer", "city", text="LÜB") == [Choice("Lübeck", 7)]
-    assert choices(questions, "orders", "category", text="%") == []
+    assert choices(questions, "orders", "category", text=" IGHT ", now=AT) == [Choice("lighting", 2)]
+    assert choices(questions, "customer", "city", text="LÜB", now=AT) == [Choice("Lübeck", 7)]
+    assert choices(questions, "orders", "category", text="%", now=AT) == []
 
 
 def test_every_word_of_texts_has_choices_and_others_are_refused(questions: Questions) -> None:
     for source, words in WHERE.items():
         for word in words:
             if word != "min_unit_price":
-                choices(questions, source, word)
+                choices(questions, source, word, now=AT)
     for field in CUSTOMER_FIELDS.values():
         if field.kind == "text":
-            choices(questions, "customer", field.name)
-    assert choices(questions, "customer", "attributes.shoe") == []
+            choices(questions, "customer", field.name, now=AT)
+    assert choices(questions, "customer", "attributes.shoe", now=AT) == []
     for source, word in (("orders", "min_unit_price"), ("orders", "nope"), ("nope", "x"), ("customer", "birthday")):
         with pytest.raises(Invalid):
-            choices(questions, source, word)
+            choices(questions, source, word, now=AT)
 
 
 def test_own_columns_are_known_with_their_types(database: Database) -> None:

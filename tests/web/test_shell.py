@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 import web
 from core.database import Database
-from core.errors import Conflict, Invalid, NotFound, NotReady
+from core.errors import Conflict, Invalid, NotFound, NotReady, TooSlow
 from core.settings import Settings
 from web import registry
 from web.access import needs_role, needs_scope
@@ -93,7 +93,8 @@ def _api_blueprint() -> flask_smorest.Blueprint:
     @api.get("/errors/<kind>")  # type: ignore[untyped-decorator]
     def fail(kind: str) -> str:
         raise {"invalid": Invalid("No.", place="a.b"), "missing": NotFound("No such thing."),
-               "conflict": Conflict("Moved on."), "soon": NotReady("The mirror is building.")}[kind]
+               "conflict": Conflict("Moved on."), "soon": NotReady("The mirror is building."),
+               "slow": TooSlow("Stopped.")}[kind]
 
     return api
 
@@ -261,7 +262,7 @@ def test_json_never_holds_nan(client: FlaskClient, api_key: Callable[..., dict[s
 @pytest.mark.parametrize(
     ("kind", "status", "reason"),
     [("invalid", 400, "invalid"), ("missing", 404, "not_found"), ("conflict", 409, "conflict"),
-     ("soon", 503, "not_ready")],
+     ("soon", 503, "not_ready"), ("slow", 503, "too_slow")],
 )
 def test_errors_reach_programs_as_problems(
     client: FlaskClient, api_key: Callable[..., dict[str, str]], kind: str, status: int, reason: str

@@ -160,6 +160,6 @@ def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, 
 
 def _categories() -> list[str]:
     try:
-        return [choice.value for choice in choices(questions(), "orders", "category", limit=12)]
+        return [choice.value for choice in choices(questions(), "orders", "category", now=request_now(), limit=12)]
     except (WinbackError, NotFound):
         return []

@@ -228,7 +228,7 @@ def offered() -> ResponseReturnValue:
     """The values a picker offers, most frequent first."""
     asked = {name: request.args.get(name, "") for name in ("source", "word", "q", "name")}
     try:
-        found = choices(questions(), asked["source"], asked["word"], text=asked["q"][:100])
+        found = choices(questions(), asked["source"], asked["word"], now=request_now(), text=asked["q"][:100])
         why = None
     except WinbackError as error:
         found, why = [], error.message

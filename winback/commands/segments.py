@@ -8,7 +8,7 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, cast
 
 import click
 from sqlalchemy import bindparam, select
@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from core.errors import Invalid
 from segments.facts import CUSTOMERS
 from segments.portable import InLongList, NumberList
-from segments.questions import Questions
+from segments.questions import UNATTENDED_SECONDS, Engine, Questions
 from segments.rules import Rule, parse_rule
 from segments.saved import resolved, segment_rule
 from segments.words import sentence
@@ -41,7 +41,8 @@ def _choice(command: Any) -> Any:
     return command
 
 
-_engine = click.option("--engine", type=click.Choice(["rows", "mirror"]), help="Force the engine; for comparing.")
+_engine = click.option("--engine", type=click.Choice(["rows", "mirror", "spark"]),
+                       help="Force the engine; for comparing.")
 
 
 @segment.command()
@@ -93,7 +94,7 @@ def explain(context: Context, rule_file: IO[bytes] | None, name: str | None, as_
 
 
 def _questions(context: Context, engine: str | None) -> Questions:
-    return Questions(context.database, context.settings, engine=cast(Literal["rows", "mirror"] | None, engine))
+    return Questions(context.database, context.settings, engine=cast(Engine | None, engine), seconds=UNATTENDED_SECONDS)
 
 
 def _rule(context: Context, rule_file: IO[bytes] | None, name: str | None) -> Rule:
