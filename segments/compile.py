@@ -6,50 +6,42 @@ The statement has bound parameters only, no time functions, and means the same o
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, exists, false, not_, or_, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    column,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    table,
+    true,
+)
 
-from core.errors import Invalid
-from segments.conditions import All, Any_, InSegment, Measured, Not, Rule
+from segments.conditions import Followed, Measured, Rule
 from segments.facts import CUSTOMERS, fact, needs_person
 from segments.fields import MEASURES
 from segments.instants import Cuts, Fixed
-from segments.measures import Verdict, together, verdict
+from segments.measures import verdict
 from segments.operators import straight
+from segments.placing import nth_orders
+from segments.plan import Group, Leaf, Part, Pile, is_measured, measured_leaves, order_within, planned
+from segments.sequences import followed
 from segments.sources import Rows, rows_of
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One condition that must hold, or must not."""
-
-    rule: Rule
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Pile:
-    """Tests over the same rows of one source: joined by and (`every`) or by or."""
-
-    every: bool
-    leaves: tuple[Leaf, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Parts joined by and (`every`) or by or; negation has been pushed down to the leaves."""
-
-    every: bool
-    parts: tuple["Part", ...]
-
-
-Part = Leaf | Pile | Group
+from segments.verdicts import Verdict, together
 
 OWN, ROWS, NO_ROWS, COUNTED = range(4)
-"""The cost classes: own facts; having rows; having none; counting, summing or dating somebody's rows."""
+"""The cost classes: own facts; having rows; having none; counting, summing, dating or ranking somebody's rows."""
+TALL = 12
+"""Groups so many levels high stand in a statement of their own: no engine parses brackets without end."""
 
 
 def compile_rule(rule: Rule, *, as_of: datetime) -> Select[int]:
@@ -65,61 +57,22 @@ def build(rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None) -
     return _Builder(cuts, among).statement(planned(rule))
 
 
-def planned(rule: Rule, holds: bool = True) -> Part:
-    """The rule without `not`: groups of and and or, flattened, with tests over the same rows brought together."""
-    if isinstance(rule, Not):
-        return planned(rule.rule, not holds)
-    if isinstance(rule, InSegment):
-        raise Invalid(f'the segment "{rule.key}" has not been looked up', place="segment")
-    if not isinstance(rule, All | Any_):
-        return Leaf(rule, holds)
-    every = isinstance(rule, All) == holds
-    parts: list[Part] = []
-    for child in rule.rules:
-        part = planned(child, holds)
-        parts.extend(part.parts if isinstance(part, Group) and part.every == every else (part,))
-    return Group(every, _piled(parts, every))
-
-
-def _piled(parts: Sequence[Part], every: bool) -> tuple[Part, ...]:
-    piles: dict[Any, list[Leaf]] = {}
-    others: list[Part] = []
-    for part in parts:
-        if isinstance(part, Leaf) and isinstance(part.rule, Measured):
-            piles.setdefault(_pile_key(part.rule), []).append(part)
-        elif isinstance(part, Pile) and part.every == every:
-            assert isinstance(part.leaves[0].rule, Measured)
-            piles.setdefault(_pile_key(part.leaves[0].rule), []).extend(part.leaves)
-        else:
-            others.append(part)
-    return (*others, *(Pile(every, tuple(leaves)) for leaves in piles.values()))
-
-
-def _pile_key(rule: Measured) -> Any:
-    measure = "" if rule.source == "orders" else rule.measure
-    return rule.source, measure, rule.where, rule.window
-
-
 class _Builder:
     """Walks a plan once and writes its statement."""
 
     def __init__(self, cuts: Cuts, among: ColumnElement[bool] | None) -> None:
         self.cuts = cuts
         self.among = among
-        self.known: dict[Pile, tuple[Rows, Verdict]] = {}
+        self.known: dict[Leaf | Pile, tuple[Rows, Verdict]] = {}
+        self.apart: list[CTE] = []
 
     def statement(self, plan: Part) -> Select[int]:
         parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
-        ordered = sorted(parts, key=self._cost)
+        ordered = self._sorted(parts)
         early = [part for part in ordered if self._cost(part) < COUNTED]
         late = [part for part in ordered if self._cost(part) == COUNTED]
-        people = select(CUSTOMERS.c.id).where(CUSTOMERS.c.forgotten_at.is_(None))
-        if self.among is not None:
-            people = people.where(self.among)
-        people = people.where(*(self._holds(part, CUSTOMERS.c.id, None) for part in early))
-        if not late:
-            return people
-        if not early and self.among is None:
+        people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in early))
+        if late and not early and self.among is None:
             people = people.where(self._holds(late.pop(0), CUSTOMERS.c.id, None))
         for part in late:
             survivors = people.cte()
@@ -128,15 +81,22 @@ class _Builder:
             if self._needs_person(part):
                 people, person = select(CUSTOMERS.c.id).where(CUSTOMERS.c.id.in_(_ids(survivors))), CUSTOMERS.c.id
             people = people.where(self._holds(part, person, survivors))
-        return people
+        return people.add_cte(*self.apart) if self.apart else people
+
+    def _everybody(self) -> Select[int]:
+        people = select(CUSTOMERS.c.id).where(CUSTOMERS.c.forgotten_at.is_(None))
+        return people if self.among is None else people.where(self.among)
+
+    def _sorted(self, parts: Sequence[Part]) -> list[Part]:
+        return sorted(parts, key=lambda part: (self._cost(part), order_within(part)))
 
     def _cost(self, part: Part) -> int:
         if isinstance(part, Group):
             return max((self._cost(child) for child in part.parts), default=OWN)
-        if isinstance(part, Leaf) and not isinstance(part.rule, Measured):
-            return OWN
-        answer = self._verdict(part)[1]
-        if not isinstance(answer.having, bool):
+        if isinstance(part, Leaf) and not is_measured(part):
+            return COUNTED if isinstance(part.rule, Followed) else OWN
+        rows, answer = self._verdict(part)
+        if rows.nth is not None or not isinstance(answer.having, bool):
             return COUNTED
         return NO_ROWS if answer.without else ROWS
 
@@ -147,55 +107,97 @@ class _Builder:
 
     def _holds(self, part: Part, person: ColumnElement[Any], survivors: FromClause | None) -> ColumnElement[bool]:
         if isinstance(part, Group):
-            held = [self._holds(child, person, survivors) for child in sorted(part.parts, key=self._cost)]
-            return and_(true(), *held) if part.every else or_(false(), *held)
-        if isinstance(part, Leaf) and not isinstance(part.rule, Measured):
-            return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None)
-        return self._having(part, person, survivors)
+            if part.height % TALL == 0:
+                return self._set_apart(part, person)
+            return self._joined(part, person, survivors)
+        if is_measured(part):
+            return self._having(part, person, survivors)
+        assert isinstance(part, Leaf)
+        if isinstance(part.rule, Followed):
+            found = followed(part.rule, self.cuts, None if survivors is None else _ids(survivors))
+            return person.in_(found) if part.holds else _nowhere(found, person)
+        return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None)
+
+    def _joined(self, group: Group, person: ColumnElement[Any], survivors: FromClause | None) -> ColumnElement[bool]:
+        # A map of a partial: a generator would be one more level of the call stack for each level of the rule.
+        held = map(partial(self._holds, person=person, survivors=survivors), self._sorted(group.parts))
+        return and_(true(), *held) if group.every else or_(false(), *held)
+
+    def _set_apart(self, group: Group, person: ColumnElement[Any]) -> ColumnElement[bool]:
+        """A tall group as a list of people, referred to by its name alone: SQLAlchemy never sees the whole tower."""
+        everybody = self._everybody()
+        inside = self._joined(group, CUSTOMERS.c.id, everybody.cte() if self.among is not None else None)
+        name = f"tall_{len(self.apart)}"
+        self.apart.append(everybody.where(inside).cte(name))
+        return person.in_(select(table(name, column("id")).c.id).correlate(None))
 
     def _having(
         self, part: Leaf | Pile, person: ColumnElement[Any], survivors: FromClause | None
     ) -> ColumnElement[bool]:
         rows, answer = self._verdict(part)
         if isinstance(answer.having, bool):
-            return self._simple(rows, answer, person)
+            return self._simple(rows, answer, person, survivors)
         ask = answer.opposite() if answer.without else answer
-        grouped = select(rows.person).select_from(rows.origin).where(*rows.holds)
-        if survivors is not None:
-            grouped = grouped.where(rows.person.in_(_ids(survivors)))
+        grouped = self._rows(rows, survivors)
+        if rows.chosen is not None and self.among is None:
+            # Only who bought some of it can have a share other than 0.
+            some = select(rows.person).select_from(rows.origin).where(*rows.holds, rows.chosen)
+            grouped = grouped.where(rows.person.in_(some.correlate(None)))
         assert not isinstance(ask.having, bool)
         grouped = grouped.group_by(rows.person).having(ask.having).correlate(None)
-        if not answer.without:
-            return person.in_(grouped)
-        found = grouped.subquery()
-        return not_(exists().where(found.c[0] == person).correlate(person.table))
+        return _nowhere(grouped, person) if answer.without else person.in_(grouped)
 
-    def _simple(self, rows: Rows, answer: Verdict, person: ColumnElement[Any]) -> ColumnElement[bool]:
+    def _rows(self, rows: Rows, survivors: FromClause | None) -> Select[Any]:
+        """The people whose rows they are, of the survivors."""
+        mine = select(rows.person).select_from(rows.origin).where(*rows.holds)
+        if survivors is not None:
+            mine = mine.where(rows.person.in_(_ids(survivors)))
+        if rows.nth is None:
+            return mine
+        people = [] if survivors is None else [_ids(survivors)]
+        if self.among is None:
+            # Only who has such an order at all can have it in this place.
+            people.append(mine.correlate(None))
+        assert rows.order is not None
+        return mine.where(rows.order.in_(nth_orders(rows.nth, self.cuts, people)))
+
+    def _simple(
+        self, rows: Rows, answer: Verdict, person: ColumnElement[Any], survivors: FromClause | None
+    ) -> ColumnElement[bool]:
         if answer.having == answer.without:
             return true() if answer.having else false()
+        if rows.nth is not None:
+            found = self._rows(rows, survivors).correlate(None)
+            return person.in_(found) if answer.having else _nowhere(found, person)
         mine = select(rows.person).select_from(rows.origin).where(*rows.holds)
         if answer.having and self.among is None:
             return person.in_(mine.correlate(None))
         some = exists(mine.where(rows.person == person).correlate(person.table))
         return some if answer.having else not_(some)
 
-    def _verdict(self, part: Part) -> tuple[Rows, Verdict]:
-        assert not isinstance(part, Group)
-        pile = Pile(True, (part,)) if isinstance(part, Leaf) else part
-        if pile not in self.known:
-            self.known[pile] = self._judged(pile)
-        return self.known[pile]
+    def _verdict(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+        if part not in self.known:
+            self.known[part] = self._judged(part)
+        return self.known[part]
 
-    def _judged(self, pile: Pile) -> tuple[Rows, Verdict]:
-        rules = [leaf.rule for leaf in pile.leaves if isinstance(leaf.rule, Measured)]
+    def _judged(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+        leaves = measured_leaves(part)
+        rules = [leaf.rule for leaf in leaves if isinstance(leaf.rule, Measured)]
         first = rules[0]
-        rows = rows_of(first.source, [rule.measure for rule in rules], first.where, first.window, self.cuts)
+        rows = rows_of(first.source, [rule.measure for rule in rules], first.where, first.window, self.cuts,
+                       nth=first.nth)
         verdicts = []
-        for leaf, rule in zip(pile.leaves, rules, strict=True):
+        for leaf, rule in zip(leaves, rules, strict=True):
             test, positive = straight(rule.test)
             answer = verdict(rule.source, rule.measure, test, rows, self.cuts)
             verdicts.append(answer if positive == leaf.holds else answer.opposite())
-        return rows, together(verdicts, every=pile.every)
+        return rows, together(verdicts, every=part.every if isinstance(part, Pile) else True)
+
+
+def _nowhere(found: Select[Any], person: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The person is not among those found: an anti-join, which no missing value can upset."""
+    inside = found.subquery()
+    return not_(exists().where(inside.c[0] == person).correlate(person.table))
 
 
 def _ids(survivors: FromClause) -> Select[Any]:
@@ -204,9 +206,9 @@ def _ids(survivors: FromClause) -> Select[Any]:
 
 
 def measures_money(rule: Rule) -> bool:
-    """Whether a money measure stands in the rule without exactly one currency."""
+    """Whether amounts are added up somewhere in the rule without exactly one currency."""
     return any(
-        isinstance(node, Measured) and MEASURES[node.source][node.measure].kind == "cents"
+        isinstance(node, Measured) and MEASURES[node.source][node.measure].money
         and len(node.where.get("currency") or ()) != 1
         for node in rule.walk()
     )

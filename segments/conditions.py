@@ -134,14 +134,37 @@ class Measured(Rule):
     test: Test
     where: Where = Where()
     window: Window | None = None
+    nth: int | None = None
+    """The one order that is looked at: 1 the person's first, -1 the last; None: all of them."""
 
     def to_json(self) -> dict[str, Any]:
         written: dict[str, Any] = {self.source: self.measure}
+        if self.nth is not None:
+            written["nth"] = self.nth
         if self.where != Where():
             written["where"] = self.where.to_json()
         if self.window is not None:
             written["window"] = dict(self.window.to_json())
         return {**written, **self.test.to_json()}
+
+
+@dataclass(frozen=True)
+class Followed(Rule):
+    """An order of one kind was followed by one of another kind, strictly later and at most `within_days` after it.
+
+    With `never` the opposite of a reminder: an order whose days have passed without the other one.
+    """
+
+    bought: Where
+    then: Where
+    within_days: int
+    never: bool = False
+    window: Window | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        written: dict[str, Any] = {"bought": self.bought.to_json(), "then_not" if self.never else "then":
+                                   self.then.to_json(), "within_days": self.within_days}
+        return written if self.window is None else {**written, "window": dict(self.window.to_json())}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from segments.order_measures import ORDER_MEASURES
+from segments.wordings import Measure, Wording
+
 Kind = Literal["text", "number", "date", "instant", "any"]
 
 ATTRIBUTES = "attributes."
@@ -72,99 +75,6 @@ def field_of(name: str) -> Field:
     return CUSTOMER_FIELDS[name]
 
 
-@dataclass(frozen=True)
-class Wording:
-    """How a measure is said in one language, as what follows "customers who".
-
-    Of the names in braces, `amount` is the number with its unit, `what` the goods, `where` what else must hold and
-    `when` the window; a name that has nothing to say is left out.
-    """
-
-    said: str
-    none: str = ""
-    """For a count of 0."""
-    never: str = ""
-    """For a count of 0 over the whole history; without it `none`."""
-    units: tuple[str, str, str] | None = None
-    """What is counted: at least one of them, one, several. Without it, times are counted."""
-    goods: str = "{}"
-    """How goods are added: "on furniture"."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What is asked of a list of things: a number (0 when there are none) or a date (missing when there are none).
-
-    `words` holds its wording by language, `bought` the one that is used instead when goods are named.
-    """
-
-    name: str
-    kind: Literal["number", "cents", "instant"]
-    words: Mapping[str, Wording]
-    bought: Mapping[str, Wording] | None = None
-    lines: bool = False
-    """Whether the answer needs the single lines, not only the orders."""
-
-
-_ORDERED = {
-    "en": Wording("placed {amount} {where} {when}", "placed no order {where} {when}", "never ordered {where}",
-                  ("an order", "order", "orders")),
-    "de": Wording("{when} {amount} {where} aufgegeben haben", "{when} keine Bestellung {where} aufgegeben haben",
-                  "nie {where} bestellt haben", ("mindestens eine Bestellung", "Bestellung", "Bestellungen")),
-}
-_BOUGHT = {
-    "en": Wording("bought {what} {amount} {where} {when}", "did not buy {what} {where} {when}",
-                  "never bought {what} {where}"),
-    "de": Wording("{when} {amount} {what} {where} gekauft haben", "{when} nicht {what} {where} gekauft haben",
-                  "nie {what} {where} gekauft haben"),
-}
-ORDER_MEASURES = {
-    measure.name: measure
-    for measure in (
-        Measure("count", "number", _ORDERED, _BOUGHT),
-        Measure("revenue", "cents", {
-            "en": Wording("spent {amount} {what} {where} {when}", goods="on {}"),
-            "de": Wording("{when} {amount} {what} {where} ausgegeben haben", goods="für {}")}),
-        Measure("average_value", "cents", {
-            "en": Wording("spent {amount} per order on average {what} {where} {when}", goods="on {}"),
-            "de": Wording("{when} im Schnitt {amount} je Bestellung {what} {where} ausgegeben haben",
-                          goods="für {}")}),
-        Measure("first_at", "instant", {
-            "en": Wording("first ordered {where} {amount} {when}", "did not place their first order {where} {amount} "
-                          "{when}"),
-            "de": Wording("{where} zum ersten Mal {amount} {when} bestellt haben",
-                          "ihre erste Bestellung {where} nicht {amount} {when} aufgegeben haben")}, {
-            "en": Wording("first bought {what} {where} {amount} {when}", "did not first buy {what} {where} {amount} "
-                          "{when}"),
-            "de": Wording("{what} {where} zum ersten Mal {amount} {when} gekauft haben",
-                          "{what} {where} nicht zum ersten Mal {amount} {when} gekauft haben")}),
-        Measure("last_at", "instant", {
-            "en": Wording("last ordered {where} {amount} {when}", "did not place their last order {where} {amount} "
-                          "{when}"),
-            "de": Wording("{where} zum letzten Mal {amount} {when} bestellt haben",
-                          "ihre letzte Bestellung {where} nicht {amount} {when} aufgegeben haben")}, {
-            "en": Wording("last bought {what} {where} {amount} {when}", "did not last buy {what} {where} {amount} "
-                          "{when}"),
-            "de": Wording("{what} {where} zum letzten Mal {amount} {when} gekauft haben",
-                          "{what} {where} nicht zum letzten Mal {amount} {when} gekauft haben")}),
-        Measure("quantity", "number", {
-            "en": Wording("bought {amount} {what} {where} {when}", units=("", "item", "items"), goods="of {}"),
-            "de": Wording("{when} {amount} {what} {where} gekauft haben", units=("", "Stück", "Stück"))}, lines=True),
-        Measure("distinct_products", "number", {
-            "en": Wording("bought {amount} {what} {where} {when}", "bought no product {what} {where} {when}",
-                          units=("a product", "different product", "different products"), goods="of {}"),
-            "de": Wording("{when} {amount} {what} {where} gekauft haben",
-                          "{when} keinen Artikel {what} {where} gekauft haben",
-                          units=("mindestens einen Artikel", "verschiedenen Artikel", "verschiedene Artikel"),
-                          goods="aus {}")}, lines=True),
-        Measure("open", "number", {
-            "en": Wording("have {amount} {what} {where} {when}", "have no undelivered order {what} {where} {when}",
-                          units=("an undelivered order", "undelivered order", "undelivered orders"), goods="with {}"),
-            "de": Wording("{amount} {what} {where} {when} haben", "keine offene Bestellung {what} {where} {when} haben",
-                          units=("mindestens eine offene Bestellung", "offene Bestellung", "offene Bestellungen"),
-                          goods="mit {}")}, lines=True),
-    )
-}
 _CONTACTED = {
     "en": Wording("were in contact with us {where} {amount} {when}", "were not in contact with us {where} {when}",
                   "were never in contact with us {where}"),
@@ -243,4 +153,5 @@ NOT_YET = {
 }
 """Conditions of the rule language that are announced but not built."""
 
-MEASURES_NOT_YET = frozenset({"net_revenue", "margin", "returned_share"})
+SEQUENCE_KEYS = ("bought", "then", "then_not", "within_days", "window")
+"""The keys of a sequence: one purchase, and what followed it or did not."""

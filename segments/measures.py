@@ -1,63 +1,60 @@
-"""When does a person's pile of rows pass the tests on its count, sum, average or dates?
+"""When does a person's pile of rows pass a test on its count, sum, average, share or dates?
 
-Owns the verdict of one or more tests over the same rows: the HAVING for people who have such rows, and the answer for
-people who have none (numbers are 0 then, dates are missing). Averages are compared by multiplying out, so no engine's
+Owns the verdict of one test on one measure: the HAVING for people who have such rows, and the answer for people who
+have none (numbers are 0 then, dates are missing). Averages and shares are compared by multiplying out, so no engine's
 division matters; every other number is whole.
 """
 
-import math
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, not_, or_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, or_, type_coerce
 
 from core.types import to_us
+from segments.amounts import bought_milli, discount_cents, margin_cents, margin_unknown, net_cents, returned_milli
 from segments.conditions import Test
 from segments.fields import MEASURES
 from segments.instants import Cuts, instant, last_days_us
 from segments.operators import compare
+from segments.rhythm import days_between, days_since, overdue, per_year
 from segments.sources import LINES, ORDERS, Rows
+from segments.verdicts import Verdict, exact, passes_zero, whole_interval
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """`having` is SQL over one person's rows, or simply True or False; `without` is the answer with no rows at all."""
-
-    having: ColumnElement[bool] | bool
-    without: bool
-
-    def opposite(self) -> "Verdict":
-        having = not self.having if isinstance(self.having, bool) else not_(self.having)
-        return Verdict(having, not self.without)
-
-
-def together(verdicts: list[Verdict], *, every: bool) -> Verdict:
-    """All (`every`) or any of several verdicts over the same rows, as one."""
-    absorbing = not every
-    if any(verdict.having is absorbing for verdict in verdicts):
-        having: ColumnElement[bool] | bool = absorbing
-    else:
-        parts = [verdict.having for verdict in verdicts if not isinstance(verdict.having, bool)]
-        having = (and_(*parts) if every else or_(*parts)) if parts else every
-    answers = [verdict.without for verdict in verdicts]
-    return Verdict(having, all(answers) if every else any(answers))
+MILLIONTHS = 10**6
 
 
 def verdict(source: str, measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
     """The verdict of one straight test on one measure over `rows`."""
-    if MEASURES[source][measure].kind == "instant":
+    described = MEASURES[source][measure]
+    if test.operator == "is_set":
+        return _known(measure, rows, cuts) if described.missing else Verdict(True, True)
+    if described.kind == "instant":
         return _dated(measure, test, rows, cuts)
+    if described.kind == "share":
+        return _share(test, *_parts(measure, rows, cuts))
+    if measure in ("days_since_first", "days_since_last"):
+        return days_since(measure, test, rows, cuts)
+    if measure == "days_between":
+        return days_between(test, rows, _orders(rows))
+    if measure == "overdue":
+        return overdue(test, rows, _orders(rows), cuts)
+    if measure == "per_year":
+        return per_year(test, rows, _orders(rows), cuts)
     if measure == "average_value":
         return _average(test, rows)
-    low, high = _interval(test, 1000 if measure == "quantity" else 1)
-    without = (low is None or low <= 0) and (high is None or high >= 0)
-    if source != "orders" or measure == "count":
+    return _whole(source, measure, test, rows, cuts)
+
+
+def _whole(source: str, measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
+    """The verdict on a count or a sum."""
+    low, high = whole_interval(test, 1000 if measure == "quantity" else 1)
+    without = passes_zero(test)
+    if rows.nth is None and (source != "orders" or measure == "count"):
         if high is None and low is not None and low <= 1:
             return Verdict(True, without)
         if high is not None and high < 1:
             return Verdict(False, without)
-    return Verdict(_inside(_number(source, measure, rows, cuts), low, high), without)
+    inside = _inside(_number(source, measure, rows, cuts), low, high)
+    return Verdict(and_(_margin_known(cuts), inside) if measure == "margin" else inside, without)
 
 
 def _number(source: str, measure: str, rows: Rows, cuts: Cuts) -> ColumnElement[Any]:
@@ -67,6 +64,10 @@ def _number(source: str, measure: str, rows: Rows, cuts: Cuts) -> ColumnElement[
         return _orders(rows)
     if measure == "revenue":
         return _revenue(rows)
+    if measure == "net_revenue":
+        return func.sum(net_cents(cuts))
+    if measure == "margin":
+        return func.sum(margin_cents(cuts))
     if measure == "quantity":
         return func.sum(LINES.c.quantity_milli)
     if measure == "distinct_products":
@@ -79,8 +80,16 @@ def _orders(rows: Rows) -> ColumnElement[int]:
     return func.count(LINES.c.order_id.distinct()) if rows.by_line else func.count()
 
 
+def _total(rows: Rows) -> ColumnElement[int]:
+    return (LINES if rows.by_line else ORDERS).c.total_cents
+
+
 def _revenue(rows: Rows) -> ColumnElement[Any]:
-    return func.sum((LINES if rows.by_line else ORDERS).c.total_cents)
+    return func.sum(_total(rows))
+
+
+def _margin_known(cuts: Cuts) -> ColumnElement[bool]:
+    return func.count(case((margin_unknown(cuts), 1))) == 0
 
 
 def _inside(number: ColumnElement[Any], low: int | None, high: int | None) -> ColumnElement[bool]:
@@ -90,38 +99,46 @@ def _inside(number: ColumnElement[Any], low: int | None, high: int | None) -> Co
     return and_(*parts, *([] if high is None else [number <= high]))
 
 
-def _interval(test: Test, scale: int) -> tuple[int | None, int | None]:
-    """The whole numbers that pass, both ends in; thresholds may have fractions, what is measured has none."""
-    value: Any = test.value
-    if test.operator == "between":
-        return math.ceil(_exact(value[0]) * scale), math.floor(_exact(value[1]) * scale)
-    exact = _exact(value) * scale
-    return {
-        "equals": (math.ceil(exact), math.floor(exact)),
-        "at_least": (math.ceil(exact), None),
-        "more_than": (math.floor(exact) + 1, None),
-        "at_most": (None, math.floor(exact)),
-        "less_than": (None, math.ceil(exact) - 1),
-    }[test.operator]
-
-
-def _exact(value: float) -> Fraction:
-    """The decimal number as it was written: 0.1 is a tenth."""
-    return Fraction(str(value))
-
-
 def _average(test: Test, rows: Rows) -> Verdict:
     value: Any = test.value
     orders = _orders(rows)
     times: Any = tuple(orders * literal(end, BigInteger()) for end in value) if test.operator == "between" else (
         orders * literal(value, BigInteger()))
-    low, high = _interval(test, 1)
-    return Verdict(compare(test, _revenue(rows), times), (low is None or low <= 0) and (high is None or high >= 0))
+    return Verdict(compare(test, _revenue(rows), times), passes_zero(test))
+
+
+def _parts(measure: str, rows: Rows, cuts: Cuts) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The part and the whole that a share is made of."""
+    if measure == "returned_share":
+        return func.sum(returned_milli(cuts)), func.sum(bought_milli())
+    if measure == "discount_share":
+        return func.sum(discount_cents()), func.sum(LINES.c.total_cents)
+    assert rows.chosen is not None
+    return func.sum(case((rows.chosen, _total(rows)), else_=0)), _revenue(rows)
+
+
+def _share(test: Test, part: ColumnElement[Any], whole: ColumnElement[Any]) -> Verdict:
+    """A share of nothing, or of less than nothing, is 0."""
+    value: Any = test.value
+    of: Any = lambda share: whole * literal(int(exact(share) * MILLIONTHS), BigInteger())
+    times = tuple(map(of, value)) if test.operator == "between" else of(value)
+    compared = compare(test, part * literal(MILLIONTHS, BigInteger()), times)
+    zero = passes_zero(test)
+    return Verdict(or_(whole <= 0, compared) if zero else and_(whole > 0, compared), zero)
+
+
+def _known(measure: str, rows: Rows, cuts: Cuts) -> Verdict:
+    """Whether there is an answer at all."""
+    if measure == "margin":
+        return Verdict(_margin_known(cuts), True)
+    if measure == "days_between":
+        return Verdict(_orders(rows) >= 2, False)
+    if measure == "overdue":
+        return Verdict(func.max(rows.at) > func.min(rows.at), False)
+    return Verdict(True, False)
 
 
 def _dated(measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
-    if test.operator == "is_set":
-        return Verdict(True, False)
     edge = type_coerce((func.max if measure == "last_at" else func.min)(rows.at), BigInteger())
     value: Any = test.value
     bound = last_days_us(cuts, value) if test.operator == "within_days" else literal(to_us(value), BigInteger())

@@ -77,6 +77,11 @@ class Phrases:
             return f"{self.day(value)}, {value:%H:%M} UTC"
         return self.day(value)
 
+    def place(self, nth: int, *, beside: bool = False) -> str:
+        """Their first order; `beside`: with their first order."""
+        name = f"nth.{nth}" if f"nth.{nth}" in self.words else "nth.from end" if nth < 0 else "nth.from start"
+        return self(f"with {name}" if beside else name, self.number(abs(nth)))
+
     def listed(self, items: list[str], joint: str) -> str:
         """`a, b or c`, the last two joined by the language's word for `joint` (and, or)."""
         if not items:
@@ -129,6 +134,20 @@ PHRASES = {
         "where.via": "by way of {}", "where.currency": "in {}", "where.kind": "(by {})", "where.concern": "with {}",
         "where.direction": "going {}", "where.channel": "by {}", "where.campaign": "of campaign {}",
         "where.offer": "of offer {}", "where.arm": "of arm {}", "where.step": "of step {}",
+        "nth.1": "their first order", "nth.2": "their second order", "nth.3": "their third order",
+        "nth.-1": "their last order", "nth.-2": "their last order but one",
+        "nth.from start": "their order number {}", "nth.from end": "their order number {} from the end",
+        "with nth.1": "with their first order", "with nth.2": "with their second order",
+        "with nth.3": "with their third order", "with nth.-1": "with their last order",
+        "with nth.-2": "with their last order but one", "with nth.from start": "with their order number {}",
+        "with nth.from end": "with their order number {} from the end",
+        "placed": "placed {order} {where} {when}", "no placed": "did not place {order} {where} {when}",
+        "purchase": "a purchase", "purchase.of": "of {}", "other": "one", "other.any": "another one",
+        "no other": "one", "no other.any": "another one",
+        "followed": "followed {} with {} {}", "no followed": "did not follow {} with {} {}",
+        "left": "left {} without {} {}", "no left": "did not leave {} without {} {}",
+        "within_days": "within {} days", "within_days.1": "within 1 day", "for_days": "for {} days",
+        "for_days.1": "for 1 day",
         "evidence": "{} orders worth {}", "evidence.one": "1 order worth {}", "evidence.none": "no orders yet",
         "evidence.last": "last {} {}", "evidence.last.product": "last {} {}, {}",
     }),
@@ -172,6 +191,21 @@ PHRASES = {
         "where.via": "über {}", "where.currency": "in {}", "where.kind": "(per {})", "where.concern": "mit {}",
         "where.direction": "Richtung {}", "where.channel": "per {}", "where.campaign": "der Kampagne {}",
         "where.offer": "des Angebots {}", "where.arm": "der Variante {}", "where.step": "des Schritts {}",
+        "nth.1": "ihre erste Bestellung", "nth.2": "ihre zweite Bestellung", "nth.3": "ihre dritte Bestellung",
+        "nth.-1": "ihre letzte Bestellung", "nth.-2": "ihre vorletzte Bestellung",
+        "nth.from start": "ihre {}. Bestellung", "nth.from end": "ihre Bestellung Nummer {} vom Ende her",
+        "with nth.1": "mit ihrer ersten Bestellung", "with nth.2": "mit ihrer zweiten Bestellung",
+        "with nth.3": "mit ihrer dritten Bestellung", "with nth.-1": "mit ihrer letzten Bestellung",
+        "with nth.-2": "mit ihrer vorletzten Bestellung", "with nth.from start": "mit ihrer {}. Bestellung",
+        "with nth.from end": "mit ihrer Bestellung Nummer {} vom Ende her",
+        "placed": "{when} {order} {where} aufgegeben haben",
+        "no placed": "{when} {order} {where} nicht aufgegeben haben",
+        "purchase": "einen Kauf", "purchase.of": "von {}", "other": "einen", "other.any": "einen weiteren",
+        "no other": "keinen", "no other.any": "keinen weiteren",
+        "followed": "auf {0} {2} {1} folgen ließen", "no followed": "nicht auf {0} {2} {1} folgen ließen",
+        "left": "auf {0} {2} {1} folgen ließen", "no left": "nicht auf {0} {2} {1} folgen ließen",
+        "within_days": "binnen {} Tagen", "within_days.1": "binnen 1 Tag", "for_days": "{} Tage lang",
+        "for_days.1": "1 Tag lang",
         "evidence": "{} Bestellungen für {}", "evidence.one": "1 Bestellung für {}",
         "evidence.none": "noch keine Bestellung",
         "evidence.last": "zuletzt {} {}", "evidence.last.product": "zuletzt {} {}, {}",

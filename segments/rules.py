@@ -14,6 +14,7 @@ from segments.conditions import (
     Any_,
     ConsentIs,
     CustomerIs,
+    Followed,
     InSegment,
     Measured,
     Not,
@@ -28,13 +29,24 @@ from segments.fields import (
     CONSENT_STATES,
     CUSTOMER_FIELDS,
     MEASURES,
-    MEASURES_NOT_YET,
     NOT_YET,
+    SEQUENCE_KEYS,
     WHERE,
     field_of,
 )
 from segments.operators import OPERATORS
-from segments.values import read_cents, read_key, read_number, read_test, read_text, read_texts, read_window
+from segments.values import (
+    MAX_DAYS,
+    read_cents,
+    read_key,
+    read_nth,
+    read_number,
+    read_test,
+    read_text,
+    read_texts,
+    read_whole,
+    read_window,
+)
 
 __all__ = ["MAX_CONDITIONS", "MAX_DEPTH", "Rule", "check_size", "parse_rule"]
 
@@ -112,8 +124,10 @@ def _group(value: Mapping[Any, Any], kind: str, place: str, depth: int) -> Rule:
     rules = value[kind]
     if not isinstance(rules, list):
         raise Invalid(f"needs a list of rules, not {_shown(rules)}", place=_below(place, kind))
-    read = tuple(_rule(item, f"{_below(place, kind)}[{number}]", depth + 1) for number, item in enumerate(rules))
-    return All(read) if kind == "all" else Any_(read)
+    read = []
+    for number, item in enumerate(rules):  # no generator: it would be one more level of the call stack
+        read.append(_rule(item, f"{_below(place, kind)}[{number}]", depth + 1))
+    return All(tuple(read)) if kind == "all" else Any_(tuple(read))
 
 
 def _not(value: Mapping[Any, Any], kind: str, place: str, depth: int) -> Rule:
@@ -137,13 +151,31 @@ def _measured(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> R
     here = _below(place, kind)
     name, known = value[kind], MEASURES[kind]
     if not isinstance(name, str) or name not in known:
-        if name in MEASURES_NOT_YET:
-            raise Invalid(f'"{name}" is not available yet', place=here)
         raise Invalid(f"unknown measure {_shown(name)}{_hint(name, known)}", place=here)
-    _only(value, [kind, "where", "window", *OPERATORS], here)
+    _only(value, [kind, *(["nth"] if kind == "orders" else []), "where", "window", *OPERATORS], here)
     where = _where(value["where"], kind, f"{here}.where") if "where" in value else Where()
+    if known[name].needs_where and not where.names() - {"currency"}:
+        raise Invalid(f"{name} is a part of something: say of what, for example "
+                      '"where": {"category": ["furniture"]}', place=f"{here}.where")
     window = read_window(value["window"], f"{here}.window") if "window" in value else None
-    return Measured(kind, name, read_test(value, known[name].kind, name, here), where, window)
+    nth = read_nth(value["nth"], f"{here}.nth") if "nth" in value else None
+    if nth is not None and not known[name].single:
+        raise Invalid(f"{name} needs several orders, nth leaves one. Take one of the two away", place=f"{here}.nth")
+    return Measured(kind, name, read_test(value, known[name].kind, name, here), where, window, nth)
+
+
+def _followed(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rule:
+    here = _below(place, kind)
+    _only(value, SEQUENCE_KEYS, here)
+    found = [key for key in ("then", "then_not") if key in value]
+    if len(found) != 1:
+        raise Invalid('needs either "then" or "then_not": what was bought afterwards, or was not', place=here)
+    if "within_days" not in value:
+        raise Invalid('within how many days? Add for example "within_days": 60', place=here)
+    bought, then = (_where(value[key], "orders", _below(place, key)) for key in (kind, found[0]))
+    days = read_whole(value["within_days"], _below(place, "within_days"), 1, MAX_DAYS, "days")
+    window = read_window(value["window"], _below(place, "window")) if "window" in value else None
+    return Followed(bought, then, days, found[0] == "then_not", window)
 
 
 def _where(value: object, source: str, place: str) -> Where:
@@ -201,6 +233,6 @@ def _sample(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rul
 Reader = Callable[[Mapping[Any, Any], str, str, int], Rule]
 _READERS: dict[str, Reader] = {
     "all": _group, "any": _group, "not": _not, "customer": _customer, "orders": _measured, "contacts": _measured,
-    "messages": _measured, "coupons": _measured, "consent": _consent, "preferred_channel": _prefers,
-    "segment": _segment, "sample": _sample,
+    "messages": _measured, "coupons": _measured, "bought": _followed, "consent": _consent,
+    "preferred_channel": _prefers, "segment": _segment, "sample": _sample,
 }

@@ -6,17 +6,18 @@ seen, window or none.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Table, and_, not_, or_, select, true
 
 from coupons.models import Code, Offer, Redemption
 from customers.models import Contact, Order, OrderLine
 from delivery.models import Message
 from segments.conditions import Where
-from segments.fields import LINE_WHERE, ORDER_MEASURES
+from segments.fields import LINE_WHERE
 from segments.instants import Cuts, instant
+from segments.order_measures import ORDER_MEASURES
 from segments.portable import in_words
 from segments.windows import Window
 
@@ -33,16 +34,25 @@ _ORDER_WORDS = {"shop": "shop", "status": "status", "via": "ordered_via", "coupo
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of one source that count: where they stand, whose they are, when they happened, what must hold."""
+    """The rows of one source that count: where they stand, whose they are, when they happened, what must hold.
+
+    `chosen`, for a share, singles out those that are the part; the others belong to the whole. `nth` and `order` name
+    the one order of a person that the rows must belong to (segments/placing.py).
+    """
 
     origin: FromClause
     person: ColumnElement[Any]
     at: ColumnElement[Any]
     holds: tuple[ColumnElement[bool], ...]
     by_line: bool = False
+    chosen: ColumnElement[bool] | None = None
+    nth: int | None = None
+    order: ColumnElement[Any] | None = None
 
 
-def rows_of(source: str, measures: Iterable[str], where: Where, window: Window | None, cuts: Cuts) -> Rows:
+def rows_of(
+    source: str, measures: Iterable[str], where: Where, window: Window | None, cuts: Cuts, *, nth: int | None = None
+) -> Rows:
     """The rows that the measures of a source with this `where` and window are taken from."""
     names = list(measures)
     rows = _orders(names, where) if source == "orders" else _others(source, names[0], where, cuts)
@@ -50,7 +60,7 @@ def rows_of(source: str, measures: Iterable[str], where: Where, window: Window |
     holds = [*rows.holds, rows.at < until]
     if window is not None and not (window.kind == "dates" and window.from_at is None):
         holds.append(rows.at >= instant(cuts, lambda as_of: window.start(as_of) or as_of))
-    return Rows(rows.origin, rows.person, rows.at, tuple(holds), rows.by_line)
+    return replace(rows, holds=tuple(holds), nth=nth)
 
 
 def _orders(measures: list[str], where: Where) -> Rows:
@@ -60,13 +70,17 @@ def _orders(measures: list[str], where: Where) -> Rows:
     joined = by_line and any(word in _ORDER_WORDS for word in words)
     origin = LINES.join(ORDERS, ORDERS.c.id == LINES.c.order_id) if joined else table
     holds: list[ColumnElement[bool]] = []
+    words_hold: list[ColumnElement[bool]] = []
     for word, values in where.words:
         column = ORDERS.c[_ORDER_WORDS[word]] if word in _ORDER_WORDS else table.c[word]
-        holds.append(in_words(column, values))
+        (holds if word == "currency" else words_hold).append(in_words(column, values))
     if where.min_unit_price_cents is not None:
-        holds.append(LINES.c.unit_price_cents >= where.min_unit_price_cents)
-    holds.append(not_(table.c.cancelled))
-    return Rows(origin, table.c.customer_id, table.c.ordered_at, tuple(holds), by_line)
+        words_hold.append(LINES.c.unit_price_cents >= where.min_unit_price_cents)
+    share = any(ORDER_MEASURES[name].needs_where for name in measures)
+    chosen = and_(true(), *words_hold) if share else None
+    holds = [*([] if share else words_hold), *holds, not_(table.c.cancelled)]
+    order = LINES.c.order_id if by_line else ORDERS.c.id
+    return Rows(origin, table.c.customer_id, table.c.ordered_at, tuple(holds), by_line, chosen, order=order)
 
 
 def _others(source: str, measure: str, where: Where, cuts: Cuts) -> Rows:

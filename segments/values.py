@@ -18,8 +18,10 @@ MAX_TEXT = 500
 MAX_LIST = 200_000
 MAX_DAYS = 36_500
 MAX_NUMBER = 10**15
+MAX_NTH = 10_000
 _EXAMPLES = {"text": '{"is": "DE"}', "number": '{"at_least": 3}', "cents": '{"at_least": 150000}',
-             "date": '{"before": "1990-01-01"}', "instant": '{"after": "2026-01-31"}', "any": '{"is": "gold"}'}
+             "share": '{"at_least": 0.3}', "date": '{"before": "1990-01-01"}', "instant": '{"after": "2026-01-31"}',
+             "any": '{"is": "gold"}'}
 
 
 def read_test(value: Mapping[str, Any], kind: str, subject: str, place: str) -> Test:
@@ -31,7 +33,7 @@ def read_test(value: Mapping[str, Any], kind: str, subject: str, place: str) -> 
         raise Invalid(f"one operator at a time, not {' and '.join(found)}. Use two conditions in {{\"all\": [...]}}",
                       place=place)
     operator = found[0]
-    allowed = fitting("number" if kind == "cents" else kind)
+    allowed = fitting("number" if kind in ("cents", "share") else kind)
     if operator not in allowed:
         raise Invalid(f"{subject} cannot be compared by {operator}. Use one of: {', '.join(allowed)}", place=place)
     return Test(operator, _value(operator, value[operator], kind, f"{place}.{operator}"))
@@ -49,10 +51,10 @@ def _value(operator: str, value: object, kind: str, place: str) -> Value:
     if operator in ("contains", "starts_with"):
         return read_text(value, place)
     if operator == "within_days":
-        return _whole(value, place, 1, MAX_DAYS, "days")
+        return read_whole(value, place, 1, MAX_DAYS, "days")
     if operator in ("before", "after"):
         return read_date(value, place) if kind == "date" else read_instant(value, place)
-    read = read_cents if kind == "cents" else read_number
+    read = {"cents": read_cents, "share": read_share}.get(kind, read_number)
     if operator != "between":
         return read(value, place)
     if not isinstance(value, list) or len(value) != 2:
@@ -113,7 +115,25 @@ def read_cents(value: object, place: str) -> int:
     return number
 
 
-def _whole(value: object, place: str, low: int, high: int, noun: str) -> int:
+def read_share(value: object, place: str) -> Number:
+    """A share from 0 to 1, with six decimals at most."""
+    number = read_number(value, place)
+    if not 0 <= number <= 1:
+        raise Invalid(f"a share lies between 0 and 1, so 30 % is written 0.3, not {number}", place=place)
+    if round(number, 6) != number:
+        raise Invalid("a share has six decimals at most", place=place)
+    return number
+
+
+def read_nth(value: object, place: str) -> int:
+    """The place of an order in a person's history: 1 is the first, -1 the last."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= abs(value) <= MAX_NTH:
+        raise Invalid(f"needs a whole number: 1 is the first order, -1 the last, up to {MAX_NTH:,} either way, not "
+                      f"{_shown(value)}", place=place)
+    return value
+
+
+def read_whole(value: object, place: str, low: int, high: int, noun: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise Invalid(f"needs a whole number of {noun} from {low} to {high:,}, not {_shown(value)}", place=place)
     return value
@@ -165,7 +185,8 @@ def read_window(value: object, place: str) -> Window:
         raise Invalid(f"needs exactly one of {', '.join(_WINDOW_KEYS[:5])}, or from and until", place=place)
     whole = _calendar(value, kinds[0], place)
     if kinds[0] in _LONGEST:
-        count = _whole(value[kinds[0]], f"{place}.{kinds[0]}", 1, _LONGEST[kinds[0]], kinds[0].removeprefix("last_"))
+        noun = kinds[0].removeprefix("last_")
+        count = read_whole(value[kinds[0]], f"{place}.{kinds[0]}", 1, _LONGEST[kinds[0]], noun)
         return Window(kinds[0], count, whole)
     if kinds == ["between_days_ago"]:
         return Window("between_days_ago", days_ago=_days_ago(value["between_days_ago"], f"{place}.between_days_ago"))
@@ -188,7 +209,7 @@ def _calendar(value: Mapping[str, Any], kind: str, place: str) -> bool:
 def _days_ago(value: object, place: str) -> tuple[int, int]:
     if not isinstance(value, list) or len(value) != 2:
         raise Invalid("needs two numbers of days, the nearer one first, for example [30, 90]", place=place)
-    near, far = (_whole(item, place, 0, MAX_DAYS, "days") for item in value)
+    near, far = (read_whole(item, place, 0, MAX_DAYS, "days") for item in value)
     if near >= far:
         raise Invalid(f"the nearer day comes first and differs, not {near} and {far}", place=place)
     return near, far

@@ -7,10 +7,11 @@ every language.
 
 from itertools import pairwise
 
-from segments.clauses import Clause, clause_of
+from segments.clauses import clause_of
 from segments.conditions import All, Any_, Not, Rule
 from segments.evidence import why_in
 from segments.phrases import PHRASES, Phrases
+from segments.wordings import Clause
 
 __all__ = ["question", "sentence", "why_in"]
 

@@ -19,6 +19,11 @@ class Line:
     unit_price_cents: int
     total_cents: int
     delivered_at: datetime | None = None
+    discount_cents: int | None = None
+    tax_rate: float | None = None
+    unit_cost_cents: int | None = None
+    returned_milli: int | None = None
+    returned_at: datetime | None = None
 
 
 @dataclass
@@ -63,6 +68,8 @@ def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
         return _passes(rule, _fact(rule["customer"], person, as_of), as_of)
     if "orders" in rule:
         return _passes(rule, _measure(rule, person, as_of), as_of)
+    if "bought" in rule:
+        return _followed(rule, person, as_of)
     if "contacts" in rule:
         start, end = _bounds(rule.get("window"), as_of)
         where = rule.get("where", {})
@@ -91,25 +98,18 @@ def _fact(name: str, person: Person, as_of: datetime) -> Any:
 
 
 def _measure(rule: dict[str, Any], person: Person, as_of: datetime) -> Any:
-    start, end = _bounds(rule.get("window"), as_of)
-    where = {word: [values] if isinstance(values, str) else values for word, values in rule.get("where", {}).items()}
-    matched: list[tuple[Purchase, list[Line]]] = []
-    for order in person.orders:
-        if order.status in ("cancelled", "canceled", "voided") or not start <= order.at < end:
-            continue
-        whole = {"shop": order.shop, "status": order.status, "currency": order.currency, "coupon": order.coupon,
-                 "via": order.via}
-        if any(value not in where[word] for word, value in whole.items() if word in where):
-            continue
-        lines = [
-            line for line in order.lines
-            if all(getattr(line, word) in where[word] for word in ("category", "sku", "brand") if word in where)
-            and line.unit_price_cents >= where.get("min_unit_price", -10**18)
-        ]
-        if lines:
-            matched.append((order, lines))
-    every = [line for _order, lines in matched for line in lines]
     name = rule["orders"]
+    matched = _matching(rule.get("where", {}), rule.get("window"), person, as_of, rule.get("nth"))
+    every = [line for _order, lines in matched for line in lines]
+    if name == "revenue_share":
+        currency = {word: item for word, item in rule["where"].items() if word == "currency"}
+        whole = _matching(currency, rule.get("window"), person, as_of, rule.get("nth"))
+        return _share(sum(line.total_cents for line in every),
+                      sum(line.total_cents for _order, lines in whole for line in lines))
+    if name in ("net_revenue", "margin", "returned_share", "discount_share"):
+        return _of_lines(name, every, as_of)
+    if name in ("days_since_first", "days_since_last", "days_between", "overdue", "per_year"):
+        return _rhythm(name, sorted(order.at for order, _lines in matched), as_of)
     if name == "count":
         return len(matched)
     if name == "revenue":
@@ -127,9 +127,108 @@ def _measure(rule: dict[str, Any], person: Person, as_of: datetime) -> Any:
     return (max if name == "last_at" else min)(dates) if dates else None
 
 
+def _matching(
+    where: dict[str, Any], window: dict[str, Any] | None, person: Person, as_of: datetime, nth: int | None = None
+) -> list[tuple[Purchase, list[Line]]]:
+    """The orders that count, each with its matching lines."""
+    start, end = _bounds(window, as_of)
+    where = {word: [values] if isinstance(values, str) else values for word, values in where.items()}
+    matched: list[tuple[Purchase, list[Line]]] = []
+    orders = [order for order in person.orders
+              if order.status not in ("cancelled", "canceled", "voided") and order.at < as_of]
+    if nth is not None:
+        # Orders are stored in the order of this list, so it breaks ties; sorting keeps it.
+        orders = sorted(orders, key=lambda order: order.at)
+        place = nth - 1 if nth > 0 else len(orders) + nth
+        orders = orders[place:place + 1] if place >= 0 else []
+    for order in orders:
+        if not start <= order.at < end:
+            continue
+        whole = {"shop": order.shop, "status": order.status, "currency": order.currency, "coupon": order.coupon,
+                 "via": order.via}
+        if any(value not in where[word] for word, value in whole.items() if word in where):
+            continue
+        lines = [
+            line for line in order.lines
+            if all(getattr(line, word) in where[word] for word in ("category", "sku", "brand") if word in where)
+            and line.unit_price_cents >= where.get("min_unit_price", -10**18)
+        ]
+        if lines:
+            matched.append((order, lines))
+    return matched
+
+
+def _share(part: int, whole: int) -> Fraction:
+    return Fraction(part, whole) if whole > 0 else Fraction(0)
+
+
+def _of_lines(name: str, lines: list[Line], as_of: datetime) -> Any:
+    came_back, discounts, net, margin, known = 0, 0, 0, 0, True
+    for line in lines:
+        gone = min(max(line.returned_milli or 0, 0), max(line.quantity_milli, 0))
+        if line.returned_at is not None and line.returned_at >= as_of:
+            gone = 0
+        discount = line.discount_cents or 0
+        kept = line.quantity_milli - gone
+        worth: Fraction | int = line.total_cents - discount
+        if gone:
+            worth = _rounded(Fraction(worth) * kept / line.quantity_milli)
+        came_back, discounts, net = came_back + gone, discounts + discount, net + int(worth)
+        if (line.tax_rate is None and worth != 0) or (line.unit_cost_cents is None and kept != 0):
+            known = False
+        untaxed = _rounded(Fraction(worth) / (1 + Fraction(str(line.tax_rate or 0))))
+        margin += untaxed - _rounded(Fraction((line.unit_cost_cents or 0) * kept, 1000))
+    if name == "net_revenue":
+        return net
+    if name == "margin":
+        return margin if known else None
+    if name == "returned_share":
+        return _share(came_back, sum(max(line.quantity_milli, 0) for line in lines))
+    return _share(discounts, sum(line.total_cents for line in lines))
+
+
+def _rounded(amount: Fraction) -> int:
+    """Half a cent goes up."""
+    return int((amount + Fraction(1, 2)).__floor__())
+
+
+def _rhythm(name: str, times: list[datetime], as_of: datetime) -> Any:
+    day = timedelta(days=1)
+    if not times:
+        return 0 if name == "per_year" else None
+    first, last = times[0], times[-1]
+    if name == "days_since_first":
+        return (as_of - first) // day
+    if name == "days_since_last":
+        return (as_of - last) // day
+    if name == "per_year":
+        return len(times) / (_us(as_of - first) / _us(day * 365.25))
+    if len(times) < 2:
+        return None
+    usual = _us(last - first) / (len(times) - 1)
+    if name == "days_between":
+        return usual / _us(day)
+    return _us(as_of - last) / usual if usual else None
+
+
+def _us(span: timedelta) -> Fraction:
+    return Fraction(span // timedelta(microseconds=1))
+
+
+def _followed(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
+    days = timedelta(days=rule["within_days"])
+    first = [order.at for order, _lines in _matching(rule["bought"], rule.get("window"), person, as_of)]
+    then = rule["then"] if "then" in rule else rule["then_not"]
+    second = [order.at for order, _lines in _matching(then, None, person, as_of)]
+    after = {at: any(at < later <= at + days for later in second) for at in first}
+    if "then" in rule:
+        return any(after.values())
+    return any(at + days < as_of and not happened for at, happened in after.items())
+
+
 def _passes(rule: dict[str, Any], value: Any, as_of: datetime) -> bool:
     (operator, wanted), = [(key, item) for key, item in rule.items()
-                           if key not in ("customer", "orders", "contacts", "consent", "where", "window")]
+                           if key not in ("customer", "orders", "contacts", "consent", "where", "window", "nth")]
     opposite = {"is_not": "is", "not_in": "in", "is_not_set": "is_set"}.get(operator)
     if opposite:
         return not _compared(opposite, value, wanted, as_of)

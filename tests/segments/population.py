@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, insert
 
@@ -67,12 +68,22 @@ def _purchase(chance: random.Random) -> Purchase:
         Line(chance.choice([*CATEGORIES, None]), chance.choice(["a", "b", None]), chance.choice(["Oak", None]),
              chance.choice([1000, 2500, -1000, 0]), chance.choice([0, 999, 10_000]),
              chance.choice([0, 1, 4_999, 150_000, -2_000]),
-             None if chance.random() < 0.3 else _moment(chance))
+             None if chance.random() < 0.3 else _moment(chance), **_aftermath(chance))
         for _ in range(chance.choice([1, 1, 2, 4]))
     ]
     return Purchase(_moment(chance), lines, chance.choice(["", "web"]),
                     chance.choice([None, "done", "cancelled", "open"]), "EUR",
                     chance.choice([None, "SPRING"]), chance.choice([None, "web", "phone"]))
+
+
+def _aftermath(chance: random.Random) -> dict[str, Any]:
+    """Discounts, VAT, cost and returns: most known, some not; a part of the returns after AS_OF."""
+    known = chance.random() < 0.75
+    return {"discount_cents": chance.choice([None, 0, 0, 500, 1, 2_000]),
+            "tax_rate": chance.choice([0.19, 0.07, 0.2, 0.0]) if known else None,
+            "unit_cost_cents": chance.choice([0, 333, 5_000, 149]) if known or chance.random() < 0.3 else None,
+            "returned_milli": chance.choice([None, None, 0, 1000, 2500, 700]),
+            "returned_at": None if chance.random() < 0.5 else _moment(chance)}
 
 
 def load(database: Database, shop: Sequence[Person]) -> None:
@@ -119,6 +130,8 @@ def _add_order(rows: dict[type, list[dict[str, object]]], person: Person, order:
     rows[OrderLine] += [
         {"order_id": key, "sku": line.sku, "category": line.category, "brand": line.brand,
          "quantity_milli": line.quantity_milli, "unit_price_cents": line.unit_price_cents,
-         "total_cents": line.total_cents, "delivered_at": line.delivered_at, **shared}
+         "total_cents": line.total_cents, "delivered_at": line.delivered_at, "discount_cents": line.discount_cents,
+         "tax_rate": line.tax_rate, "unit_cost_cents": line.unit_cost_cents,
+         "returned_quantity_milli": line.returned_milli, "returned_at": line.returned_at, **shared}
         for line in order.lines
     ]

@@ -20,6 +20,7 @@ from core.database import Database, open_database
 from segments.engines.duckdb import render
 from segments.members import matching, member_ids, prepare
 from segments.mirrored import open_mirror
+from segments.order_measures import ORDER_MEASURES
 from segments.rules import parse_rule
 from tests.segments.naive import Person, holds
 from tests.segments.population import AS_OF, CATEGORIES, NAMES, load, people
@@ -159,17 +160,35 @@ TESTS = {
     "count": _numbers(0, 1, 1.5, 2, 3), "revenue": _numbers(-2000, 0, 4999, 150_000, 155_000),
     "average_value": _numbers(-1000, 0, 2500, 75_000), "quantity": _numbers(-1, 0, 2.5, 4), "open": _numbers(0, 1, 2),
     "distinct_products": _numbers(0, 1, 2), "first_at": _MOMENTS, "last_at": _MOMENTS,
+    "net_revenue": _numbers(-2000, 0, 4499, 148_000, 150_000), "margin": [*_numbers(-1000, 0, 3869, 126_050), *_SET],
+    "returned_share": _numbers(0, 0.28, 0.5, 1), "discount_share": _numbers(0, 0.000001, 0.1, 0.3),
+    "revenue_share": _numbers(0, 0.25, 0.5, 0.97, 1),
+    "days_since_first": [*_numbers(0, 90, 364.5, 365, 800), *_SET],
+    "days_since_last": [*_numbers(-1, 0, 30, 89, 90), *_SET],
+    "days_between": [*_numbers(0, 45, 90.5, 275), *_SET], "overdue": [*_numbers(0, 0.5, 1, 1.5, 3), *_SET],
+    "per_year": _numbers(0, 1, 2.5, 12),
 }
+NTH = (1, 2, 3, -1, -2, 7)
 
 
-def _orders(measure: str, where: Any, window: Any, test: dict[str, Any]) -> dict[str, Any]:
-    rule = {"orders": measure, **test}
+def _orders(measure: str, where: Any, window: Any, test: dict[str, Any], nth: int | None = None) -> dict[str, Any]:
+    if measure == "revenue_share" and not set(where or ()) - {"currency"}:
+        where = {"category": ["furniture"]}
+    rule = {"orders": measure, **({"nth": nth} if nth and ORDER_MEASURES[measure].single else {}), **test}
     return {**rule, **({"where": where} if where else {}), **({"window": window} if window else {})}
 
 
+def _sequence(bought: Any, then: Any, never: bool, days: int, window: Any) -> dict[str, Any]:
+    rule = {"bought": bought or {}, "then_not" if never else "then": then or {}, "within_days": days}
+    return {**rule, "window": window} if window else rule
+
+
+SEQUENCES = [_sequence(bought, WHERES[-number], never, days, WINDOWS[number % len(WINDOWS)])
+             for number, bought in enumerate(WHERES) for never in (False, True) for days in (1, 90, 365)]
 ORDERS = st.sampled_from(sorted(TESTS)).flatmap(lambda measure: st.builds(
-    _orders, st.just(measure), st.sampled_from(WHERES), st.sampled_from(WINDOWS), st.sampled_from(TESTS[measure])))
-LEAVES = st.one_of(st.sampled_from(CUSTOMER), st.sampled_from(FACTS), ORDERS, ORDERS)
+    _orders, st.just(measure), st.sampled_from(WHERES), st.sampled_from(WINDOWS), st.sampled_from(TESTS[measure]),
+    st.sampled_from((None, None, *NTH))))
+LEAVES = st.one_of(st.sampled_from(CUSTOMER), st.sampled_from(FACTS), st.sampled_from(SEQUENCES), ORDERS, ORDERS)
 RULES = st.recursive(LEAVES, lambda children: st.one_of(
     st.lists(children, max_size=4).map(lambda rules: {"all": rules}),
     st.lists(children, max_size=3).map(lambda rules: {"any": rules}),
@@ -182,6 +201,17 @@ def test_every_single_fact_agrees_with_the_plain_loop_on_every_engine(shop: Data
         expected = _expected(rule, as_of)
         assert _from_rows(shop, rule, as_of) == expected, rule
         assert _from_mirror(mirror, rule, as_of) == expected, rule
+
+
+def test_every_sequence_and_every_place_of_an_order_agree_with_the_plain_loop(shop: Database, mirror: Any) -> None:
+    placed = [_orders(measure, WHERES[number % len(WHERES)] if number % 2 else None, WINDOWS[number % len(WINDOWS)]
+                      if number % 3 else None, TESTS[measure][number % len(TESTS[measure])], nth)
+              for number, (nth, measure) in enumerate(itertools.product(NTH, sorted(TESTS)))]
+    for rule in [*SEQUENCES, *placed]:
+        for asked in (rule, {"not": rule}):
+            expected = _expected(asked, AS_OF)
+            assert _from_rows(shop, asked, AS_OF) == expected, asked
+            assert _from_mirror(mirror, asked, AS_OF) == expected, asked
 
 
 def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: Database, mirror: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import Invalid
 from segments.rules import MAX_CONDITIONS, MAX_DEPTH, parse_rule
-from tests.segments.test_engines_agree import CUSTOMER, FACTS, TESTS, WHERES, WINDOWS, _orders
+from tests.segments.test_engines_agree import CUSTOMER, FACTS, SEQUENCES, TESTS, WHERES, WINDOWS, _orders
 
 COUNT = {"orders": "count", "at_least": 1}
 
@@ -37,7 +37,22 @@ COUNT = {"orders": "count", "at_least": 1}
     ({**COUNT, "where": {"category": [1]}}, "orders.where.category[0]", "needs a text"),
     ({**COUNT, "where": {"min_unit_price": 9.99}}, "orders.where.min_unit_price", "whole cents"),
     ({"orders": "revenu", "at_least": 1}, "orders", 'Did you mean "revenue"?'),
-    ({"orders": "margin", "at_least": 1}, "orders", "not available yet"),
+    ({"orders": "returned_share", "at_least": 30}, "orders.at_least", "30 % is written 0.3"),
+    ({"orders": "discount_share", "at_least": 0.1234567}, "orders.at_least", "six decimals"),
+    ({"orders": "revenue_share", "at_least": 0.5}, "orders.where", "say of what"),
+    ({"orders": "revenue_share", "where": {"currency": ["EUR"]}, "at_least": 0.5}, "orders.where", "say of what"),
+    ({"orders": "count", "nth": 0, "at_least": 1}, "orders.nth", "1 is the first order"),
+    ({"orders": "count", "nth": "first", "at_least": 1}, "orders.nth", "whole number"),
+    ({"orders": "overdue", "nth": 2, "at_least": 1}, "orders.nth", "needs several orders"),
+    ({"contacts": "count", "nth": 2, "at_least": 1}, "contacts", 'unknown key "nth"'),
+    ({"bought": {}, "within_days": 3}, "bought", 'either "then" or "then_not"'),
+    ({"bought": {}, "then": {}, "then_not": {}, "within_days": 3}, "bought", 'either "then" or "then_not"'),
+    ({"bought": {}, "then": {}}, "bought", "within how many days"),
+    ({"all": [{"bought": {}, "then": {}, "within_days": 0}]}, "all[0].within_days", "from 1 to 36,500"),
+    ({"bought": {"colour": ["red"]}, "then": {}, "within_days": 3}, "bought", 'unknown key "colour"'),
+    ({"bought": {}, "then_not": {"sku": [5]}, "within_days": 3}, "then_not.sku[0]", "needs a text"),
+    ({"bought": {}, "then": {}, "within_days": 3, "window": {"last_days": 0}}, "window.last_days", "from 1"),
+    ({"bought": {}, "then": {}, "within_days": 3, "at_least": 1}, "bought", 'unknown key "at_least"'),
     ({"orders": "revenue", "at_least": "150000"}, "orders.at_least", "needs a number"),
     ({"orders": "revenue", "at_least": 99.5}, "orders.at_least", "whole cents"),
     ({"orders": "count", "at_least": float("nan")}, "orders.at_least", "needs a number"),
@@ -97,6 +112,7 @@ def test_a_rule_may_hold_five_hundred_conditions_and_no_more() -> None:
 def test_a_rule_writes_itself_back_as_it_was_read() -> None:
     orders = [_orders(measure, where, window, test) for measure, tests in TESTS.items()
               for where, window, test in zip(WHERES, WINDOWS, tests, strict=False)]
+    orders += [{"orders": "count", "nth": -1, "at_least": 1}, *SEQUENCES]
     for value in [*CUSTOMER, *FACTS, *orders, {"segment": "vip"}, {"all": [{"any": [COUNT]}, {"not": COUNT}]}]:
         rule = parse_rule(value)
         assert parse_rule(rule.to_json()) == rule

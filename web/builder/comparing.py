@@ -15,7 +15,7 @@ from web import formatting
 from web.amounts import read_cents, read_decimal, written_cents
 from web.builder.parts import Choice, Fields, Part, Picker, Text, joined, shown, texts_of
 
-Kind = Literal["number", "cents", "text", "date", "instant", "flag"]
+Kind = Literal["number", "cents", "share", "text", "date", "instant", "flag"]
 NO_VALUE = ("is_set", "is_not_set")
 MANY = ("in", "not_in")
 
@@ -26,6 +26,7 @@ _DATES = (("within_days", "within the last … days"), ("before", "before"), ("a
 CHOICES: dict[Kind, tuple[tuple[str, str], ...]] = {
     "number": _NUMBERS,
     "cents": _NUMBERS,
+    "share": _NUMBERS,
     "text": (("in", "is one of"), ("not_in", "is none of"), ("is", "is"), ("is_not", "is not"),
              ("contains", "contains"), ("starts_with", "starts with"), ("is_set", "is known"),
              ("is_not_set", "is not known")),
