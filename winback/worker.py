@@ -1,8 +1,9 @@
 """Who does the work that is due, and in which order?
 
-Owns the round of duties (rescue, exits, entries, steps, settling, sends), repeated until a round finds nothing, and
-the moving clock of `winback tick --until`. Every duty keeps its own list of work in the tables; this module only calls
-them, so it can be killed anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
+Owns the round of duties (rescue, cancelled orders, exits, entries, steps, settling, sends), repeated until a round
+finds nothing, and the moving clock of `winback tick --until`. Every duty keeps its own list of work in the tables; this
+module only calls them, so it can be killed anywhere and the next round continues. On SQLite one worker runs at a time,
+others stand by.
 """
 
 import logging
@@ -16,6 +17,7 @@ from datetime import datetime
 from core import clock, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
+from coupons import following
 from delivery import sending
 from journeys import due, duties
 from journeys.running import Services
@@ -48,6 +50,7 @@ class Worker:
         with database.reading() as session:
             delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
+        done += following.tick(database, now=now, limit=self.batch)
         done += duties.tick(
             database, now=now, limit=self.batch, questions=self.questions,
             services=Services(secret_key=self.context.settings.secret_key),
