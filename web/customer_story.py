@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from campaigns.person import past_campaigns_of
 from coupons.models import Code, Offer, Redemption, Refusal
 from coupons.person import codes_of, redemptions_of, refusals_of
-from customers.models import Consent, Contact, Order, OrderLine
+from customers.events import events_before
+from customers.models import Consent, Contact, Event, Order, OrderLine
 from customers.story import consents_before, contacts_before, orders_before
 from delivery.person import Spoken, messages_before
 from journeys.person import Passage, passages_of
@@ -23,7 +24,7 @@ from web.formatting import code, day, money, span
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS, CONTACT_ICONS, CONTACT_WORDS
 from web.words import REFUSAL_WORDS
 
-SHOWN = ("all", "orders", "messages", "contacts", "why")
+SHOWN = ("all", "orders", "messages", "contacts", "events", "why")
 PAGE = 40
 _ROOM = 20
 """Rows asked for beyond a page, so that several lines at one instant are not divided."""
@@ -86,6 +87,8 @@ def tell(
     if show in ("all", "contacts"):
         lines += [_contact(row) for row in contacts_before(session, customer_id, before=before, limit=limit)]
         lines += [_consent(row) for row in consents_before(session, customer_id, before=before, limit=limit)]
+    if show in ("all", "events"):
+        lines += [_event(row) for row in events_before(session, customer_id, before=before, limit=limit)]
     if show in ("all", "messages", "why"):
         lines += _spoken(session, customer_id, teller, show, before, limit)
         lines += _passages(session, customer_id, teller, show, before, limit)
@@ -183,6 +186,17 @@ def _contact(contact: Contact) -> Line:
     called = mine and contact.kind in ("call", "phone")
     icon = "phone-incoming" if called else CONTACT_ICONS.get(contact.kind, "message")
     return Line(contact.at, "contacts", icon, what, " ".join(parts))
+
+
+def _event(event: Event) -> Line:
+    """What they did, with at most four of its properties."""
+    told = [f"{_cut(name, 30)}: {_cut(str(value).lower() if isinstance(value, bool) else str(value), 60)}"
+            for name, value in list(event.properties.items())[:4]]
+    if len(event.properties) > len(told):
+        told.append(f"and {len(event.properties) - len(told)} more")
+    where = f" ({_cut(event.source)})" if event.source else ""
+    what = event.name.replace("_", " ")
+    return Line(event.at, "events", "pointer", f"{what[:1].upper()}{what[1:]}{where}", ", ".join(told))
 
 
 def _consent(consent: Consent) -> Line:

@@ -1,7 +1,7 @@
 """What stands on one customer's page beside the story?
 
-Owns the five figures, the preferred channel with its evidence, the consents with their proof, codes and journeys, as
-words and numbers ready to draw. Reads through the rooms' verbs only.
+Owns the five figures, the preferred channel with its evidence, the consents with their proof, codes, journeys, relations
+and scores, as words and numbers ready to draw. Reads through the rooms' verbs only.
 """
 
 from datetime import datetime
@@ -13,6 +13,8 @@ from coupons.person import codes_of
 from coupons.states import shown_state
 from customers.models import Customer
 from customers.people import Facts
+from customers.relations import relations_of
+from customers.scores.keeping import scores_of
 from customers.story import LineSums
 from delivery.person import contact_evidence
 from delivery.policy import CHANNELS, verdicts
@@ -22,6 +24,14 @@ from web import formatting
 from web.links import page_url
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS
 from web.presentation import day, zone
+
+
+SCORE_WORDS = {
+    "rfm": ("RFM", "111 to 555"), "recency": ("Recency", "1 long ago, 5 lately"),
+    "frequency": ("Frequency", "1 seldom, 5 often"), "monetary": ("Monetary", "1 little, 5 much"),
+    "clv_12m": ("Value of the next 12 months", ""), "p_alive": ("Probability of still being a customer", "0 to 1"),
+    "churn_risk": ("Risk of leaving", "0 to 1"),
+}
 
 
 def short_day(instant: datetime) -> str:
@@ -123,6 +133,26 @@ def codes(session: Session, customer_id: int, *, now: datetime) -> list[dict[str
         found.append({"code": code.code, "offer": offer.name, "campaign": code.campaign, "state": state, "when": when,
                       "href": page_url("codes.show", code=code.code)})
     return found
+
+
+def relations(session: Session, customer_id: int, *, now: datetime) -> list[dict[str, str]]:
+    """What this person is to the shop: kind, organisation and role, and how long."""
+    found = []
+    for relation, organisation in relations_of(session, customer_id):
+        since = f"since {day(relation.since_at)}" if relation.since_at else ""
+        over = relation.until_at is not None and relation.until_at <= now
+        until = f"until {day(relation.until_at)}" if relation.until_at else ""
+        found.append({
+            "kind": relation.kind[:1].upper() + relation.kind[1:].replace("_", " "),
+            "what": ", ".join(part for part in (relation.role, organisation and organisation.name) if part),
+            "when": " ".join(part for part in (since, until) if part), "state": "over" if over else ""})
+    return found
+
+
+def scores(session: Session, customer_id: int) -> list[tuple[str, str, str]]:
+    """The scores of this person: name, value, what the value can be."""
+    return [(SCORE_WORDS.get(score.name, (score.name.replace("_", " "), ""))[0], f"{score.value:,.6g}",
+             SCORE_WORDS.get(score.name, ("", ""))[1]) for score in scores_of(session, customer_id)]
 
 
 def passage_words(each: Passage) -> str:

@@ -6,7 +6,7 @@ changed are written, and a score nobody has computed is known to be missing, nev
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, select
@@ -42,6 +42,13 @@ def known_scores(session: Session | Connection, *, as_of: datetime | None = None
 def scores_of(session: Session, customer_id: int) -> list[Score]:
     """One person's scores by name."""
     return list(session.scalars(select(Score).where(Score.customer_id == customer_id).order_by(Score.name)))
+
+
+def score_bodies(session: Session, customer_id: int) -> list[dict[str, Any]]:
+    """One person's scores by name, as JSON values; instants ISO 8601 in UTC."""
+    return [{"name": score.name, "value": score.value,
+             "computed_at": score.computed_at.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+            for score in scores_of(session, customer_id)]
 
 
 def stored_scores(connection: Connection, customer_ids: Sequence[int]) -> dict[tuple[int, str], float]:

@@ -13,7 +13,17 @@ from sqlalchemy import select, text
 
 from core.database import Database
 from customers.consents import current_consents
-from customers.models import Consent, Contact, Customer, Order, OrderLine, Suppression
+from customers.models import (
+    Consent,
+    Contact,
+    Customer,
+    Event,
+    Order,
+    OrderLine,
+    Relation,
+    Score,
+    Suppression,
+)
 from delivery.models import Message, MessageEvent
 from delivery.preference import choose_channels
 from tests.web import story
@@ -89,6 +99,22 @@ def test_one_page_tells_orders_messages_codes_and_the_journey(marketer: FlaskCli
                   "Because redeemed the code", "may write"):
         assert words in page, words
     assert "Ordered " not in marketer.get(f"/customers/{number}?show=contacts").text.split('class="tl"')[1]
+
+
+def test_the_page_shows_events_relations_and_scores(marketer: FlaskClient, played: Database, now: datetime) -> None:
+    number = _number(played, "NOT EXISTS (SELECT 1 FROM events e WHERE e.customer_id = c.id)")
+    assert ">Events<" not in marketer.get(f"/customers/{number}").text
+    with played.writing() as session:
+        person = session.scalars(select(Customer).where(Customer.external_id == number)).one().id
+        session.add(Event(external_id="e1", customer_id=person, name="cart_abandoned", at=now, source="web",
+                          properties={"value": 129.9, "gift": True}, recorded_at=now))
+        session.add(Relation(external_id="r1", customer_id=person, kind="press", role="editor", since_at=now))
+        session.add(Score(customer_id=person, name="rfm", value=543, computed_at=now))
+    page = marketer.get(f"/customers/{number}").text
+    for words in (">Events<", "Cart abandoned (web)", "value: 129.9, gift: true", "Press", "editor", "RFM", ">543<"):
+        assert words in page, words
+    alone = marketer.get(f"/customers/{number}?show=events").text.split('class="tl"')[1]
+    assert "Cart abandoned" in alone and "Ordered " not in alone
 
 
 def test_silence_stands_in_the_story_with_its_reason(marketer: FlaskClient, played: Database) -> None:
@@ -218,7 +244,7 @@ def test_the_export_holds_what_every_room_holds(marketer: FlaskClient, played: D
     assert answer.headers["Content-Disposition"].startswith("attachment")
     held = json.loads(answer.text)
     assert {"customer", "addresses", "consents", "contacts", "orders", "messages", "coupons", "journeys",
-            "past_campaigns"} <= set(held)
+            "past_campaigns", "events", "relations", "scores"} <= set(held)
     assert held["messages"] and held["coupons"]["redemptions"] and held["journeys"][0]["steps"]
 
 

@@ -13,6 +13,7 @@ from core.errors import Invalid, NotFound
 from core.settings import Settings
 from core.types import from_us, to_us
 from customers.models import Customer
+from customers.events import events_before
 from customers.people import (
     customer_facts,
     customers_with_city,
@@ -104,12 +105,15 @@ def _page(external_id: str, *, wrong: dict[str, str] | None = None) -> str:
             "channel": view.channel(session, customer, now=now, secret_key=secret_key),
             "consents": view.consents(session, facts, now=now, secret_key=secret_key),
             "codes": view.codes(session, customer.id, now=now),
+            "relations": view.relations(session, customer.id, now=now), "scores": view.scores(session, customer.id),
             "journeys": [(each, view.passage_words(each)) for each in passages_of(session, customer.id, limit=12)],
             "campaigns": campaigns,
             "answer": _answer(session, customer, campaigns, request.args.get("why", ""), now=now),
         }
+        has_events = bool(events_before(session, customer.id, limit=1))
+    names = ("All", "Orders", "Messages", "Contacts", "Events", "Why not")
     options = [(value, words, url_for("customers.show", external_id=external_id, show=_unless_all(value)))
-               for value, words in zip(SHOWN, ("All", "Orders", "Messages", "Contacts", "Why not"), strict=True)]
+               for value, words in zip(SHOWN, names, strict=True) if value != "events" or has_events or shown == value]
     older = url_for("customers.show", external_id=external_id, show=_unless_all(shown),
                     before=to_us(story.before)) if story.before else None
     return render_template("pages/customers/show.html", **values, months=_by_month(story.lines, now), options=options,
