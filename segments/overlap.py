@@ -91,7 +91,7 @@ class Overlaps:
                 left_out.append(key)
                 continue
             found[key], sizes[key] = np.isin(mine, theirs, assume_unique=True), len(theirs)
-        commons = sorted((Common(key, sizes[key], int(inside.sum()), All((rule, InSegment(key))))
+        commons = sorted((Common(key, sizes[key], int(inside.sum()), narrowed(rule, InSegment(key)))
                           for key, inside in found.items()), key=lambda common: (-common.both, common.key))
         combined = tuple(common.key for common in commons if common.both)[:MOST_COMBINED]
         parts = _combinations(rule, combined, [found[key] for key in combined], len(mine))
@@ -112,6 +112,14 @@ class Overlaps:
         return ids
 
 
+def narrowed(rule: Rule, *others: Rule) -> Rule:
+    """The rule with further conditions that all must hold, as flat as it can be."""
+    parts: list[Rule] = []
+    for part in (rule, *others):
+        parts.extend(part.rules if isinstance(part, All) else (part,))
+    return All(tuple(parts))
+
+
 def _combinations(
     rule: Rule, keys: Sequence[str], inside: Sequence[Flags], people: int
 ) -> tuple[Combination, ...]:
@@ -127,5 +135,5 @@ def _combinations(
     for code, count in found[:MOST_COMBINATIONS]:
         held = tuple(key for place, key in enumerate(keys) if code >> place & 1)
         others: list[Rule] = [InSegment(key) if key in held else Not(InSegment(key)) for key in keys]
-        parts.append(Combination(held, int(count), All((rule, *others))))
+        parts.append(Combination(held, int(count), narrowed(rule, *others)))
     return tuple(parts)

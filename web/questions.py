@@ -1,6 +1,7 @@
 """Who counts people for this web process?
 
-Owns the one `Questions` of an application: it keeps prepared statements and the mirror between requests.
+Owns the one `Questions` of an application: it keeps prepared statements and the mirror between requests; and beside
+it the sizes and overlaps counted so far.
 """
 
 from threading import Lock
@@ -8,6 +9,8 @@ from threading import Lock
 from flask import current_app
 
 from core.settings import Settings
+from segments.over_time import Sizes
+from segments.overlap import Overlaps
 from segments.questions import Questions
 from web.transactions import database
 
@@ -24,3 +27,22 @@ def questions() -> Questions:
             found = current_app.extensions["winback.questions"] = Questions(database(), settings)
     assert isinstance(found, Questions)
     return found
+
+
+def sizes() -> Sizes:
+    """The past sizes this application has counted."""
+    return _kept()[0]
+
+
+def overlaps() -> Overlaps:
+    """The segments this application has compared."""
+    return _kept()[1]
+
+
+def _kept() -> tuple[Sizes, Overlaps]:
+    asker = questions()
+    with _lock:
+        found = current_app.extensions.get("winback.counted")
+        if found is None or found[0] is not asker:  # what another asker counted was about other facts
+            found = current_app.extensions["winback.counted"] = (asker, Sizes(), Overlaps())
+    return found[1], found[2]

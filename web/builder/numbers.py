@@ -1,11 +1,10 @@
-"""How many people does each line leave, who can be reached, and who are they?
+"""How many people does each line leave, and who are they?
 
-Owns the numbers beside a draft: the total, the people left after each line, the reach per channel, ten people with
-why they are in. The promise: lines are counted as far as a few seconds go, the total always; a wrong line has a dash.
+Owns the numbers beside a draft's lines and the ten people with why they are in. The promise: lines are counted as far
+as a few seconds go; a wrong line has a dash, never an old number.
 """
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,22 +13,17 @@ from sqlalchemy.orm import Session
 
 from core.errors import WinbackError
 from customers.people import customers_with_city, display_name
-from delivery.policy import REASONS
 from delivery.preference import choose_channels
-from segments.questions import Answer, Questions
+from segments.questions import Questions
 from segments.rules import parse_rule
 from segments.words import why_in
 from web.builder.draft import Group, Line, Path, Row, path_text
 from web.builder.lines import Around, problem_of
-from web.plots import Channel, Exclusion, Waterfall, waterfall
+from web.builder.reaching import CHANNEL_NAMES
 
 SECONDS_FOR_LINES = 3.0
 MOST_LINES = 60
-MOST_REACHED = 20_000
-"""Up to so many people the reach is worked out for everybody, beyond for a spread of as many."""
 DRAWN_AT_ONCE = 10
-
-CHANNELS = (("email", "E-mail", "mail"), ("letter", "Letter", "mailbox"), ("phone", "Phone", "phone"))
 
 
 def has_problem(row: Row, around: Around) -> bool:
@@ -93,56 +87,13 @@ class Member:
     channel_why: str
 
 
-@dataclass(frozen=True)
-class Reach:
-    """The waterfall after consent; `of` is how many people it was worked out for (fewer than `total`: a spread)."""
-
-    fall: Waterfall
-    reachable: int
-    of: int
-    total: int
-
-
-_CHANNEL_NAMES = {name: words for name, words, _icon in CHANNELS}
-_REASON_PLACE = {reason: number for number, reason in enumerate(REASONS)}
-
-
-def reach(session: Session, answer: Answer[list[int]], *, now: datetime, secret_key: str) -> Reach:
-    """Who of these people can be written to, by the channel they prefer, and why the others cannot."""
-    ids = answer.value
-    step = -(-len(ids) // MOST_REACHED) or 1
-    asked = ids[::step]
-    chosen = choose_channels(session.connection(), asked, wish="preferred", allowed=tuple(_CHANNEL_NAMES), now=now,
-                             secret_key=secret_key) if asked else []
-    taken = Counter(choice.channel for choice in chosen if choice.channel)
-    silent = Counter(_last_reason(choice.why) for choice in chosen if not choice.channel)
-    steps = [Exclusion(_sentence_case(reason), people) for reason, people in sorted(
-        silent.items(), key=lambda item: _REASON_PLACE.get(item[0], len(_REASON_PLACE)))]
-    channels = [Channel(words, taken.get(name, 0), icon) for name, words, icon in CHANNELS]
-    fall = waterfall("In the segment", len(asked), exclusions=steps, channels=channels)
-    return Reach(fall, sum(taken.values()), len(asked), len(ids))
-
-
-def _last_reason(why: str) -> str:
-    """The reason of the channel that asks least: letters need no consent, so theirs decides."""
-    reasons = why.split("; ")
-    letters = [reason for reason in reasons if "letter" in reason or "postal" in reason]
-    return letters[0] if letters else reasons[-1]
-
-
-def _sentence_case(text: str) -> str:
-    plain = text.removeprefix("suppressed: ")
-    said = f"blocked: {plain}" if plain != text else plain
-    return said[:1].upper() + said[1:]
-
-
 def members(
     session: Session, draft: Group, ids: Sequence[int], *, now: datetime, secret_key: str
 ) -> list[Member]:
     """These people with why they are in and how they would be reached, in the order of their ids."""
     people = customers_with_city(session, ids)
     whys = why_in(session, parse_rule(draft.to_json()), ids, as_of=now)
-    choices = choose_channels(session.connection(), ids, wish="preferred", allowed=tuple(_CHANNEL_NAMES), now=now,
+    choices = choose_channels(session.connection(), ids, wish="preferred", allowed=tuple(CHANNEL_NAMES), now=now,
                               secret_key=secret_key) if ids else []
     found = []
     for customer_id, choice in zip(ids, choices, strict=True):
@@ -150,6 +101,6 @@ def members(
             continue
         customer, city = people[customer_id]
         found.append(Member(customer.external_id, display_name(customer), city or "", whys.get(customer_id, ""),
-                            _CHANNEL_NAMES.get(choice.channel or "", "not at all"), choice.why))
+                            CHANNEL_NAMES.get(choice.channel or "", "not at all"), choice.why))
     return found
 

@@ -42,6 +42,7 @@ class State:
     json_text: str | None = None
     json_problem: str | None = None
     shown: str = ""
+    lefts: str = ""
     draw: int = 0
 
     @property
@@ -78,7 +79,7 @@ def state_of(form: Form, around: Around) -> State:
         new_key=one("new_key").strip(),
         seen_version=_whole(one("seen_version", "0")), past=_texts(one("past")), future=_texts(one("future")),
         open_chip=one("open"), language="de" if one("language") == "de" else "en", shown=one("shown"),
-        draw=_whole(one("draw", "0")),
+        lefts=one("lefts"), draw=_whole(one("draw", "0")),
     )
     _take_over(state, form, around)
     if state.rule_text != before:

@@ -44,7 +44,8 @@ class RowView:
 
 @dataclass(frozen=True)
 class Shown:
-    """The numbers a page shows at the moment: of which rule, per row, in all."""
+    """The numbers a page shows at the moment: of which rule, per row (`lefts`), in all. They come in one by one, so the
+    form carries the rows' apart from the others."""
 
     of: str = ""
     lefts: Mapping[str, int | None] = field(default_factory=dict)

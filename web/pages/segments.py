@@ -1,7 +1,7 @@
 """The builder of segments, which edits a rule line by line. Its neighbours segments_*.py serve the other pages.
 
 The builder is one form. Every change posts it to `edit`, which answers with the form drawn anew (htmx) or the whole
-page (no JavaScript); `numbers` then answers with what the draft means in people. The draft travels in the form.
+page (no JavaScript); segments_figures.py answers with what the draft means in people. The draft travels in the form.
 """
 
 import json
@@ -14,8 +14,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.uses import campaigns_on
-from core.errors import Conflict, Forbidden, Invalid, NotFound, NotReady, WinbackError
-from segments.choices import attribute_types, choices
+from core.errors import Conflict, Forbidden, Invalid, NotFound, WinbackError
+from segments.choices import attribute_types
 from segments.models import Segment
 from segments.rules import parse_rule
 from segments.saved import (
@@ -29,13 +29,12 @@ from web import formatting
 from web.access import needs_role, person
 from web.addresses import customer_href
 from web.audit import record
-from web.builder import numbers as counting
+from web.builder.counted import whole_page
 from web.builder.draft import Group, draft_of
 from web.builder.lines import NEW, Around
 from web.builder.state import State, command, laid_out, state_of
-from web.builder.view import Shown, mark_of, mode_chip, read_shown, rows_of, words_of
+from web.builder.view import mark_of, mode_chip, read_shown, rows_of, words_of
 from web.presentation import zone
-from web.questions import questions
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
@@ -92,7 +91,7 @@ def show(key: str) -> ResponseReturnValue:
 @needs_role(*EVERYBODY)
 def edit() -> ResponseReturnValue:
     """Take one change and draw the builder anew. Saving is a change too."""
-    around = _around(request.form.get("key", ""))
+    around = around_of(request.form.get("key", ""))
     form = request.form.to_dict(flat=False)
     state = state_of(form, around)
     act = request.form.get("do", "")
@@ -104,9 +103,9 @@ def edit() -> ResponseReturnValue:
     except WinbackError as error:
         problem = error.message
     if "HX-Request" in request.headers:
-        return render_template("fragments/segments/answer.html", **_view(state, around), problem=problem,
+        return render_template("fragments/segments/answer.html", **view_of(state, around), problem=problem,
                                conflict=None)
-    return _page(state, problem=problem, found=_numbers(state, around))
+    return _page(state, problem=problem, found=whole_page(state, around))
 
 
 def _saved(state: State, around: Around, *, over: bool) -> ResponseReturnValue:
@@ -161,7 +160,7 @@ def _conflict(state: State, around: Around) -> ResponseReturnValue:
 
 def _refused(state: State, around: Around, problem: str | None, conflict: Any = None) -> ResponseReturnValue:
     if "HX-Request" in request.headers:
-        return render_template("fragments/segments/answer.html", **_view(state, around), problem=problem,
+        return render_template("fragments/segments/answer.html", **view_of(state, around), problem=problem,
                                conflict=conflict)
     return _page(state, problem=problem, conflict=conflict), 409 if conflict else 422
 
@@ -184,59 +183,8 @@ def free_key(name: str) -> str:
     return stem
 
 
-@blueprint.post("/segments/_numbers")
-@needs_role(*EVERYBODY)
-def numbers() -> ResponseReturnValue:
-    """What the draft means in people: total, people left after each line, reach, ten of them."""
-    around = _around(request.form.get("key", ""))
-    state = state_of(request.form.to_dict(flat=False), around)
-    return render_template("fragments/segments/numbers.html", **_view(state, around), found=_numbers(state, around))
-
-
-def _numbers(state: State, around: Around) -> dict[str, Any]:
-    """Everything the numbers' fragments show; `total` None when there is none, with `why`."""
-    now, asker = request_now(), questions()
-    found: dict[str, Any] = {"total": None, "why": None, "waiting": False, "reach": None, "members": [],
-                             "shown": Shown(of=mark_of(state.rule_text))}
-    if counting.has_problem(state.draft, around):
-        shown = Shown(mark_of(state.rule_text), counting.lefts(state.draft, asker, around, now=now))
-        return {**found, "why": "Mend the line in red; then people are counted again.", "shown": shown}
-    try:
-        rule = state.rule()
-        total = asker.count(rule, as_of=now, fresh=False)
-        lefts = counting.lefts(state.draft, asker, around, now=now)
-        ids = asker.ids(rule, as_of=now, fresh=False)
-        drawn = asker.sample(rule, as_of=now, size=500, fresh=False).value
-        start = state.draw * counting.DRAWN_AT_ONCE % max(len(drawn), 1)
-        secret = current_app.extensions["winback.settings"].secret_key
-        with reading() as session:
-            reach = counting.reach(session, ids, now=now, secret_key=secret)
-            members = counting.members(session, state.draft, drawn[start:start + counting.DRAWN_AT_ONCE], now=now,
-                                       secret_key=secret)
-        base = asker.count(parse_rule({"all": []}), as_of=now, fresh=False).value
-    except NotReady as error:
-        return {**found, "why": error.message, "waiting": True}
-    except WinbackError as error:
-        return {**found, "why": error.message}
-    shown = Shown(mark_of(state.rule_text), lefts, total.value, reach.reachable if reach.of == reach.total else None)
-    return {**found, "total": total, "base": base, "reach": reach, "members": members, "shown": shown,
-            "drawn": len(drawn)}
-
-
-@blueprint.get("/segments/_choices")
-def offered() -> ResponseReturnValue:
-    """The values a picker offers, most frequent first."""
-    asked = {name: request.args.get(name, "") for name in ("source", "word", "q", "name")}
-    try:
-        found = choices(questions(), asked["source"], asked["word"], now=request_now(), text=asked["q"][:100])
-        why = None
-    except WinbackError as error:
-        found, why = [], error.message
-    return render_template("fragments/segments/choices.html", found=found, why=why, name=asked["name"],
-                           source=asked["source"], typed=asked["q"].strip())
-
-
-def _around(own_key: str) -> Around:
+def around_of(own_key: str) -> Around:
+    """What the lines of a draft need to know besides themselves."""
     today = formatting.local_date(request_now(), zone())
     with reading() as session:
         names = {segment.key: segment.name for segment in list_segments(session)}
@@ -244,14 +192,14 @@ def _around(own_key: str) -> Around:
 
 
 def _page(state: State, *, problem: str | None = None, conflict: Any = None, found: Any = None) -> str:
-    around = _around(state.key)
-    return render_template("pages/segments/builder.html", **_view(state, around), problem=problem, conflict=conflict,
+    around = around_of(state.key)
+    return render_template("pages/segments/builder.html", **view_of(state, around), problem=problem, conflict=conflict,
                            found=found)
 
 
-def _view(state: State, around: Around) -> dict[str, Any]:
+def view_of(state: State, around: Around) -> dict[str, Any]:
     """What every template of the builder needs."""
-    shown = read_shown(state.shown)
+    shown, lefts = read_shown(state.shown), read_shown(state.lefts)
     mark = mark_of(state.rule_text)
     saved, using, versions, same = None, [], [], False
     if state.key:
@@ -261,7 +209,7 @@ def _view(state: State, around: Around) -> dict[str, Any]:
             same = versions[0].rule == state.draft.to_json() and saved.name == state.name
     return {
         "state": state, "saved": saved, "using": using, "versions": versions, "same": same, "mark": mark,
-        "rows": rows_of(state.draft, around, shown, fresh=shown.of == mark), "mode": mode_chip(state.draft),
+        "rows": rows_of(state.draft, around, lefts, fresh=lefts.of == mark), "mode": mode_chip(state.draft),
         "shown_now": shown, "words": words_of(state.draft, around, state.language), "new_conditions": NEW,
         "json_text": state.json_text if state.json_text is not None else laid_out(state.draft),
     }

@@ -126,6 +126,11 @@
     }
   });
 
+  // what is on show belongs to the draft before until its own answer is there
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.target === form()) all("#aside > *, #months > *, #sample > *, #reach > *, #shape > *, #overlap > *").forEach((figure) => figure.classList.add("old"));
+  });
+
   // leaving with a draft that is not saved asks first
   document.addEventListener("click", (event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-save], [value^='save']") : null;
