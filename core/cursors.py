@@ -59,6 +59,12 @@ def _since(connection: Connection, after: int) -> ColumnElement[bool]:
     return Change.seq > after if connection.dialect.name == "sqlite" else Change.xid >= after
 
 
+def changed_tables(connection: Connection, *, after: int) -> tuple[int, set[str]]:
+    """The cursor to continue from, and in which tables anything changed since `after`."""
+    cursor = head(connection)
+    return cursor, set(connection.scalars(select(Change.tbl).where(_since(connection, after)).distinct()))
+
+
 def head(connection: Connection) -> int:
     """The cursor of somebody who has just read everything."""
     if connection.dialect.name == "sqlite":

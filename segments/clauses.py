@@ -4,7 +4,7 @@ Owns the choice of the clause for every kind of condition, as what follows "cust
 person alone: fields, consent, channels, segments, samples. What is counted and summed is in measure_clauses.py.
 """
 
-from segments.conditions import ConsentIs, CustomerIs, Followed, InSegment, Measured, Prefers, Rule, Sampled
+from segments.conditions import ConsentIs, CustomerIs, Followed, InSegment, Listed, Measured, Prefers, Rule, Sampled
 from segments.fields import ATTRIBUTES, field_of
 from segments.measure_clauses import followed_clause, measured_clause
 from segments.operators import OPERATORS, straight
@@ -26,7 +26,7 @@ def clause_of(rule: Rule, phrases: Phrases, *, denied: bool) -> Clause:
     if isinstance(rule, Prefers):
         channels = phrases.listed([phrases.channel(channel) for channel in rule.channels], "or")
         return Clause(phrases("prefers not" if denied else "prefers", channels), denied)
-    if isinstance(rule, InSegment):
+    if isinstance(rule, InSegment | Listed):
         return Clause(phrases("no segment" if denied else "segment", rule.key), denied)
     assert isinstance(rule, Sampled)
     return Clause(phrases("no sample" if denied else "sample", phrases.number(rule.percent), rule.salt), denied)

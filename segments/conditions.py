@@ -199,6 +199,17 @@ class InSegment(Rule):
 
 
 @dataclass(frozen=True)
+class Listed(Rule):
+    """The person is on the static list or in the snapshot with this key; `saved.resolved` puts it there."""
+
+    key: str
+    segment_id: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"segment": self.key}
+
+
+@dataclass(frozen=True)
 class Sampled(Rule):
     """The person falls into a fixed random part: the first 8 hex digits of md5(`salt:customer_id`)."""
 

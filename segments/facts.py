@@ -32,9 +32,10 @@ from core.types import to_us
 from customers.models import Address, Consent, Customer
 from delivery.policy import CHANNELS as BY_COST
 from delivery.preference import ASIDE, CHANNEL_OF_KIND, HALF_LIFE
-from segments.conditions import ConsentIs, CustomerIs, Prefers, Rule, Sampled, Test
+from segments.conditions import ConsentIs, CustomerIs, Listed, Prefers, Rule, Sampled, Test
 from segments.fields import Field, field_of
 from segments.instants import Cuts, first_day_from, instant, last_days_on, last_days_us
+from segments.models import ListedPerson
 from segments.operators import compare, opposite, straight
 from segments.portable import (
     attribute,
@@ -50,6 +51,7 @@ from segments.windows import months_before
 CUSTOMERS: Table = Customer.__table__  # type: ignore[assignment]
 ADDRESSES: Table = Address.__table__  # type: ignore[assignment]
 CONSENTS: Table = Consent.__table__  # type: ignore[assignment]
+LISTED: Table = ListedPerson.__table__  # type: ignore[assignment]
 
 
 def needs_person(rule: Rule) -> bool:
@@ -79,6 +81,9 @@ def fact(
         test, positive = straight(rule.test)
         mine = _consenting(rule.channel, test, cuts, correlated=correlated)
         return _somewhere(mine, mine.selected_columns[0], holds == positive, person, correlated)
+    if isinstance(rule, Listed):
+        mine = select(LISTED.c.customer_id).where(LISTED.c.segment_id == rule.segment_id)
+        return _somewhere(mine, LISTED.c.customer_id, holds, person, correlated)
     if isinstance(rule, Prefers):
         preferring = _preferring(rule.channels, cuts, person)
         return preferring if holds else not_(preferring)

@@ -12,7 +12,7 @@ from sqlalchemy import Table
 from core.database import Database
 from core.mirror import Mirror, MirrorTable
 from segments.conditions import Measured, Rule
-from segments.facts import ADDRESSES, CONSENTS, CUSTOMERS
+from segments.facts import ADDRESSES, CONSENTS, CUSTOMERS, LISTED
 from segments.sources import CONTACTS, LINES, MESSAGES, ORDERS, REDEMPTIONS
 
 
@@ -35,6 +35,7 @@ TABLES = (
     _table(MESSAGES, "id customer_id campaign channel arm step state sent_at opened_at clicked_at bounced_at",
            "customer_id"),
     _table(REDEMPTIONS, "id customer_id campaign offer_id offer_name state redeemed_at rolled_back_at", "customer_id"),
+    _table(LISTED, "segment_id customer_id", "segment_id customer_id"),
 )
 
 

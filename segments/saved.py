@@ -11,9 +11,10 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid, NotFound
-from segments.conditions import All, Any_, InSegment, Not, Rule
+from segments.conditions import All, Any_, InSegment, Listed, Not, Rule
 from segments.models import Segment, SegmentVersion
 from segments.rules import MAX_CONDITIONS, check_size, parse_rule
+from segments.uses import segments_naming
 
 _KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
 
@@ -39,6 +40,9 @@ def save_segment(
     if expected_version is not None and expected_version != seen:
         raise Conflict(f'The segment "{key}" was changed in the meantime: you have seen version {expected_version}, '
                        f"it is at {seen}. Load it again and repeat your change.", place="expected_version")
+    if found is not None and found.kind != "rule":
+        raise Conflict(f'"{key}" is a {found.kind}: its people are named one by one, so it takes no rule. '
+                       "Choose another key.", place="key")
     segment = found or Segment(key=key, version=0, created_at=now)
     segment.name, segment.updated_at, segment.archived_at = name.strip(), now, None
     if description is not None or found is None:
@@ -49,8 +53,23 @@ def save_segment(
         session.flush()
         session.add(SegmentVersion(segment_id=segment.id, number=segment.version, rule=rule.to_json(), author=author,
                                    created_at=now))
+        session.flush()
+        stale_now(session, segment, now=now)
     session.flush()
     return segment
+
+
+def stale_now(session: Session, segment: Segment, *, now: datetime) -> None:
+    """Have a segment and all whose rules name it, directly or through others, refreshed at the next chance."""
+    seen = {segment.key}
+    waiting = [segment]
+    while waiting:
+        one = waiting.pop()
+        one.stale_at, one.look_again_at = now, None
+        for other in segments_naming(session, one.key):
+            if other.key not in seen:
+                seen.add(other.key)
+                waiting.append(other)
 
 
 def archive_segment(session: Session, key: str, *, now: datetime) -> Segment:
@@ -123,13 +142,16 @@ def _put_in(connection: Connection, rule: Rule, inside: tuple[str, ...], nested:
     if rule.key in inside:
         circle = " > ".join((*inside[inside.index(rule.key):], rule.key))
         raise Invalid(f"segments cannot hold each other: {circle}", place="segment")
-    stored = connection.execute(
-        select(SegmentVersion.rule)
+    found = connection.execute(
+        select(Segment.id, Segment.kind, SegmentVersion.rule)
         .join(Segment, (Segment.id == SegmentVersion.segment_id) & (Segment.version == SegmentVersion.number))
         .where(Segment.key == rule.key)
-    ).scalar_one_or_none()
-    if stored is None:
+    ).one_or_none()
+    if found is None:
         raise _unknown(rule.key)
+    segment_id, kind, stored = found
+    if kind != "rule":
+        return Listed(rule.key, segment_id)
     return _put_in(connection, parse_rule(stored), (*inside, rule.key), nested)
 
 
