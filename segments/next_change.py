@@ -3,9 +3,10 @@
 Owns the instant up to which members stay right while no fact changes: the earliest at which a row of somebody undecided
 crosses an edge of a window. Undecided is whom the rest of the rule neither keeps in nor keeps out. It may be too early,
 never too late. Calendar windows move when their period begins, days (birthdays and the like) just after midnight UTC.
-What moves all the time (inferred channel, days since, overdue, and whatever is unknown here) is looked at in an hour.
+What moves all the time (inferred channel, overdue, orders per year, what is unknown here) is looked at in an hour.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,8 +44,8 @@ UNSURE = timedelta(hours=1)
 MOST_EDGES = 40
 """A rule with more edges than this is looked at every hour rather than worked out."""
 
-ALWAYS_MOVING = frozenset({"days_since_first", "days_since_last", "overdue", "per_year"})
-"""Measures of orders that grow with every day."""
+ALWAYS_MOVING = frozenset({"overdue", "per_year"})
+"""Measures of orders that move with every moment."""
 KNOWN = {
     "orders": frozenset(ORDER_MEASURES) - ALWAYS_MOVING, "contacts": {"count"},
     "messages": {"sent", "opened", "clicked", "bounced"}, "coupons": {"issued", "redeemed"},
@@ -137,7 +138,7 @@ def _edges(leaf: Rule, as_of: datetime) -> Iterator[Edge]:
         # Which order is somebody's second depends on all of them, so with `nth` every one may matter.
         where = leaf.where if leaf.nth is None else Where(())
         rows = rows_of(leaf.source, [leaf.measure], where, None, Fixed(_LATER))
-        within = _within(leaf.test.operator, leaf.test.value, as_of)
+        within = [*_within(leaf.test.operator, leaf.test.value, as_of), *_days_since(leaf, as_of)]
         for start, crosses in (*_window_edges(leaf.window, as_of), *within):
             yield Edge(rows.origin, rows.person, rows.at, rows.holds, start, crosses)
         if leaf.measure in _OWN_INSTANTS:
@@ -148,9 +149,24 @@ def _edges(leaf: Rule, as_of: datetime) -> Iterator[Edge]:
             yield Edge(ORDERS, ORDERS.c.customer_id, ORDERS.c.ordered_at, (), start, crosses)
 
 
+def _later(by: timedelta) -> After:
+    return lambda at: at + by
+
+
 def _within(operator: str, value: Any, as_of: datetime) -> Iterator[tuple[datetime, After]]:
     if operator == "within_days":
-        yield as_of - timedelta(days=value), lambda at: at + timedelta(days=value)
+        yield as_of - timedelta(days=value), _later(timedelta(days=value))
+
+
+def _days_since(leaf: Measured, as_of: datetime) -> Iterator[tuple[datetime, After]]:
+    """Whole days grow by one each day after an order, at its own time of day: those at a bound of the test count."""
+    if not leaf.measure.startswith("days_since") or leaf.test.operator in ("is_set", "is_not_set"):
+        return
+    value: Any = leaf.test.value
+    bounds = value if isinstance(value, tuple) else (value,)
+    for days in sorted({math.floor(bound) + more for bound in bounds for more in (0, 1)}):
+        if 0 <= days < 100_000:
+            yield as_of - timedelta(days=days) + _TICK, _later(timedelta(days=days) - _TICK)
 
 
 def _window_edges(window: Window | None, as_of: datetime) -> Iterator[tuple[datetime, After]]:
@@ -162,7 +178,7 @@ def _window_edges(window: Window | None, as_of: datetime) -> Iterator[tuple[date
         return
     days = {"last_days": [window.count, 0], "between_days_ago": list(window.days_ago)}.get(window.kind, [0])
     for count in days:
-        yield as_of - timedelta(days=count), lambda at, count=count: at + timedelta(days=count)  # type: ignore[misc]
+        yield as_of - timedelta(days=count), _later(timedelta(days=count))
     if window.kind in _MONTHS:
         months = window.count * _MONTHS[window.kind]
         yield window.start(as_of) or as_of, lambda at: months_after(at, months)

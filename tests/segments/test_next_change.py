@@ -32,7 +32,7 @@ RULES: list[dict[str, Any]] = [
     {"contacts": "count", "where": {"kind": ["complaint"]}, "window": {"last_days": 30}, "equals": 0},
     {"orders": "net_revenue", "window": {"last_days": 300}, "at_least": 1},
     {"orders": "count", "nth": 1, "where": {"category": ["furniture"]}, "window": {"last_days": 200}, "at_least": 1},
-    {"orders": "days_since_last", "at_least": 100},
+    {"orders": "days_since_last", "at_least": 100}, {"orders": "days_since_first", "between": [250, 320.5]},
     {"bought": {"category": ["furniture"]}, "then": {}, "within_days": 90, "window": {"last_days": 300}},
     {"bought": {}, "then_not": {"category": ["lamps"]}, "within_days": 45},
     {"customer": "created_at", "within_days": 40},
