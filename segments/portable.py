@@ -99,6 +99,14 @@ def _long_duckdb(element: InLongList, compiler: SQLCompiler, **options: Any) -> 
     return f"({column} IN (SELECT unnest({values})))"
 
 
+@compiles(InLongList, "spark")
+def _long_spark(element: InLongList, compiler: SQLCompiler, **options: Any) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    item = element.clauses.clauses[1].type
+    kind = "bigint" if isinstance(item, NumberList) else "string"
+    return f"({column} IN (SELECT explode(from_json({values}, 'array<{kind}>'))))"
+
+
 def in_words(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """The column is one of these texts, whatever their number: bound one by one or as one list parameter."""
     texts = sorted(set(values))
@@ -142,6 +150,14 @@ def _fold_duckdb(element: fold, compiler: SQLCompiler, **options: Any) -> str:
     return f"lower({compiler.process(element.clauses, **options)})"
 
 
+@compiles(fold, "spark")
+def _fold_spark(element: fold, compiler: SQLCompiler, **options: Any) -> str:
+    # Java lowers some letters by their neighbours; letter by letter is what the others do.
+    plain = "".join(chr(code) for code in range(65, 91))
+    text = compiler.process(element.clauses, **options)
+    return f"translate({text}, '{plain}{_UPPER}', '{plain.lower()}{_LOWER}')"
+
+
 class holds_text(_Condition):
     """The first text holds the second; no pattern characters have a meaning."""
 
@@ -160,6 +176,11 @@ def _holds_elsewhere(element: holds_text, compiler: SQLCompiler, **options: Any)
     return f"(strpos({compiler.process(element.clauses, **options)}) > 0)"
 
 
+@compiles(holds_text, "spark")
+def _holds_spark(element: holds_text, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(instr({compiler.process(element.clauses, **options)}) > 0)"
+
+
 class _Attribute(FunctionElement[Any]):
     """A value of the JSON attributes, missing unless it is of the wanted kind; clauses: column, key, path."""
 
@@ -167,6 +188,7 @@ class _Attribute(FunctionElement[Any]):
     sqlite_kinds = ""
     postgresql_kind = ""
     duckdb_kinds = ""
+    spark_kinds = ""
     number_type = ""
 
 
@@ -177,6 +199,7 @@ class attribute_text(_Attribute):
     inherit_cache = True
     type = Text()
     sqlite_kinds, postgresql_kind, duckdb_kinds = "'text'", "string", "'VARCHAR'"
+    spark_kinds = "STRING"
 
 
 class attribute_number(_Attribute):
@@ -187,6 +210,7 @@ class attribute_number(_Attribute):
     type = Double()
     sqlite_kinds, postgresql_kind = "'integer', 'real'", "number"
     duckdb_kinds = "'BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE'"
+    spark_kinds = "BIGINT|DOUBLE|DECIMAL.*"
     number_type = "DOUBLE PRECISION"
 
 
@@ -197,6 +221,7 @@ class attribute_flag(_Attribute):
     inherit_cache = True
     type = Text()
     sqlite_kinds, postgresql_kind, duckdb_kinds = "'true', 'false'", "boolean", "'BOOLEAN'"
+    spark_kinds = "BOOLEAN"
 
 
 class attribute_any(_Attribute):
@@ -251,6 +276,20 @@ def _attribute_duckdb(element: _Attribute, compiler: SQLCompiler, **options: Any
         return f"(CASE WHEN {kind} <> 'NULL' THEN {value} END)"
     shown = f"TRY_CAST({value} AS {element.number_type})" if element.number_type else value
     return f"(CASE WHEN {kind} IN ({element.duckdb_kinds}) THEN {shown} END)"
+
+
+@compiles(attribute_text, "spark")
+@compiles(attribute_number, "spark")
+@compiles(attribute_flag, "spark")
+@compiles(attribute_any, "spark")
+def _attribute_spark(element: _Attribute, compiler: SQLCompiler, **options: Any) -> str:
+    column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
+    place = f"parse_json({column}), concat('$[\"', {key}, '\"]')"
+    kind = f"schema_of_variant(variant_get({place}, 'variant'))"
+    if isinstance(element, attribute_any):
+        return f"(CASE WHEN {kind} <> 'VOID' THEN {kind} END)"
+    shown = f"try_variant_get({place}, '{'double' if element.number_type else 'string'}')"
+    return f"(CASE WHEN {kind} RLIKE '^({element.spark_kinds})$' THEN {shown} END)"
 
 
 def _call(compiler: SQLCompiler, name: str, column: Any, path: Any, options: dict[str, Any]) -> str:

@@ -10,23 +10,28 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from sqlalchemy import Select, func, literal, select
 
 from core.cursors import head
 from core.database import Database
-from core.errors import NotReady
+from core.errors import Invalid, NotReady, SettingsError
 from core.settings import Settings
 from segments.conditions import Rule
 from segments.engines.duckdb import MirrorSource, Rendered
 from segments.engines.rows import open_rows
 from segments.engines.sources import Asked, Kept, Source
+from segments.exporting import export_facts, newest_export, spark_address
 from segments.facts import CUSTOMERS
 from segments.members import Prepared, prepare, refuse_mixed
 from segments.mirrored import answerable, open_mirror
 from segments.saved import resolved
 from segments.sources import LINES
+
+if TYPE_CHECKING:
+    from segments.engines.spark import Spark  # an extra
 
 T = TypeVar("T")
 Engine = Literal["rows", "mirror", "spark"]
@@ -64,11 +69,16 @@ class Questions:
         self.small = small
         self.seconds = settings.question_seconds if seconds is None else seconds
         self.mirror = open_mirror(settings.home, database)
+        self._address = None
         configured: Engine | None = "rows" if settings.engine_url == "rows:" else None
+        if settings.engine_url.startswith("spark:"):
+            self._address, configured = spark_address(settings.engine_url, settings.home), "spark"
         self._forced: Engine | None = engine or configured
+        self._spark: Spark | None = None
         self._texts: Kept[Rendered] = Kept()
         self._firsts: Kept[dict[str, int]] = Kept(4)
         self._large: set[str] = set()
+        self._lock = Lock()
 
     def count(self, rule: Rule, *, as_of: datetime, now: datetime | None = None, fresh: bool = True) -> Answer[int]:
         """How many people the rule holds for.
@@ -117,24 +127,36 @@ class Questions:
 
     def facts_mark(self) -> str:
         """A short text that changes when the facts do: the generation of the mirror, or the newest change of rows."""
-        if self.engine() == "mirror":
+        engine = self.engine()
+        if engine == "mirror":
             manifest = self.mirror.manifest()
             return manifest.file if manifest else ""
+        if engine == "spark" and self._address is not None:
+            export = newest_export(self._address.folder)
+            return export.folder if export else ""
         with self.database.reading() as session:
             return f"rows {head(session.connection())}"
 
     def refresh(self, *, now: datetime, when_due: bool = False) -> bool:
         """Bring the mirror up to now if this base is one for the mirror; whether that was done here.
 
-        `when_due` leaves a mirror alone that was refreshed a short while ago, measured by what that took.
+        `when_due` leaves a mirror alone that was refreshed a short while ago, measured by what that took. For Spark the
+        facts are exported again when the last export is old enough.
         """
+        if self._forced == "spark" and self._address is not None:
+            export = newest_export(self._address.folder)
+            if export is not None and now - export.at < self._address.every:
+                return False
+            return export_facts(self.database, self._address.folder, now=now) is not None
         if self._engine() != "mirror" or (when_due and not self.mirror.due(now=now)):
             return False
         return self.mirror.refresh(now=now)
 
     def close(self) -> None:
-        """Let go of the open mirror; the object may be used again."""
+        """Let go of the open mirror and of Spark; the object may be used again."""
         self.mirror.close()
+        if self._spark is not None:
+            self._spark.close()
 
     def engine(self) -> Engine:
         """Which engine answers for a base of the present size."""
@@ -149,7 +171,7 @@ class Questions:
         with self.database.reading() as session:
             whole = resolved(session.connection(), rule)
         engine: Engine = self._engine() if answerable(whole) else "rows"
-        prepared = prepare(whole)
+        prepared = prepare(whole, staged=engine != "spark")
         with self._opened(engine, now, fresh) as source:
             if prepared.money:
                 refuse_mixed(source.currencies(as_of))
@@ -164,10 +186,27 @@ class Questions:
             with open_rows(self.database, now=now, seconds=self.seconds) as source:
                 yield source
             return
+        if engine == "spark":
+            with self._cluster().asking(seconds=self.seconds) as source:
+                yield source
+            return
         if fresh and not self.mirror.refresh(now=now, wait_seconds=PATIENCE_SECONDS):
             raise NotReady("The mirror is being brought up to now by another process. Ask again in a minute.")
         with self.mirror.asking() as view:
             yield MirrorSource(view, self.seconds, self._texts, self._firsts)
+
+    def _cluster(self) -> "Spark":
+        if self._address is None:
+            raise Invalid("WINBACK_ENGINE_URL does not name Spark: use spark://host:7077 or spark:local.")
+        try:
+            from segments.engines.spark import Spark
+        except ImportError as error:
+            raise SettingsError("WINBACK_ENGINE_URL: Spark is an extra that is not installed. Install "
+                                "requirements-spark.lock and a Java 17 runtime.") from error
+        with self._lock:
+            if self._spark is None:
+                self._spark = Spark(self._address)
+            return self._spark
 
     def _engine(self) -> Engine:
         if self._forced:
