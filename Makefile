@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export WINBACK_QUIET_PIP := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench proofs lint types
+.PHONY: help install demo test check bench proofs lint types spark
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,3 +48,15 @@ bench: install ## benchmarks beside their baselines (ARGS="segments --quick")
 proofs: install ## the full races and crash drills
 	@$(BIN)/python -m tests.prepare
 	@WINBACK_PROOFS=1 $(BIN)/python -m pytest tests/stories tests/coupons $(ARGS)
+
+spark: install .venv-spark/.installed ## the tests of the Spark engine, in an environment of their own (needs Java 17)
+	@command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }
+	@PYTHONWARNINGS=ignore::FutureWarning:pyspark timeout 330 .venv-spark/bin/python -m pytest tests/spark $(ARGS)
+
+.venv-spark/.installed: requirements.lock requirements-spark.lock pyproject.toml
+	@test -x .venv-spark/bin/python || $(PY) -m venv .venv-spark
+	@{ test -x $(BIN)/uv && VIRTUAL_ENV=.venv-spark $(BIN)/uv pip sync -q --require-hashes requirements.lock requirements-spark.lock; } \
+	 || .venv-spark/bin/python -m pip --disable-pip-version-check install -q --require-hashes -r requirements.lock -r requirements-spark.lock
+	@{ test -x $(BIN)/uv && VIRTUAL_ENV=.venv-spark $(BIN)/uv pip install -q --no-deps --no-build-isolation -e . ; } \
+	 || .venv-spark/bin/python -m pip --disable-pip-version-check install -q --no-deps --no-build-isolation -e .
+	@touch $@

@@ -52,9 +52,16 @@ def compile_rule(rule: Rule, *, as_of: datetime) -> Select[int]:
     return build(rule, Fixed(as_of))
 
 
-def build(rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None) -> Select[int]:
-    """The statement with cut-offs made by `cuts`; `among` restricts it to a batch of people named by id."""
-    return _Builder(cuts, among).statement(planned(rule))
+def build(
+    rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None, staged: bool = True
+) -> Select[int]:
+    """The statement with cut-offs made by `cuts`; `among` restricts it to a batch of people named by id.
+
+    `staged=False` is for engines that work out a common table expression anew wherever it is named, as Spark does: each
+    stage would double the work of the one before it.
+    """
+    builder = _Builder(cuts, among)
+    return builder.statement(planned(rule)) if staged else builder.at_once(planned(rule))
 
 
 class _Builder:
@@ -81,6 +88,13 @@ class _Builder:
             if self._needs_person(part):
                 people, person = select(CUSTOMERS.c.id).where(CUSTOMERS.c.id.in_(_ids(survivors))), CUSTOMERS.c.id
             people = people.where(self._holds(part, person, survivors))
+        return people.add_cte(*self.apart) if self.apart else people
+
+    def at_once(self, plan: Part) -> Select[int]:
+        """Everything in one place, for an engine that orders the work itself."""
+        parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
+        held = [self._holds(part, CUSTOMERS.c.id, None) for part in self._sorted(parts)]
+        people = self._everybody().where(*held)
         return people.add_cte(*self.apart) if self.apart else people
 
     def _everybody(self) -> Select[int]:

@@ -70,8 +70,9 @@ def spark_address(engine_url: str, home: Path) -> SparkAddress:
     minutes = given.pop("every_minutes", "60")
     wrong = [name for name in given if not name.startswith("spark.")]
     if wrong or not minutes.isdigit() or not int(minutes) or not folder.is_absolute():
-        raise SettingsError("WINBACK_ENGINE_URL: after the ? stand facts= (an absolute folder), every_minutes= (a whole "
-                            f"number) and settings of Spark such as spark.executor.memory=4g{_named(wrong)}.")
+        raise SettingsError("WINBACK_ENGINE_URL: after the ? stand facts= (an absolute folder), every_minutes= (a "
+                            "whole number of 1 or more) and settings of Spark such as spark.executor.memory=4g"
+                            f"{_named(wrong)}.")
     local = re.fullmatch(r"local(%5B(\d+|\*)%5D)?", parts.path)
     if parts.netloc:
         master = f"spark://{parts.netloc}"

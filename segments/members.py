@@ -41,19 +41,20 @@ class Prepared:
         return select(func.count()).select_from(self.statement.subquery())
 
 
-_kept: "OrderedDict[tuple[Rule, bool], Prepared]" = OrderedDict()
+_kept: "OrderedDict[tuple[Rule, bool, bool], Prepared]" = OrderedDict()
 _lock = Lock()
 
 
-def prepare(rule: Rule, *, batch: bool = False) -> Prepared:
+def prepare(rule: Rule, *, batch: bool = False, staged: bool = True) -> Prepared:
     """The statement of a rule without saved segments, built at most once while it is in use."""
-    key = (rule, batch)
+    key = (rule, batch, staged)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
     cuts = Moving()
-    prepared = Prepared(build(rule, cuts, among=_batch if batch else None), cuts, measures_money(rule))
+    statement = build(rule, cuts, among=_batch if batch else None, staged=staged)
+    prepared = Prepared(statement, cuts, measures_money(rule))
     with _lock:
         _kept[key] = prepared
         while len(_kept) > KEPT:

@@ -284,7 +284,7 @@ def _attribute_duckdb(element: _Attribute, compiler: SQLCompiler, **options: Any
 @compiles(attribute_any, "spark")
 def _attribute_spark(element: _Attribute, compiler: SQLCompiler, **options: Any) -> str:
     column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
-    place = f"parse_json({column}), concat('$[\"', {key}, '\"]')"
+    place = f"try_parse_json({column}), '$[\"' || {key} || '\"]'"
     kind = f"schema_of_variant(variant_get({place}, 'variant'))"
     if isinstance(element, attribute_any):
         return f"(CASE WHEN {kind} <> 'VOID' THEN {kind} END)"

@@ -18,6 +18,7 @@ COMMANDS = {
     "db": ("winback.commands.system", "db"),
     "demo": ("winback.commands.demo", "demo"),
     "doctor": ("winback.commands.system", "doctor"),
+    "engine": ("winback.commands.engine", "engine"),
     "import": ("winback.commands.importing", "import_command"),
     "journey": ("winback.commands.journeys", "journey"),
     "key": ("winback.commands.system", "key"),

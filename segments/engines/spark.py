@@ -5,6 +5,7 @@ question under a job group of its own that is cancelled at its time limit. A los
 part again elsewhere. Importing this module needs the `spark` extra.
 """
 
+import logging
 import threading
 import uuid
 from collections.abc import Hashable, Iterator, Mapping
@@ -26,6 +27,9 @@ from segments.exporting import Export, SparkAddress, newest_export
 from segments.limits import too_slow
 from segments.mirrored import TABLES
 from segments.sources import ORDERS
+
+# It would write every refused statement to the log, with what was asked for.
+logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
 
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -117,7 +121,7 @@ class SparkSource:
     def _first_orders(self) -> dict[str, int]:
         used = select(ORDERS.c.currency, func.min(ORDERS.c.ordered_at)).where(
             not_(ORDERS.c.cancelled)).group_by(ORDERS.c.currency)
-        return dict(self.rows(used, {}, "first orders"))  # type: ignore[arg-type]
+        return dict(self.rows(used, {}, "first orders"))
 
     def _asked(self, statement: Asked, values: Mapping[str, Any], key: Hashable) -> Any:
         """The answer as an Arrow table."""
