@@ -25,7 +25,6 @@ from web.links import page_url
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS
 from web.presentation import day, zone
 
-
 SCORE_WORDS = {
     "rfm": ("RFM", "111 to 555"), "recency": ("Recency", "1 long ago, 5 lately"),
     "frequency": ("Frequency", "1 seldom, 5 often"), "monetary": ("Monetary", "1 little, 5 much"),

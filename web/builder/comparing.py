@@ -7,6 +7,7 @@ it at its place.
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from core.errors import Invalid
@@ -35,6 +36,7 @@ CHOICES: dict[Kind, tuple[tuple[str, str], ...]] = {
     "flag": (("is", "is"), ("is_set", "is known"), ("is_not_set", "is not known")),
 }
 """Kind -> the operators its chip offers, with their words."""
+_NAMES = {operator: words for options in CHOICES.values() for operator, words in options}
 
 
 def operator_of(rule: dict[str, Any]) -> str:
@@ -48,10 +50,10 @@ def test_parts(rule: dict[str, Any], kind: Kind, *, known: bool = False, source:
     operator = operator_of(rule)
     value = rule.get(operator)
     options = list(CHOICES[kind])
-    if known and kind in ("number", "cents"):
+    if known and kind in ("number", "cents", "share"):
         options += [("is_set", "is known"), ("is_not_set", "is not known")]
     if operator and operator not in dict(options):
-        options.append((operator, operator.replace("_", " ")))
+        options.append((operator, _NAMES.get(operator, operator.replace("_", " "))))
     first = Choice("op", "Compared how", options, operator)
     return (first, *_value_parts(operator, value, kind, source, word, unit))
 
@@ -69,17 +71,21 @@ def _value_parts(operator: str, value: Any, kind: Kind, source: str, word: str, 
         return (Text("value", "Days", shown(value), unit="days", inputmode="numeric"),)
     if kind == "text":
         return (Text("value", "Text", shown(value)),)
-    mode = "decimal" if kind == "cents" else "numeric"
+    mode = "decimal" if kind in ("cents", "share") else "numeric"
     if operator == "between":
         ends = value if isinstance(value, list | tuple) and len(value) == 2 else ("", "")
         low, high = (_number_text(end, kind) for end in ends)
         return (Text("value", "From", low, unit, inputmode=mode), Text("value2", "To", high, unit, inputmode=mode))
-    return (Text("value", "Amount" if kind == "cents" else "Number", _number_text(value, kind), unit, inputmode=mode),)
+    label = {"cents": "Amount", "share": "Percent"}.get(kind, "Number")
+    return (Text("value", label, _number_text(value, kind), unit, inputmode=mode),)
 
 
 def _number_text(value: Any, kind: Kind) -> str:
-    is_cents = kind == "cents" and isinstance(value, int) and not isinstance(value, bool)
-    return written_cents(value) if is_cents else shown(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return shown(value)
+    if kind == "share":
+        return f"{(Decimal(str(value)) * 100).normalize():f}"
+    return written_cents(value) if kind == "cents" and isinstance(value, int) else shown(value)
 
 
 def read_test(rule: dict[str, Any], kind: Kind, fields: Fields) -> dict[str, Any]:
@@ -116,6 +122,8 @@ def _read(text: str, kind: Kind, operator: str, old: Any) -> Any:
     try:
         if operator == "within_days" or kind != "cents":
             number = read_decimal(text)
+            if kind == "share":
+                number /= 100
             return int(number) if number == number.to_integral_value() else float(number)
         return read_cents(text)
     except Invalid:
@@ -143,10 +151,25 @@ def plain_number(value: Any) -> str:
     return formatting.number(value, decimals=0 if isinstance(value, int) else 2)
 
 
-def plain_money(value: Any) -> str:
+def plain_money(value: Any, currency: str = "EUR") -> str:
     """An amount as it is said."""
     is_cents = isinstance(value, int) and not isinstance(value, bool)
-    return formatting.money(value) if is_cents else shown(value) or "…"
+    return _money(value, currency) if is_cents else shown(value) or "…"
+
+
+def _money(cents: int, currency: str) -> str:
+    try:
+        return formatting.money(cents, currency=currency)
+    except (ValueError, KeyError, LookupError):  # whatever a draft calls a currency
+        return f"{formatting.number(cents / 100, decimals=2)} {currency[:10]}"
+
+
+def plain_share(value: Any) -> str:
+    """A share as it is said: "12.5 %"."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return shown(value) or "…"
+    percent = (Decimal(str(value)) * 100).normalize()
+    return f"{percent:f} %"
 
 
 def date_words(operator: str, value: Any, *, today: date) -> str:
@@ -201,7 +224,7 @@ def value_problem(rule: dict[str, Any], kind: Kind) -> str | None:
         return "The lower number is above the upper one. Swap them?" if ends[0] > ends[1] else None
     if operator in ("before", "after"):
         return None if value else "Choose a day."
-    if operator == "within_days" or kind in ("number", "cents"):
+    if operator == "within_days" or kind in ("number", "cents", "share"):
         return None if _is_number(value) else _say_number(value)
     return None if value else "Write a text."
 

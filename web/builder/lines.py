@@ -4,15 +4,14 @@ Owns the choice of the words per kind of condition, the conditions that can be a
 line: in our words where we know them, else as the rule language says it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from core.errors import Invalid
-from segments.fields import MEASURES
 from segments.rules import parse_rule
-from web.builder import measured, person
+from web.builder import measured, person, places, sequences
 from web.builder.draft import Line
 from web.builder.parts import Chip, Fields, Sentence, shown
 
@@ -22,6 +21,10 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
     "spent": ("Spent an amount", {"orders": "revenue", "at_least": 100_000}),
     "orders": ("Number of orders", {"orders": "count", "at_most": 3}),
     "last_order": ("Last order", {"orders": "last_at", "within_days": 90}),
+    "first_order": ("What the first order held", {"orders": "count", "nth": 1, "at_least": 1}),
+    "sequence": ("Bought one thing, then another", {"bought": {}, "then": {}, "within_days": 60}),
+    "overdue": ("Late against their own rhythm", {"orders": "overdue", "at_least": 1.5}),
+    "share": ("Share of their money", {"orders": "revenue_share", "at_least": 0.5}),
     "open": ("Orders not yet delivered", {"orders": "open", "equals": 0}),
     "contact": ("Contacts and complaints", {"contacts": "count", "window": {"last_days": 30}, "at_least": 1}),
     "message": ("Messages from us", {"messages": "sent", "window": {"last_days": 30}, "at_least": 1}),
@@ -33,22 +36,44 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
     "sample": ("A random sample", {"sample": {"percent": 10, "salt": "sample"}}),
 }
 """What can be added -> its words and the condition it begins as."""
+MENU = (
+    ("What they bought", ("bought", "not_bought", "spent", "orders", "last_order", "first_order", "sequence",
+                          "overdue", "share", "open")),
+    ("What passed between us", ("contact", "message", "coupon")),
+    ("Who they are", ("customer", "consent", "prefers")),
+)
+"""The conditions of the menu under their headings; segment and sample have buttons of their own."""
+
+
+def menu() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The menu's headings with their conditions: (kind, words)."""
+    return [(title, [(kind, NEW[kind][0]) for kind in kinds]) for title, kinds in MENU]
 
 
 @dataclass(frozen=True)
 class Around:
-    """What lines need to know besides themselves: saved segments (key to name), own columns (name to type), today."""
+    """What lines need to know besides themselves: saved segments (key to name), own columns (name to type), today.
+
+    `currency` is the orders'. Stores (number to name), the properties of an event and scores (name to words) are asked
+    for only by lines about them.
+    """
 
     today: date
     segments: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     own_key: str = ""
+    currency: str = "EUR"
+    stores: Callable[[], Mapping[str, str]] = dict
+    properties: Callable[[str], Sequence[str]] = lambda _event: ()
+    scores: Callable[[], Mapping[str, str]] = lambda: places.SCORES
+
+
+_KINDS = (*measured.SOURCES, "bought", "near", "score", "customer", "consent", "preferred_channel", "segment", "sample")
 
 
 def source_of(rule: dict[str, Any]) -> str:
     """Which kind of condition this is; the empty text for an unknown one."""
-    known = (*MEASURES, "customer", "consent", "preferred_channel", "segment", "sample")
-    return next((name for name in known if name in rule), "")
+    return next((name for name in _KINDS if name in rule), "")
 
 
 def say(line: Line, around: Around) -> Sentence:
@@ -88,35 +113,54 @@ def _refused(rule: dict[str, Any]) -> tuple[str, str] | None:
 
 def _said(line: Line, around: Around) -> Sentence:
     rule, source = line.rule, source_of(line.rule)
-    if source in MEASURES:
-        sentence = measured.sentence(source, rule, today=around.today)
-    elif source == "customer":
-        sentence = person.customer(rule, today=around.today, attributes=around.attributes)
-    elif source == "consent":
-        sentence = person.consent(rule)
-    elif source == "preferred_channel":
-        sentence = person.prefers(rule)
-    elif source == "segment":
+    if source == "segment":
         return person.segment(rule, negated=line.negated, segments=around.segments, own_key=around.own_key)
-    elif source == "sample":
+    if source == "sample":
         return person.sample(rule, negated=line.negated)
-    else:
+    if source not in _SAY:
         return (f"unknown condition {shown(next(iter(rule), ''))[:60]}",)
+    sentence = _SAY[source](rule, around)
     return ("not:", *sentence) if line.negated else sentence
+
+
+def _properties(rule: dict[str, Any], around: Around) -> Sequence[str]:
+    event = rule.get("events")
+    return around.properties(event) if isinstance(event, str) and event else ()
+
+
+def _say_measured(rule: dict[str, Any], around: Around) -> Sentence:
+    return measured.sentence(source_of(rule), rule, today=around.today, properties=_properties(rule, around),
+                             currency=around.currency)
+
+
+def _read_measured(rule: dict[str, Any], fields: Fields, around: Around) -> dict[str, Any]:
+    return measured.read(source_of(rule), rule, fields, properties=_properties(rule, around))
+
+
+_SAY: dict[str, Callable[[dict[str, Any], Around], Sentence]] = {
+    **dict.fromkeys(measured.SOURCES, _say_measured),
+    "bought": lambda rule, around: sequences.sentence(rule, today=around.today),
+    "near": lambda rule, around: places.near(rule, around.stores()),
+    "score": lambda rule, around: places.score(rule, around.scores()),
+    "customer": lambda rule, around: person.customer(rule, today=around.today, attributes=around.attributes),
+    "consent": lambda rule, _around: person.consent(rule),
+    "preferred_channel": lambda rule, _around: person.prefers(rule),
+}
+_READ: dict[str, Callable[[dict[str, Any], Fields, Around], dict[str, Any]]] = {
+    **dict.fromkeys(measured.SOURCES, _read_measured),
+    "bought": lambda rule, fields, _around: sequences.read(rule, fields),
+    "near": lambda rule, fields, _around: places.read_near(rule, fields),
+    "score": lambda rule, fields, _around: places.read_score(rule, fields),
+    "customer": lambda rule, fields, around: person.read_customer(rule, fields, around.attributes),
+    "consent": lambda rule, fields, _around: person.read_consent(rule, fields),
+    "preferred_channel": lambda rule, fields, _around: person.read_prefers(rule, fields),
+    "segment": lambda rule, fields, _around: person.read_segment(rule, fields),
+    "sample": lambda rule, fields, _around: person.read_sample(rule, fields),
+}
 
 
 def read_line(line: Line, fields: Fields, around: Around) -> None:
     """Take over what the form holds for this line."""
-    rule, source = line.rule, source_of(line.rule)
-    if source in MEASURES:
-        line.rule = measured.read(source, rule, fields)
-    elif source == "customer":
-        line.rule = person.read_customer(rule, fields, around.attributes)
-    elif source == "consent":
-        line.rule = person.read_consent(rule, fields)
-    elif source == "preferred_channel":
-        line.rule = person.read_prefers(rule, fields)
-    elif source == "segment":
-        line.rule = person.read_segment(rule, fields)
-    elif source == "sample":
-        line.rule = person.read_sample(rule, fields)
+    read = _READ.get(source_of(line.rule))
+    if read is not None:
+        line.rule = read(line.rule, fields, around)

@@ -196,9 +196,12 @@ def _add(state: State, path: Path, what: str) -> None:
     state.open_chip = "" if isinstance(row, Group) else f"{path_text(place)}-{_FIRST_CHIP.get(what, 'test')}"
 
 
-_FIRST_CHIP = {"bought": "where", "not_bought": "where", "contact": "where", "message": "test", "coupon": "test",
-               "customer": "field", "consent": "channel", "prefers": "channels", "segment": "segment",
-               "sample": "percent"}
+_FIRST_CHIP = {
+    "bought": "where", "not_bought": "where", "first_order": "where", "share": "where", "contact": "where",
+    "relation": "where", "sequence": "bought", "event": "event", "near": "km", "score": "score", "customer": "field",
+    "consent": "channel", "prefers": "channels", "segment": "segment", "sample": "percent",
+}
+"""What was added -> the chip to open first; of others the comparison."""
 
 
 def _delete(state: State, path: Path, _what: str) -> None:

@@ -12,8 +12,8 @@ from campaigns.planning import campaign_by_key, list_campaigns
 from core.errors import Invalid, NotFound
 from core.settings import Settings
 from core.types import from_us, to_us
-from customers.models import Customer
 from customers.events import events_before
+from customers.models import Customer
 from customers.people import (
     customer_facts,
     customers_with_city,

@@ -31,7 +31,7 @@ from web.addresses import customer_href
 from web.audit import record
 from web.builder.counted import whole_page
 from web.builder.draft import Group, draft_of
-from web.builder.lines import NEW, Around
+from web.builder.lines import Around, menu
 from web.builder.state import State, command, laid_out, state_of
 from web.builder.view import mark_of, mode_chip, read_shown, rows_of, words_of
 from web.presentation import zone
@@ -210,6 +210,6 @@ def view_of(state: State, around: Around) -> dict[str, Any]:
     return {
         "state": state, "saved": saved, "using": using, "versions": versions, "same": same, "mark": mark,
         "rows": rows_of(state.draft, around, lefts, fresh=lefts.of == mark), "mode": mode_chip(state.draft),
-        "shown_now": shown, "words": words_of(state.draft, around, state.language), "new_conditions": NEW,
+        "shown_now": shown, "words": words_of(state.draft, around, state.language), "new_conditions": menu(),
         "json_text": state.json_text if state.json_text is not None else laid_out(state.draft),
     }
