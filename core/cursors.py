@@ -17,6 +17,7 @@ FOLLOWED = {
     "customers": "id", "addresses": "customer_id", "consents": "customer_id", "suppressions": "id",
     "orders": "id", "order_lines": "order_id", "contacts": "customer_id", "redemptions": "id", "messages": "id",
     "events": "id", "organisations": "id", "relations": "id", "scores": "customer_id", "stores": "id",
+    "codes": "id",
     "listed_people": "segment_id",
 }
 """Followed table -> the column whose value stands in `changes.key`; the migrations made the triggers."""

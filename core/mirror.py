@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Table, func, select, true
 
 from core.cursors import FOLLOWED, advance, count_changes, head, pruned, read_changes
 from core.database import Database
@@ -52,13 +52,20 @@ How = Literal["changes", "sorted", "anew"]
 class MirrorTable:
     """One mirrored table: which columns, and the order in which its rows lie.
 
-    `whole` is for a handful of rows that no trigger follows: they are read and compared at each refresh.
+    Only rows that have a value in the column `present` are mirrored. `whole` is for a handful of rows that no trigger
+    follows: they are read and compared at each refresh.
     """
 
     table: Table
     columns: tuple[str, ...]
     order_by: tuple[str, ...]
+    present: str | None = None
     whole: bool = False
+
+    @property
+    def where(self) -> ColumnElement[bool]:
+        """Which of its rows are mirrored."""
+        return true() if self.present is None else self.table.c[self.present].is_not(None)
 
     @property
     def name(self) -> str:
@@ -241,7 +248,7 @@ class Mirror:
     def _copied(self, connection: Connection, target: duckdb.DuckDBPyConnection, table: MirrorTable) -> None:
         columns = ", ".join(f'CAST("{name}" AS {duckdb_type(table.table.c[name])}) AS "{name}"'
                             for name in table.columns)
-        with all_rows(self.database, connection, table.table, table.columns) as rows:
+        with all_rows(self.database, connection, table.table, table.columns, present=table.present) as rows:
             target.register("incoming", rows)
             target.execute(f'CREATE OR REPLACE TABLE "{table.name}" AS SELECT {columns} FROM incoming'
                            f" ORDER BY {_order(table)}")
@@ -292,8 +299,9 @@ class Mirror:
     def _agrees(self, connection: Connection, target: duckdb.DuckDBPyConnection) -> bool:
         """Whether every table has as many rows as in the row store, both as of this transaction."""
         held = counted(target, self._names())
-        return all(connection.execute(select(func.count()).select_from(table.table)).scalar_one() == held[table.name]
-                   for table in self.tables)
+        counting = {table.name: select(func.count()).select_from(table.table).where(table.where)
+                    for table in self.tables}
+        return all(connection.execute(counting[name]).scalar_one() == rows for name, rows in held.items())
 
     def _whole_changed(self, connection: Connection) -> bool:
         """Whether one of the few small tables that no trigger follows is not what the generation holds."""
@@ -342,7 +350,7 @@ def _apply(target: duckdb.DuckDBPyConnection, connection: Connection, table: Mir
     target.execute(f'DELETE FROM "{table.name}" WHERE "{table.key}" IN (SELECT changed_key FROM changed)')
     target.execute("DROP TABLE changed")
     names = ", ".join(f'"{name}"' for name in table.columns)
-    for rows in changed_rows(connection, table.table, table.columns, table.key, keys):
+    for rows in changed_rows(connection, table.table, table.columns, table.key, keys, present=table.present):
         target.register("incoming", rows)
         target.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM incoming ORDER BY {_order(table)}')
         target.unregister("incoming")
@@ -353,5 +361,5 @@ def _order(table: MirrorTable) -> str:
 
 
 def _shape_of(tables: tuple[MirrorTable, ...]) -> str:
-    shape = [FORMAT, *([table.name, table.columns, table.order_by, table.whole] for table in tables)]
+    shape = [FORMAT, *([table.name, table.columns, table.order_by, table.present, table.whole] for table in tables)]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]

@@ -64,10 +64,12 @@ def _listed(table: Table, columns: Sequence[str], *, sqlite: bool) -> str:
 
 @contextlib.contextmanager
 def all_rows(
-    database: Database, connection: Connection, table: Table, columns: Sequence[str]
+    database: Database, connection: Connection, table: Table, columns: Sequence[str], *, present: str | None = None
 ) -> Iterator[pa.RecordBatchReader]:
-    """Every row of a table as a stream of Arrow batches, as the caller's transaction sees it."""
+    """Every row of a table (that has a value in `present`) as a stream of Arrow batches, as the caller sees it."""
     statement = f'SELECT {_listed(table, columns, sqlite=database.is_sqlite)} FROM "{table.name}"'
+    if present is not None:
+        statement += f' WHERE "{present}" IS NOT NULL'
     if database.is_sqlite:
         raw: Any = connection.connection.dbapi_connection
         with contextlib.closing(raw.execute(statement)) as cursor:
@@ -85,12 +87,15 @@ def all_rows(
 
 
 def changed_rows(
-    connection: Connection, table: Table, columns: Sequence[str], key: str, keys: Sequence[int]
+    connection: Connection, table: Table, columns: Sequence[str], key: str, keys: Sequence[int], *,
+    present: str | None = None,
 ) -> Iterator[pa.RecordBatchReader]:
-    """The rows of some keys, read inside the caller's transaction."""
+    """The rows of some keys (that have a value in `present`), read inside the caller's transaction."""
     listed = text(_listed(table, columns, sqlite=connection.dialect.name == "sqlite"))
     for start in range(0, len(keys), KEYS_AT_ONCE):
         wanted = select(listed).select_from(table).where(in_ids(table.c[key], keys[start:start + KEYS_AT_ONCE]))
+        if present is not None:
+            wanted = wanted.where(table.c[present].is_not(None))
         with contextlib.closing(connection.execution_options(stream_results=True).execute(wanted)) as result:
             yield _reader(result, table, columns)
 

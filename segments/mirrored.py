@@ -1,23 +1,27 @@
 """Which tables do questions about audiences need in the column mirror, and how are they sorted?
 
 Owns the list. Order lines lie by category, customer and time, so that "bought furniture in the past year" reads a
-slice; everything else lies by customer. Sources that the list of changes does not follow are answered by the row store.
+slice; everything else lies by customer. What reads a table that is not among them is
+answered by the row store.
 """
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Select, Table
+from sqlalchemy.sql.visitors import iterate
 
 from core.database import Database
 from core.mirror import Mirror, MirrorTable
-from segments.conditions import Measured, Rule
 from segments.facts import ADDRESSES, CONSENTS, CUSTOMERS, LISTED
-from segments.sources import CONTACTS, LINES, MESSAGES, ORDERS, REDEMPTIONS
+from segments.sources import CODES, CONTACTS, LINES, MESSAGES, OFFERS, ORDERS, REDEMPTIONS
 
 
-def _table(table: Table, columns: str, order_by: str) -> MirrorTable:
-    return MirrorTable(table, tuple(columns.split()), tuple(order_by.split()))
+def _table(
+    table: Table, columns: str, order_by: str, *, present: str | None = None, whole: bool = False
+) -> MirrorTable:
+    return MirrorTable(table, tuple(columns.split()), tuple(order_by.split()), present, whole)
 
 
 TABLES = (
@@ -36,7 +40,12 @@ TABLES = (
            "customer_id"),
     _table(REDEMPTIONS, "id customer_id campaign offer_id offer_name state redeemed_at rolled_back_at", "customer_id"),
     _table(LISTED, "segment_id customer_id", "segment_id customer_id"),
+    # Codes that nobody holds yet are no answer to any question, and are not followed.
+    _table(CODES, "id customer_id offer_id campaign issued_at", "customer_id", present="customer_id"),
+    # An offer's counters change with every redemption; its key never does.
+    _table(OFFERS, "id key", "id", whole=True),
 )
+_NAMES = {table.name for table in TABLES}
 
 
 def open_mirror(home: Path, database: Database, **options: Any) -> Mirror:
@@ -44,10 +53,8 @@ def open_mirror(home: Path, database: Database, **options: Any) -> Mirror:
     return Mirror(home / "mirror", database, TABLES, **options)
 
 
-def answerable(rule: Rule) -> bool:
-    """Whether the mirror holds everything the rule asks for: codes and offers are only in the row store."""
-    return not any(
-        isinstance(node, Measured) and node.source == "coupons"
-        and (node.measure == "issued" or "offer" in node.where.names())
-        for node in rule.walk()
-    )
+@lru_cache(maxsize=256)
+def answerable(statement: Select[Any]) -> bool:
+    """Whether the mirror holds every table that the statement reads."""
+    read = {element.name for element in iterate(statement) if isinstance(element, Table)}
+    return read <= _NAMES

@@ -120,7 +120,7 @@ class Questions:
         store has. A `key` that names the statement's text keeps its translation. Raises NotReady like `count`.
         """
         started = time.perf_counter()
-        engine: Engine = self._engine() if mirrored else "rows"
+        engine: Engine = self._engine() if mirrored and answerable(statement) else "rows"
         with self._opened(engine, now, fresh) as source:
             rows = source.rows(statement, values or {}, key)
             return Answer(rows, now, engine, (time.perf_counter() - started) * 1000, source.facts_at)
@@ -170,8 +170,10 @@ class Questions:
         started = time.perf_counter()
         with self.database.reading() as session:
             whole = resolved(session.connection(), rule)
-        engine: Engine = self._engine() if answerable(whole) else "rows"
+        engine = self._engine()
         prepared = prepare(whole, staged=engine != "spark")
+        if engine != "rows" and not answerable(prepared.statement):
+            engine, prepared = "rows", prepare(whole)
         with self._opened(engine, now, fresh) as source:
             if prepared.money:
                 refuse_mixed(source.currencies(as_of))

@@ -66,7 +66,7 @@ def _generations(mirror: Mirror) -> list[str]:
 def test_without_a_mirror_the_answer_is_that_it_is_being_built(sqlite_mirror: Mirror) -> None:
     assert sqlite_mirror.as_of is None
     with pytest.raises(NotReady, match="being built"):
-        sqlite_mirror.view().connection
+        sqlite_mirror.view()
 
 
 def test_a_mirror_holds_what_the_row_store_holds(mirror: Mirror) -> None:
@@ -147,7 +147,7 @@ def test_a_lost_or_damaged_mirror_is_rebuilt(sqlite_mirror: Mirror, harm: str) -
         manifest.write_text(manifest.read_text(encoding="utf-8").replace('"shape": "', '"shape": "x'), encoding="utf-8")
     again = _mirror(sqlite_mirror.database, sqlite_mirror.folder)
     with pytest.raises(NotReady):
-        again.view().connection
+        again.view()
     assert again.refresh(now=NOW)
     assert _seen(again) == [1, 2]
     again.close()

@@ -102,7 +102,7 @@ def test_a_small_base_is_answered_by_the_rows_and_a_large_one_by_the_mirror(
         asked.count(BUYERS, as_of=AS_OF, fresh=False)
     assert asked.count(BUYERS, as_of=AS_OF).engine == "mirror"
     codes = parse_rule({"coupons": "issued", "equals": 0})
-    assert asked.count(codes, as_of=AS_OF).engine == "rows"
+    assert asked.count(codes, as_of=AS_OF).engine == "mirror"
     asked.close()
     shutil.rmtree(home / "mirror")
     assert asked.refresh(now=AS_OF)
