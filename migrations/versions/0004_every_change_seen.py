@@ -16,6 +16,7 @@ KEYS = {
     "customers": "id", "addresses": "customer_id", "consents": "customer_id", "suppressions": "id",
     "orders": "id", "order_lines": "order_id", "contacts": "customer_id", "redemptions": "id", "messages": "id",
     "events": "id", "organisations": "id", "relations": "id", "scores": "customer_id", "stores": "id", "codes": "id",
+    "listed_people": "segment_id",
 }
 OF_CODES = "customer_id, offer_id, campaign, issued_at"
 
