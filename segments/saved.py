@@ -1,6 +1,6 @@
 """Which audiences have been saved, and what does their rule say today?
 
-Owns saving, listing, archiving and looking up segments, and putting the rules of nested segments in their place. A
+Owns saving, listing and looking up segments, and putting the rules of nested segments in their place. A
 saved version is never changed: saving adds the next one, and only for somebody who has seen the newest.
 """
 
@@ -29,11 +29,7 @@ def save_segment(
     rule again adds no version. Raises Invalid (key, name, unknown or circular nested segment) or Conflict when
     somebody saved in between.
     """
-    if not _KEY.fullmatch(key):
-        raise Invalid(f'"{key}" cannot be a key. Use small letters, digits and hyphens, for example lapsed-furniture',
-                      place="key")
-    if not name.strip() or len(name) > 200:
-        raise Invalid("a segment needs a name of 1 to 200 characters", place="name")
+    check_name(key, name)
     resolved(session.connection(), rule, inside=(key,))
     found = session.scalars(select(Segment).where(Segment.key == key).with_for_update()).one_or_none()
     seen = found.version if found else 0
@@ -59,6 +55,15 @@ def save_segment(
     return segment
 
 
+def check_name(key: str, name: str) -> None:
+    """Raise Invalid unless this key and this name can be given to a segment."""
+    if not _KEY.fullmatch(key):
+        raise Invalid(f'"{key}" cannot be a key. Use small letters, digits and hyphens, for example lapsed-furniture',
+                      place="key")
+    if not name.strip() or len(name) > 200 or "\0" in name:
+        raise Invalid("a segment needs a name of 1 to 200 characters", place="name")
+
+
 def stale_now(session: Session, segment: Segment, *, now: datetime) -> None:
     """Have a segment and all whose rules name it, directly or through others, refreshed at the next chance."""
     seen = {segment.key}
@@ -70,14 +75,6 @@ def stale_now(session: Session, segment: Segment, *, now: datetime) -> None:
             if other.key not in seen:
                 seen.add(other.key)
                 waiting.append(other)
-
-
-def archive_segment(session: Session, key: str, *, now: datetime) -> Segment:
-    """Take a segment out of the lists; rules that use it go on. Harmless when repeated. Raises NotFound."""
-    segment = segment_by_key(session, key)
-    segment.archived_at = segment.archived_at or now
-    session.flush()
-    return segment
 
 
 def segment_by_key(session: Session, key: str) -> Segment:

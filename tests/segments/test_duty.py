@@ -11,11 +11,12 @@ from core.database import Database
 from core.settings import Settings
 from customers.models import Contact, Customer, Order
 from segments.duty import due, mark_stale, tick
+from segments.filing import archive_segment
 from segments.models import Segment
 from segments.questions import Questions
 from segments.reads import EVERYTHING, tables_read
 from segments.rules import parse_rule
-from segments.saved import archive_segment, save_segment, segment_by_key
+from segments.saved import save_segment, segment_by_key
 from tests.segments.population import AS_OF
 
 HOUR = timedelta(hours=1)

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
+from segments.filing import archive_segment
 from segments.members import count, matching, member_ids
 from segments.rules import parse_rule
-from segments.saved import archive_segment, list_segments, save_segment, segment_rule, versions_of
+from segments.saved import list_segments, save_segment, segment_rule, versions_of
 from tests.segments.population import AS_OF, load, people
 
 GERMANS = {"customer": "country", "is": "DE"}

@@ -4,7 +4,8 @@ from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.uses import campaigns_on
-from segments.saved import archive_segment, save_segment, segment_by_key, segment_rule
+from segments.filing import archive_segment
+from segments.saved import save_segment, segment_by_key, segment_rule
 from web.access import person
 from web.audit import record
 from web.pages.segments import blueprint, free_key

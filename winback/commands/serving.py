@@ -12,6 +12,7 @@ import click
 
 from core.errors import Invalid
 from winback.context import Context
+from winback.refresher import Refresher, refresh_due
 from winback.worker import BATCH, enlisted, own_turn, work_for_ever
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True)
@@ -27,6 +28,7 @@ def tick(context: Context, until_text: str | None) -> None:
     with own_turn(context.database, wait_seconds=30), enlisted(context) as worker:
         done = worker.until_idle(context.now()) if until is None else worker.until(until, progress=_say)
     hourly(context)
+    done += refresh_due(context, now=context.now())
     click.echo(f"Did {done} pieces of work.", err=True)
 
 
@@ -53,10 +55,13 @@ def worker(context: Context) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     bell = Bell(context.database, nightly=lambda: nightly(context), hourly=lambda: hourly(context))
+    refresher = Refresher(context)
     bell.start()
+    refresher.start()
     try:
         work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
     finally:
+        refresher.stop()
         bell.stop()
 
 
