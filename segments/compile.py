@@ -7,7 +7,6 @@ The statement has bound parameters only, no time functions, and means the same o
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -72,6 +71,7 @@ class _Builder:
         self.among = among
         self.known: dict[Leaf | Pile, tuple[Rows, Verdict]] = {}
         self.apart: list[CTE] = []
+        self.costs: dict[int, int] = {}
 
     def statement(self, plan: Part) -> Select[int]:
         parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
@@ -105,8 +105,15 @@ class _Builder:
         return sorted(parts, key=lambda part: (self._cost(part), order_within(part)))
 
     def _cost(self, part: Part) -> int:
-        if isinstance(part, Group):
-            return max((self._cost(child) for child in part.parts), default=OWN)
+        known = self.costs.get(id(part))
+        if known is None:
+            known = OWN if isinstance(part, Group) else self._of_condition(part)
+            for child in part.parts if isinstance(part, Group) else ():
+                known = max(known, self._cost(child))
+            self.costs[id(part)] = known
+        return known
+
+    def _of_condition(self, part: Leaf | Pile) -> int:
         if isinstance(part, Leaf) and not is_measured(part):
             return COUNTED if isinstance(part.rule, Followed) else OWN
         rows, answer = self._verdict(part)
@@ -116,14 +123,18 @@ class _Builder:
 
     def _needs_person(self, part: Part) -> bool:
         if isinstance(part, Group):
-            return any(self._needs_person(child) for child in part.parts)
+            return any(map(self._needs_person, part.parts))
         return isinstance(part, Leaf) and needs_person(part.rule)
 
     def _holds(self, part: Part, person: ColumnElement[Any], survivors: FromClause | None) -> ColumnElement[bool]:
         if isinstance(part, Group):
-            if part.height % TALL == 0:
-                return self._set_apart(part, person)
-            return self._joined(part, person, survivors)
+            tall = part.height % TALL == 0
+            within = self._batch() if tall else survivors
+            held: list[ColumnElement[bool]] = []
+            for child in self._sorted(part.parts):  # a generator would be one more level of the call stack
+                held += [self._holds(child, CUSTOMERS.c.id if tall else person, within)]
+            joined = and_(true(), *held) if part.every else or_(false(), *held)
+            return self._set_apart(joined, person) if tall else joined
         if is_measured(part):
             return self._having(part, person, survivors)
         assert isinstance(part, Leaf)
@@ -132,17 +143,13 @@ class _Builder:
             return person.in_(found) if part.holds else _nowhere(found, person)
         return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None)
 
-    def _joined(self, group: Group, person: ColumnElement[Any], survivors: FromClause | None) -> ColumnElement[bool]:
-        # A map of a partial: a generator would be one more level of the call stack for each level of the rule.
-        held = map(partial(self._holds, person=person, survivors=survivors), self._sorted(group.parts))
-        return and_(true(), *held) if group.every else or_(false(), *held)
+    def _batch(self) -> CTE | None:
+        return None if self.among is None else self._everybody().cte()
 
-    def _set_apart(self, group: Group, person: ColumnElement[Any]) -> ColumnElement[bool]:
+    def _set_apart(self, inside: ColumnElement[bool], person: ColumnElement[Any]) -> ColumnElement[bool]:
         """A tall group as a list of people, referred to by its name alone: SQLAlchemy never sees the whole tower."""
-        everybody = self._everybody()
-        inside = self._joined(group, CUSTOMERS.c.id, everybody.cte() if self.among is not None else None)
         name = f"tall_{len(self.apart)}"
-        self.apart.append(everybody.where(inside).cte(name))
+        self.apart.append(self._everybody().where(inside).cte(name))
         return person.in_(select(table(name, column("id")).c.id).correlate(None))
 
     def _having(

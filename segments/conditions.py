@@ -44,14 +44,19 @@ class Rule:
         return ()
 
     def walk(self) -> Iterator["Rule"]:
-        """This node and all below it."""
-        yield self
-        for child in self.children():
-            yield from child.walk()
+        """This node and all below it, in the order of the rule."""
+        waiting: list[Rule] = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting.extend(reversed(node.children()))
 
     def depth(self) -> int:
         """Levels of nesting; a single condition has 1."""
-        return 1 + max((child.depth() for child in self.children()), default=0)
+        level, levels = [self], 0
+        while level:
+            levels, level = levels + 1, [child for node in level for child in node.children()]
+        return levels
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ brought together, everything in one order of its own. The promise: two rules tha
 conditions have the same plan.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class Group:
     parts: tuple["Part", ...]
     height: int = field(default=1, compare=False)
     """Levels of groups, this one included."""
+    text: str = field(default="", compare=False)
+    """A digest of what it says; equal groups have equal ones."""
 
 
 Part = Leaf | Pile | Group
@@ -59,7 +62,9 @@ def planned(rule: Rule, holds: bool = True) -> Part:
     joined = _joined(parts, every)
     if len(joined) == 1:
         return joined[0]
-    return Group(every, joined, 1 + max((part.height for part in joined if isinstance(part, Group)), default=0))
+    height = 1 + max((part.height for part in joined if isinstance(part, Group)), default=0)
+    said = "".join(f"{every}{_text(part)};" for part in joined)
+    return Group(every, joined, height, hashlib.sha256(said.encode()).hexdigest())
 
 
 def is_measured(part: Part) -> bool:
@@ -77,15 +82,12 @@ def order_within(part: Part) -> tuple[Any, ...]:
     leaves = measured_leaves(part) if not isinstance(part, Group) else ()
     rule = leaves[0].rule if leaves else None
     if isinstance(rule, Measured):
-        return rule.nth is not None, not rule.where.names(), rule.window is None, _written(leaves)
-    return isinstance(rule, Followed), isinstance(part, Group), True, _written(leaves) if leaves else _of_group(part)
+        return rule.nth is not None, not rule.where.names(), rule.window is None, _text(part)
+    return isinstance(rule, Followed), isinstance(part, Group), True, _text(part)
 
 
-def _of_group(part: Part) -> str:
-    if not isinstance(part, Group):
-        return _written(measured_leaves(part))
-    # Already put in order, so two ways of clicking it write the same; cut, because deep groups repeat themselves.
-    return f"{part.every}{part.height}{[_of_group(inner)[:400] for inner in part.parts]}"[:4000]
+def _text(part: Part) -> str:
+    return part.text if isinstance(part, Group) else _written(measured_leaves(part))
 
 
 def _written(leaves: Iterable[Leaf]) -> str:

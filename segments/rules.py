@@ -50,7 +50,7 @@ from segments.values import (
 
 __all__ = ["MAX_CONDITIONS", "MAX_DEPTH", "Rule", "check_size", "parse_rule"]
 
-MAX_DEPTH = 50
+MAX_DEPTH = 200
 MAX_CONDITIONS = 500
 
 

@@ -5,7 +5,9 @@ saved version is never changed: saving adds the next one, and only for somebody 
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
@@ -13,7 +15,7 @@ from sqlalchemy.orm import Session
 from core.errors import Conflict, Invalid, NotFound
 from segments.conditions import All, Any_, InSegment, Listed, Not, Rule
 from segments.models import Segment, SegmentVersion
-from segments.rules import MAX_CONDITIONS, check_size, parse_rule
+from segments.rules import MAX_CONDITIONS, MAX_DEPTH, check_size, parse_rule
 from segments.uses import segments_naming
 
 _KEY = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,98}[a-z0-9])?")
@@ -118,38 +120,67 @@ def resolved(connection: Connection, rule: Rule, *, inside: tuple[str, ...] = ()
     """
     if not any(isinstance(node, InSegment) for node in rule.walk()):
         return rule
-    whole = _put_in(connection, rule, inside, [])
+    whole = _Nesting(_named(connection, rule, inside), []).put_in(rule, inside, 1)
     check_size(whole)
     return whole
 
 
-def _put_in(connection: Connection, rule: Rule, inside: tuple[str, ...], nested: list[str]) -> Rule:
-    if isinstance(rule, All):
-        return All(tuple(_put_in(connection, child, inside, nested) for child in rule.rules))
-    if isinstance(rule, Any_):
-        return Any_(tuple(_put_in(connection, child, inside, nested) for child in rule.rules))
-    if isinstance(rule, Not):
-        return Not(_put_in(connection, rule.rule, inside, nested))
-    if not isinstance(rule, InSegment):
-        return rule
-    nested.append(rule.key)
-    if len(nested) > MAX_CONDITIONS:
-        # Segments that name others twice, level upon level, would otherwise grow without end.
-        raise Invalid(f"a rule may hold {MAX_CONDITIONS} nested segments at most", place="segment")
-    if rule.key in inside:
-        circle = " > ".join((*inside[inside.index(rule.key):], rule.key))
-        raise Invalid(f"segments cannot hold each other: {circle}", place="segment")
+def _named(connection: Connection, rule: Rule, inside: tuple[str, ...]) -> dict[str, Rule]:
+    """The rules of all segments that a rule names, and of those that these name, read level by level.
+
+    Those in `inside` are not read: whoever names them closes a circle.
+    """
+    known: dict[str, Rule] = {}
+    level = [rule]
+    while level:
+        keys = sorted({node.key for one in level for node in one.walk() if isinstance(node, InSegment)} - {*known, *inside})
+        level = []
+        for key in keys:
+            known[key] = _stored(connection, key)
+            level.append(known[key])
+        if len(known) > MAX_CONDITIONS:
+            raise Invalid(f"a rule may hold {MAX_CONDITIONS} nested segments at most", place="segment")
+    return known
+
+
+def _stored(connection: Connection, key: str) -> Rule:
+    """The rule of a segment, or its list of people."""
     found = connection.execute(
         select(Segment.id, Segment.kind, SegmentVersion.rule)
         .join(Segment, (Segment.id == SegmentVersion.segment_id) & (Segment.version == SegmentVersion.number))
-        .where(Segment.key == rule.key)
+        .where(Segment.key == key)
     ).one_or_none()
     if found is None:
-        raise _unknown(rule.key)
+        raise _unknown(key)
     segment_id, kind, stored = found
-    if kind != "rule":
-        return Listed(rule.key, segment_id)
-    return _put_in(connection, parse_rule(stored), (*inside, rule.key), nested)
+    return parse_rule(stored) if kind == "rule" else Listed(key, segment_id)
+
+
+@dataclass(frozen=True)
+class _Nesting:
+    """Puts rules in the place of their names; `nested` are the names met so far."""
+
+    known: dict[str, Rule]
+    nested: list[str]
+
+    def put_in(self, rule: Rule, inside: tuple[str, ...], depth: int) -> Rule:
+        if depth > MAX_DEPTH:
+            raise Invalid(f"with the segments it names, the rule is nested more than {MAX_DEPTH} levels deep",
+                          place="segment")
+        if isinstance(rule, Not):
+            return Not(self.put_in(rule.rule, inside, depth + 1))
+        if isinstance(rule, All | Any_):
+            return type(rule)(tuple(map(partial(self.put_in, inside=inside, depth=depth + 1), rule.rules)))
+        if not isinstance(rule, InSegment):
+            return rule
+        self.nested.append(rule.key)
+        if len(self.nested) > MAX_CONDITIONS:
+            # Segments that name others twice, level upon level, would otherwise grow without end.
+            raise Invalid(f"a rule may hold {MAX_CONDITIONS} nested segments at most", place="segment")
+        if rule.key in inside:
+            circle = " > ".join((*inside[inside.index(rule.key):], rule.key))
+            raise Invalid(f"segments cannot hold each other: {circle}", place="segment")
+        return self.put_in(self.known[rule.key], (*inside, rule.key), depth)
 
 
 def _newest(session: Session, segment: Segment) -> SegmentVersion:

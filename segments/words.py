@@ -5,6 +5,7 @@ are bracketed. The words of single conditions are in segments/clauses.py. The pr
 every language.
 """
 
+from functools import partial
 from itertools import pairwise
 
 from segments.clauses import clause_of
@@ -111,4 +112,6 @@ def _clause(rule: Rule, phrases: Phrases) -> Clause:
     name = "all of" if isinstance(inner, All) else "any of"
     if denied:
         name = "not all of" if isinstance(inner, All) else "none of"
-    return Clause(phrases(name, "; ".join(_clause(child, phrases).text for child in inner.rules)), denied, group=True)
+    # No generator around the recursion: it would be one more level of the call stack for each level of the rule.
+    clauses = list(map(partial(_clause, phrases=phrases), inner.rules))
+    return Clause(phrases(name, "; ".join(clause.text for clause in clauses)), denied, group=True)

@@ -164,20 +164,21 @@ def _share(part: int, whole: int) -> Fraction:
 
 def _of_lines(name: str, lines: list[Line], as_of: datetime) -> Any:
     came_back, discounts, net, margin, known = 0, 0, 0, 0, True
+    million = 10**6
     for line in lines:
         gone = min(max(line.returned_milli or 0, 0), max(line.quantity_milli, 0))
         if line.returned_at is not None and line.returned_at >= as_of:
             gone = 0
         discount = line.discount_cents or 0
         kept = line.quantity_milli - gone
-        worth: Fraction | int = line.total_cents - discount
+        worth = line.total_cents - discount
         if gone:
-            worth = _rounded(Fraction(worth) * kept / line.quantity_milli)
-        came_back, discounts, net = came_back + gone, discounts + discount, net + int(worth)
+            worth = _rounded(worth * kept, line.quantity_milli)
+        came_back, discounts, net = came_back + gone, discounts + discount, net + worth
         if (line.tax_rate is None and worth != 0) or (line.unit_cost_cents is None and kept != 0):
             known = False
-        untaxed = _rounded(Fraction(worth) / (1 + Fraction(str(line.tax_rate or 0))))
-        margin += untaxed - _rounded(Fraction((line.unit_cost_cents or 0) * kept, 1000))
+        tax = round((line.tax_rate or 0) * million)
+        margin += _rounded(worth * million, million + tax) - _rounded((line.unit_cost_cents or 0) * kept, 1000)
     if name == "net_revenue":
         return net
     if name == "margin":
@@ -187,9 +188,9 @@ def _of_lines(name: str, lines: list[Line], as_of: datetime) -> Any:
     return _share(discounts, sum(line.total_cents for line in lines))
 
 
-def _rounded(amount: Fraction) -> int:
+def _rounded(amount: int, parts: int) -> int:
     """Half a cent goes up."""
-    return int((amount + Fraction(1, 2)).__floor__())
+    return (2 * amount + parts) // (2 * parts)
 
 
 def _rhythm(name: str, times: list[datetime], as_of: datetime) -> Any:

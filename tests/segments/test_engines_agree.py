@@ -4,6 +4,7 @@ Rules come from Hypothesis, over every condition and operator; the reference is 
 """
 
 import itertools
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -80,8 +81,14 @@ def postgres_mirror(postgres_shop: Database, tmp_path_factory: pytest.TempPathFa
     built.close()
 
 
-def _expected(rule: dict[str, Any], as_of: datetime, shop: list[Person] = SHOP) -> list[int]:
-    return [person.id for person in shop if holds(rule, person, as_of)]
+_KNOWN: dict[str, list[int]] = {}
+
+
+def _expected(rule: dict[str, Any], as_of: datetime) -> list[int]:
+    key = f"{as_of} {json.dumps(rule)}"
+    if key not in _KNOWN:
+        _KNOWN[key] = [person.id for person in SHOP if holds(rule, person, as_of)]
+    return _KNOWN[key]
 
 
 def _from_rows(database: Database, rule: dict[str, Any], as_of: datetime) -> list[int]:
@@ -95,6 +102,14 @@ def _from_mirror(mirror: Any, rule: dict[str, Any], as_of: datetime) -> list[int
     with mirror.view().connection as connection:
         rows = connection.execute(rendered.text, rendered.values(prepared.cuts.values(as_of))).fetchall()
     return sorted(row[0] for row in rows)
+
+
+def _agree(shop: Database, mirror: Any, rule: dict[str, Any], as_of: datetime = AS_OF) -> None:
+    """The row store and, once and not for every database, the mirror give the answer of the plain loop."""
+    expected = _expected(rule, as_of)
+    assert _from_rows(shop, rule, as_of) == expected, rule
+    if shop.engine.dialect.name == "sqlite":
+        assert _from_mirror(mirror, rule, as_of) == expected, rule
 
 
 def _texts(*values: str) -> list[dict[str, Any]]:
@@ -183,8 +198,9 @@ def _sequence(bought: Any, then: Any, never: bool, days: int, window: Any) -> di
     return {**rule, "window": window} if window else rule
 
 
-SEQUENCES = [_sequence(bought, WHERES[-number], never, days, WINDOWS[number % len(WINDOWS)])
-             for number, bought in enumerate(WHERES) for never in (False, True) for days in (1, 90, 365)]
+SEQUENCES = [_sequence(bought, WHERES[-number], never, (1, 90, 365)[number % 3], WINDOWS[number % len(WINDOWS)])
+             for number, bought in enumerate(WHERES) for never in (False, True)]
+SEQUENCES += [_sequence(None, None, False, 90, None), _sequence(None, None, True, 90, None)]
 ORDERS = st.sampled_from(sorted(TESTS)).flatmap(lambda measure: st.builds(
     _orders, st.just(measure), st.sampled_from(WHERES), st.sampled_from(WINDOWS), st.sampled_from(TESTS[measure]),
     st.sampled_from((None, None, *NTH))))
@@ -197,33 +213,24 @@ RULES = st.recursive(LEAVES, lambda children: st.one_of(
 
 def test_every_single_fact_agrees_with_the_plain_loop_on_every_engine(shop: Database, mirror: Any) -> None:
     for number, rule in enumerate([*CUSTOMER, *FACTS]):
-        as_of = AS_OFS[number % 2]
-        expected = _expected(rule, as_of)
-        assert _from_rows(shop, rule, as_of) == expected, rule
-        assert _from_mirror(mirror, rule, as_of) == expected, rule
+        _agree(shop, mirror, rule, AS_OFS[number % 2])
 
 
 def test_every_sequence_and_every_place_of_an_order_agree_with_the_plain_loop(shop: Database, mirror: Any) -> None:
     placed = [_orders(measure, WHERES[number % len(WHERES)] if number % 2 else None, WINDOWS[number % len(WINDOWS)]
                       if number % 3 else None, TESTS[measure][number % len(TESTS[measure])], nth)
-              for number, (nth, measure) in enumerate(itertools.product(NTH, sorted(TESTS)))]
-    for rule in [*SEQUENCES, *placed]:
-        for asked in (rule, {"not": rule}):
-            expected = _expected(asked, AS_OF)
-            assert _from_rows(shop, asked, AS_OF) == expected, asked
-            assert _from_mirror(mirror, asked, AS_OF) == expected, asked
+              for number, (nth, measure) in enumerate(itertools.product(NTH, sorted(TESTS))) if number % 2]
+    for number, rule in enumerate([*SEQUENCES, *placed]):
+        _agree(shop, mirror, {"not": rule} if number % 3 == 0 else rule)
 
 
 def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: Database, mirror: Any) -> None:
     for measure, tests in TESTS.items():
         # Each measure meets every where, every window and every test of its own.
         shift = list(TESTS).index(measure) * 2
-        for number in range(max(len(WHERES), len(tests))):
+        for number in range(0, max(len(WHERES), len(tests)), 1 if shop.engine.dialect.name == "sqlite" else 2):
             where, window = WHERES[number % len(WHERES)], WINDOWS[(number * 3 + shift) % len(WINDOWS)]
-            rule = _orders(measure, where, window, tests[number % len(tests)])
-            expected = _expected(rule, AS_OF)
-            assert _from_rows(shop, rule, AS_OF) == expected, rule
-            assert _from_mirror(mirror, rule, AS_OF) == expected, rule
+            _agree(shop, mirror, _orders(measure, where, window, tests[number % len(tests)]))
 
 
 @seed(1)
@@ -272,7 +279,7 @@ def test_any_history_is_followed_by_a_mirror_that_is_refreshed_and_not_rebuilt(
         load(database, shop)
         assert mirror.refresh(now=AS_OF + timedelta(seconds=number))
         for rule in rules:
-            expected = _expected(rule, AS_OF, shop)
+            expected = [person.id for person in shop if holds(rule, person, AS_OF)]
             assert _from_rows(database, rule, AS_OF) == expected
             assert _from_mirror(mirror, rule, AS_OF) == expected
     mirror.close()

@@ -1,78 +1,181 @@
-"""A question that would run for minutes is stopped on every engine, with a sentence that says what to do."""
+"""Towers of rules, hostile words and any order of clicking: the statement stays one, parameterised and answered."""
 
-import time
+import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, literal_column, select, text
-from sqlalchemy.exc import OperationalError
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+from sqlalchemy import event
 
 from core.database import Database
-from core.errors import SettingsError, TooSlow
-from core.settings import Settings, read_settings
-from segments.questions import Questions
-from segments.rules import parse_rule
+from core.errors import Invalid
+from segments.compile import compile_rule
+from segments.engines.duckdb import render
+from segments.evidence import why_in
+from segments.members import count, matching, member_ids, prepare
+from segments.rules import MAX_DEPTH, parse_rule
+from segments.saved import resolved, save_segment
+from segments.words import sentence
+from tests.segments.naive import holds
 from tests.segments.population import AS_OF, load, people
+from tests.segments.test_engines_agree import QUIET
 
-EVERYBODY = parse_rule({"all": []})
-
-
-def _minutes() -> Any:
-    """A select that every engine can start and none can finish soon: eighty people to the fifth."""
-    names = ", ".join(f"customers c{number}" for number in range(5))
-    sums = " + ".join(f"c{number}.id" for number in range(5))
-    return select(func.count(literal_column("1"))).select_from(text(names)).where(text(f"({sums}) % 7 = 8"))
-
-
-@pytest.fixture(params=["rows", "mirror"])
-def hasty(request: pytest.FixtureRequest, database: Database, settings: Settings) -> Iterator[Questions]:
-    load(database, people(80, seed=3))
-    asked = Questions(database, settings, engine=request.param, seconds=0.3)
-    asked.refresh(now=AS_OF)
-    yield asked
-    asked.close()
+CROWD = people(60, seed=5)
+RUNGS: list[dict[str, Any]] = [
+    {"customer": "country", "is": "DE"}, {"orders": "count", "window": {"last_days": 365}, "at_least": 1},
+    {"orders": "revenue", "less_than": 150_000}, {"preferred_channel": "email"}, {"consent": "email", "is": "granted"},
+    {"orders": "count", "nth": -1, "where": {"category": ["lamps"]}, "at_least": 1},
+    {"bought": {}, "then": {}, "within_days": 90}, {"customer": "dunning_level", "at_least": 1},
+    {"orders": "returned_share", "at_most": 0.2}, {"contacts": "count", "at_most": 1},
+]
 
 
-def test_a_question_that_would_run_for_minutes_is_stopped_and_says_what_to_do(hasty: Questions) -> None:
-    started = time.monotonic()
-    with pytest.raises(TooSlow, match=r"longer than 0\.3 seconds.*narrower.*WINBACK_QUESTION_SECONDS") as stopped:
-        hasty.read(_minutes(), now=AS_OF)
-    assert stopped.value.reason == "too_slow"
-    assert time.monotonic() - started < 20  # it would take minutes
-    # The connection goes on as if nothing had been.
-    patient = Questions(hasty.database, _settings_of(hasty), engine=hasty.engine(), seconds=60)
-    patient.mirror = hasty.mirror
-    assert patient.count(EVERYBODY, as_of=AS_OF).value == 80
-    assert hasty.count(EVERYBODY, as_of=AS_OF, fresh=False).value == 80
+def _tower(levels: int) -> dict[str, Any]:
+    """Groups within groups, all and any by turns, now and then denied, a condition beside each."""
+    rule = RUNGS[0]
+    for level in range(levels - 1):
+        rung = RUNGS[level % len(RUNGS)]
+        if level % 9 == 8:
+            rule = {"not": rule}
+        else:
+            rule = {"all" if level % 2 else "any": [rule, rung] if level % 4 else [rung, rule]}
+    return rule
 
 
-def test_the_limit_ends_with_the_question(database: Database, settings: Settings) -> None:
-    load(database, people(80, seed=3))
-    asked = Questions(database, settings, engine="rows", seconds=0.3)
-    with database.reading() as session:
-        assert asked.count(EVERYBODY, as_of=AS_OF).value == 80
-        time.sleep(0.4)
-        assert session.scalar(text("SELECT count(*) FROM customers a, customers b, customers c")) == 80**3
+def test_a_rule_of_two_hundred_levels_is_answered_and_said(database: Database) -> None:
+    load(database, CROWD)
+    for levels in (25, MAX_DEPTH):
+        rule = _tower(levels)
+        read = parse_rule(rule)
+        assert parse_rule(read.to_json()) == read and hash(read) == hash(parse_rule(rule))
+        expected = [person.id for person in CROWD if holds(rule, person, AS_OF)]
+        batch = [person.id for person in CROWD[::2]]
+        with database.writing() as session:
+            assert member_ids(session, read, as_of=AS_OF) == expected
+            assert count(session, read, as_of=AS_OF) == len(expected)
+            assert matching(session.connection(), read, batch, as_of=AS_OF) == set(expected) & set(batch)
+            assert why_in(session, read, batch[:2], as_of=AS_OF)
+            save_segment(session, f"tower-{levels}", name="Tower", rule=read, now=AS_OF)
+            assert resolved(session.connection(), parse_rule({"segment": f"tower-{levels}"})) == read
+        for language in ("en", "de"):
+            assert sentence(read, language=language)
+        assert render(prepare(read).counting).text
 
 
-def test_other_errors_of_the_engine_stay_what_they_are(hasty: Questions) -> None:
-    with pytest.raises(Exception, match="no_such_table") as raised:
-        hasty.read(select(func.count(literal_column("1"))).select_from(text("no_such_table")), now=AS_OF)
-    assert not isinstance(raised.value, TooSlow)
-    if hasty.engine() == "rows" and hasty.database.is_sqlite:
-        assert isinstance(raised.value, OperationalError)
+def test_segments_within_segments_add_their_levels_up(database: Database) -> None:
+    load(database, CROWD)
+    with database.writing() as session:
+        below: dict[str, Any] = {"customer": "country", "is": "DE"}
+        for number in range(6):
+            rule = below
+            for _ in range(MAX_DEPTH // 2):
+                rule = {"all": [rule, {"any": [RUNGS[1]]}]} if number % 2 else {"not": rule}
+            if number < 2:
+                save_segment(session, f"floor-{number}", name="Floor", rule=parse_rule(rule), now=AS_OF)
+            else:
+                with pytest.raises(Invalid, match="nested more than 200 levels") as refused:
+                    save_segment(session, f"floor-{number}", name="Floor", rule=parse_rule(rule), now=AS_OF)
+                assert refused.value.place == "segment"
+            below = {"segment": f"floor-{min(number, 1)}"}
+        wide = {"all": [{"segment": "floor-0"}] * 400}
+        assert count(session, parse_rule(wide), as_of=AS_OF) == count(
+            session, parse_rule({"segment": "floor-0"}), as_of=AS_OF)
 
 
-def test_pages_wait_for_as_long_as_the_setting_says(sqlite_database: Database, tmp_path: Any) -> None:
-    environ = {"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": "sqlite:////tmp/none.db"}
-    assert Questions(sqlite_database, read_settings(environ)).seconds == 20
-    assert Questions(sqlite_database, read_settings({**environ, "WINBACK_QUESTION_SECONDS": "7.5"})).seconds == 7.5
-    for wrong in ("0", "-1", "nan", "soon", "1e9"):
-        with pytest.raises(SettingsError, match="WINBACK_QUESTION_SECONDS"):
-            read_settings({**environ, "WINBACK_QUESTION_SECONDS": wrong})
+PARTS = [
+    {"customer": "country", "in": ["DE", "AT"]}, {"consent": "email", "is": "granted"},
+    {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
+    {"not": {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 90}, "at_least": 1}},
+    {"orders": "revenue", "at_least": 5_000}, {"orders": "count", "at_most": 3},
+    {"orders": "count", "nth": 1, "where": {"category": ["lamps"]}, "at_least": 1},
+    {"orders": "revenue", "nth": 1, "where": {"category": ["lamps"]}, "at_least": 100},
+    {"any": [{"bought": {}, "then": {}, "within_days": 30}, {"orders": "days_since_last", "at_most": 90}]},
+]
 
 
-def _settings_of(asked: Questions) -> Settings:
-    home = asked.mirror.folder.parent
-    return read_settings({"WINBACK_HOME": str(home), "WINBACK_DATABASE_URL": "sqlite:////tmp/none.db"})
+@seed(11)
+@settings(max_examples=25, deadline=None, database=None, suppress_health_check=QUIET)
+@given(order=st.permutations(PARTS), mode=st.sampled_from(["all", "any"]))
+def test_whatever_order_the_marketer_clicked_the_statement_is_the_same(order: list[Any], mode: str) -> None:
+    told = _text({mode: order})
+    assert told == _text({mode: PARTS})
+    assert told == _text({mode: [{mode: order[:4]}, {"not": {"not": {mode: order[4:]}}}, order[0]]})
+
+
+def _text(rule: dict[str, Any]) -> str:
+    return render(compile_rule(parse_rule(rule), as_of=AS_OF)).text
+
+
+def test_what_is_cheap_comes_first_and_tests_over_the_same_rows_share_one_pass() -> None:
+    told = _text({"all": PARTS})
+    own, rows, counted = (told.index(word) for word in ("addresses.country", "order_lines.category", "HAVING"))
+    assert own < rows < counted
+    # Revenue and number of all orders: one pass. Two questions about the first order: one pass, one ranking.
+    assert told.count("row_number()") == 1
+    assert told.count("HAVING") == 3
+    # The ranking and every counting look only at those who are left.
+    assert told.count("SELECT customers.id") == 1 and told.count("FROM anon_") >= 3
+    several = {"any": [{"orders": measure, "nth": -1, "at_least": 1} for measure in ("count", "revenue", "quantity")]}
+    assert _text(several).count("row_number()") == 1
+
+
+LETTERS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
+HOSTILE = st.sampled_from(["'", '"', "--", "; DROP TABLE customers", "%s", "%(x)s", ":x", "$1", "\\", "{}", "?", "\n"])
+EVIL = st.builds("{}{}zqx{}".format, LETTERS, HOSTILE, LETTERS)
+
+
+def _told(word: str) -> dict[str, Any]:
+    """Every place of the rule language that takes a text."""
+    some = {"is": word}
+    key = word.translate(str.maketrans("", "", '"\\')) if word.isprintable() else "key"
+    where = {name: [word] for name in ("category", "sku", "brand", "shop", "coupon", "status", "via", "currency")}
+    return {"any": [
+        *({"customer": name, operator: word} for name in ("first_name", "city", "attributes.x")
+          for operator in ("is", "is_not", "contains", "starts_with")),
+        {"customer": f"attributes.{key}", **some}, {"customer": "city", "in": [word, word + "1"]},
+        {"customer": "country", "not_in": [f"{word}{number}" for number in range(30)]},
+        {"orders": "count", "where": where, "at_least": 1}, {"orders": "margin", "where": where, "at_least": 1},
+        {"orders": "revenue_share", "where": where, "at_least": 0.5},
+        {"orders": "count", "nth": 2, "where": where, "at_least": 1},
+        {"bought": where, "then_not": where, "within_days": 3},
+        {"contacts": "count", "where": {"kind": [word], "channel": [word], "status": [word]}, "at_least": 1},
+        {"messages": "opened", "where": {"campaign": word, "arm": [word], "step": [word]}, "at_least": 1},
+        {"coupons": "redeemed", "where": {"campaign": word, "offer": word}, "at_least": 1},
+        {"sample": {"percent": 10, "salt": word}},
+    ]}
+
+
+@pytest.fixture
+def spied(database: Database) -> Iterator[tuple[Database, list[str]]]:
+    """The database, and every statement that goes to it."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement)
+
+    load(database, CROWD[:5])
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield database, seen
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+@seed(12)
+@settings(max_examples=20, deadline=None, database=None, suppress_health_check=QUIET)
+@given(word=EVIL)
+def test_no_part_of_a_word_reaches_the_text_of_a_statement(spied: tuple[Database, list[str]], word: str) -> None:
+    database, seen = spied
+    texts = []
+    for asked in (word, "plain"):
+        seen.clear()
+        rule = parse_rule(_told(asked))
+        with database.reading() as session:
+            assert count(session, rule, as_of=AS_OF) >= 0
+            assert matching(session.connection(), rule, [1, 2], as_of=AS_OF) is not None
+            why_in(session, rule, [1, 2], as_of=AS_OF)
+        texts.append([*seen, render(prepare(rule).statement).text])
+    assert texts[0] == texts[1] and len(texts[0]) >= 4
+    assert not any("zqx" in text for text in itertools.chain(*texts))
+    assert "zqx" in json.dumps(_told(word))

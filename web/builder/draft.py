@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Invalid
-from segments.rules import MAX_DEPTH
 
 MODES = {
     "all": "all",
@@ -22,6 +21,8 @@ MODES = {
 """How a group joins its rows -> the word on its chip."""
 _OPPOSITE = {"all": "not_all", "not_all": "all", "any": "none", "none": "any"}
 MOST_ROWS = 500
+MAX_DEPTH = 50
+"""Levels that the page can show; the rule language takes more."""
 
 Path = tuple[int, ...]
 
@@ -72,7 +73,7 @@ def read_json(text: str) -> Any:
         raise Invalid(f"This is not JSON: {error.msg.lower()} in line {error.lineno}, column {error.colno}.",
                       place=f"line {error.lineno}") from error
     except RecursionError as error:
-        raise Invalid(f"Rules may be nested {MAX_DEPTH} levels deep at most.", place="rule") from error
+        raise Invalid(f"This page shows rules nested {MAX_DEPTH} levels deep at most.", place="rule") from error
     except ValueError as error:
         raise Invalid(f"This is not JSON: {str(error)[:120]}.", place="rule") from error
 
@@ -83,7 +84,7 @@ def _no_number(name: str) -> Any:
 
 def _row(rule: Any, depth: int) -> Row:
     if depth > MAX_DEPTH + 2:
-        raise Invalid(f"Rules may be nested {MAX_DEPTH} levels deep at most.", place="rule")
+        raise Invalid(f"This page shows rules nested {MAX_DEPTH} levels deep at most.", place="rule")
     if not isinstance(rule, dict):
         return Line({"unknown": rule})
     if set(rule) == {"not"}:
@@ -142,7 +143,7 @@ def add(draft: Group, path: Path, row: Row) -> Path:
     if size(draft) + size(row) > MOST_ROWS:
         raise Invalid(f"A rule may hold {MOST_ROWS} conditions at most.")
     if len(path) >= MAX_DEPTH - 1:
-        raise Invalid(f"Rules may be nested {MAX_DEPTH} levels deep at most.")
+        raise Invalid(f"This page shows rules nested {MAX_DEPTH} levels deep at most.")
     group.rows.append(row)
     return (*path, len(group.rows) - 1)
 
@@ -183,7 +184,7 @@ def wrap(draft: Group, path: Path) -> None:
     """Put a row into a group of its own, so that alternatives can be added to it."""
     parent, number = _place(draft, path)
     if len(path) >= MAX_DEPTH - 2:
-        raise Invalid(f"Rules may be nested {MAX_DEPTH} levels deep at most.")
+        raise Invalid(f"This page shows rules nested {MAX_DEPTH} levels deep at most.")
     parent.rows[number] = Group("any", [parent.rows[number]])
 
 
