@@ -133,9 +133,9 @@ def _named(connection: Connection, rule: Rule, inside: tuple[str, ...]) -> dict[
     known: dict[str, Rule] = {}
     level = [rule]
     while level:
-        keys = sorted({node.key for one in level for node in one.walk() if isinstance(node, InSegment)} - {*known, *inside})
+        keys = {node.key for one in level for node in one.walk() if isinstance(node, InSegment)}
         level = []
-        for key in keys:
+        for key in sorted(keys - {*known, *inside}):
             known[key] = _stored(connection, key)
             level.append(known[key])
         if len(known) > MAX_CONDITIONS:

@@ -70,6 +70,23 @@ def test_a_wrong_rule_is_refused_with_its_place(
         assert answer.json["place"] == place
 
 
+def test_a_rule_of_two_hundred_levels_is_counted_and_a_deeper_one_is_refused(
+    client: FlaskClient, api_key: Keys, people: None
+) -> None:
+    rule: dict[str, Any] = RULE
+    for level in range(199):
+        rule = {"any" if level % 2 else "all": [rule, {"customer": "city", "is": "Bonn"}]}
+    key = api_key("read", "write")
+    assert client.post("/api/v1/segments/count", json={"rule": rule}, headers=key).status_code == 200
+    assert client.post("/api/v1/segments", json={**NEW, "rule": rule}, headers=key).status_code == 201
+    for deeper in ({"not": rule}, {"not": {"not": {"all": [{"segment": NEW["key"]}]}}}):
+        answer = client.post("/api/v1/segments/count", json={"rule": deeper}, headers=key)
+        assert answer.status_code == 400 and "200 levels" in answer.json["detail"] and answer.json["place"]
+    body = '{"rule": ' + '{"not": ' * 50_000 + "{}" + "}" * 50_001
+    answer = client.post("/api/v1/segments/count", data=body, content_type="application/json", headers=key)
+    assert answer.status_code == 400 and "nested too deeply" in answer.json["detail"]
+
+
 def test_a_key_that_only_reads_counts_but_does_not_save(client: FlaskClient, api_key: Keys, people: None) -> None:
     key = api_key("read")
     assert client.post("/api/v1/segments/count", json={"rule": RULE}, headers=key).status_code == 200
