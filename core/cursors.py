@@ -6,6 +6,7 @@ transaction number: everything at or above the oldest transaction still open is 
 harmless. On SQLite commits are serial and the plain sequence is exact.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, text
@@ -93,6 +94,27 @@ def prune(connection: Connection, *, before: int) -> int:
     older = Change.seq <= before if connection.dialect.name == "sqlite" else Change.xid < before
     advance(connection, _PRUNED, max(before, pruned(connection)))
     return connection.execute(delete(Change).where(older)).rowcount
+
+
+def prune_read(
+    connection: Connection, *, readers: Collection[str], may_begin_anew: Collection[str], most: int, limit: int
+) -> int:
+    """Delete about `limit` of the changes that all of `readers` have passed; returns how many, 0 when none is left.
+
+    Those in `may_begin_anew` are waited for only while they are at most `most` changes behind.
+    """
+    passed = min(position(connection, name) for name in readers)
+    for name in may_begin_anew:
+        stands = position(connection, name)
+        if 0 < stands < passed and pruned(connection) <= stands:
+            behind = select(Change.seq).where(_since(connection, stands)).limit(most + 1).subquery()
+            if connection.execute(select(func.count()).select_from(behind)).scalar_one() <= most:
+                passed = stands
+    if connection.dialect.name == "sqlite":
+        # Everybody waits while rows are deleted there, so it goes piece by piece.
+        first = connection.execute(select(func.min(Change.seq))).scalar_one()
+        passed = min(passed, (first or 0) + limit - 1)
+    return prune(connection, before=passed)
 
 
 def pruned(connection: Connection) -> int:

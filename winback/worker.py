@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from core import clock, leases
+from core import clock, cursors, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
+from core.mirror import TOO_MANY_CHANGES
 from coupons import following
 from delivery import sending
-from journeys import due, duties
+from journeys import due, duties, exits, settling
 from journeys.running import Services
+from segments import duty
 from segments.questions import UNATTENDED_SECONDS, Questions
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
@@ -131,6 +133,16 @@ def own_turn(database: Database, *, wait_seconds: float) -> Iterator[None]:
         yield
     finally:
         turn.release()
+
+
+def forget_changes(database: Database) -> int:
+    """Delete what all readers of the list of changes have passed; returns how many. A mirror far behind is rebuilt."""
+    total = 0
+    while done := database.small(lambda connection: cursors.prune_read(
+            connection, readers=(exits.READER, settling.READER, following.READER, duty.READER),
+            may_begin_anew=("mirror",), most=TOO_MANY_CHANGES, limit=BATCH * 10)):
+        total += done
+    return total
 
 
 def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:

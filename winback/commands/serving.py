@@ -66,9 +66,13 @@ def worker(context: Context) -> None:
 
 
 def nightly(context: Context) -> None:
-    """The leader's nightly duties: the coupon counters are compared with the ledger, drift is logged as an error."""
+    """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), and what
+    everybody has read of the list of changes is deleted.
+    """
     from winback.doctor import examine
+    from winback.worker import forget_changes
 
+    forget_changes(context.database)
     for finding in examine(context, areas=["coupons"]):
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
