@@ -150,6 +150,12 @@ PHRASES = {
         "for_days.1": "for 1 day",
         "evidence": "{} orders worth {}", "evidence.one": "1 order worth {}", "evidence.none": "no orders yet",
         "evidence.last": "last {} {}", "evidence.last.product": "last {} {}, {}",
+        "evidence.net": "{} after returns", "evidence.margin": "margin {}", "evidence.returned": "{} % sent back",
+        "evidence.rhythm": "an order every {} days, the last {} days ago",
+        "evidence.contacts.count": "last contact {}", "evidence.messages.sent": "last message {}",
+        "evidence.messages.opened": "last opened {}", "evidence.messages.clicked": "last clicked {}",
+        "evidence.messages.bounced": "last bounce {}", "evidence.coupons.issued": "last coupon {}",
+        "evidence.coupons.redeemed": "last coupon redeemed {}",
     }),
     "de": Phrases("de", {
         "start": "Kunden, die {}", "everybody": "Alle", "nobody": "Niemand",
@@ -209,6 +215,13 @@ PHRASES = {
         "evidence": "{} Bestellungen für {}", "evidence.one": "1 Bestellung für {}",
         "evidence.none": "noch keine Bestellung",
         "evidence.last": "zuletzt {} {}", "evidence.last.product": "zuletzt {} {}, {}",
+        "evidence.net": "{} nach Retouren", "evidence.margin": "Marge {}",
+        "evidence.returned": "{} % zurückgeschickt",
+        "evidence.rhythm": "alle {} Tage eine Bestellung, zuletzt vor {} Tagen",
+        "evidence.contacts.count": "letzter Kontakt {}", "evidence.messages.sent": "letzte Nachricht {}",
+        "evidence.messages.opened": "zuletzt geöffnet {}", "evidence.messages.clicked": "zuletzt geklickt {}",
+        "evidence.messages.bounced": "zuletzt unzustellbar {}", "evidence.coupons.issued": "letzter Gutschein {}",
+        "evidence.coupons.redeemed": "zuletzt Gutschein eingelöst {}",
     }),
 }
 """Language -> its phrases."""
