@@ -7,6 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
+from segments.operators import OPERATORS
+from tests.segments.outreach import Given, Note, Used, counted
+
 CANCELLED = "cancelled"
 
 
@@ -53,7 +56,20 @@ class Person:
     attributes: dict[str, Any] = field(default_factory=dict)
     orders: list[Purchase] = field(default_factory=list)
     consents: list[tuple[str, datetime, str]] = field(default_factory=list)
-    contacts: list[tuple[datetime, str, str, str | None]] = field(default_factory=list)  # at, kind, direction, channel
+    contacts: list[tuple[Any, ...]] = field(default_factory=list)  # at, kind, direction, channel, perhaps a status
+    salutation: str | None = None
+    last_name: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+    household: str | None = None
+    phone: str | None = None
+    street: str | None = None
+    postal_code: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    messages: list[Note] = field(default_factory=list)
+    codes: list[Given] = field(default_factory=list)
+    redemptions: list[Used] = field(default_factory=list)
 
 
 def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
@@ -73,10 +89,12 @@ def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
     if "contacts" in rule:
         start, end = _bounds(rule.get("window"), as_of)
         where = rule.get("where", {})
-        names = ("kind", "direction", "channel")
+        names = ("kind", "direction", "channel", "status")
         found = [contact for contact in person.contacts if start <= contact[0] < end
-                 and all(contact[1 + names.index(word)] in values for word, values in where.items())]
+                 and all((*contact, None)[1 + names.index(word)] in values for word, values in where.items())]
         return _passes(rule, len(found), as_of)
+    if "messages" in rule or "coupons" in rule:
+        return _passes(rule, counted(rule, person, *_bounds(rule.get("window"), as_of), as_of), as_of)
     if "consent" in rule:
         said = [(at, state) for channel, at, state in person.consents if channel == rule["consent"] and at <= as_of]
         newest = max(said, key=lambda one: (one[0], one[1] != "granted"), default=(None, None))[1]
@@ -93,7 +111,7 @@ def _fact(name: str, person: Person, as_of: datetime) -> Any:
         return person.attributes.get(name.removeprefix("attributes."))
     if name == "customer_id":
         return person.number
-    value = getattr(person, name)
+    value = getattr(person, "household" if name == "household_id" else name)
     return None if name == "created_at" and value is not None and value >= as_of else value
 
 
@@ -228,8 +246,7 @@ def _followed(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
 
 
 def _passes(rule: dict[str, Any], value: Any, as_of: datetime) -> bool:
-    (operator, wanted), = [(key, item) for key, item in rule.items()
-                           if key not in ("customer", "orders", "contacts", "consent", "where", "window", "nth")]
+    (operator, wanted), = [(key, item) for key, item in rule.items() if key in OPERATORS]
     opposite = {"is_not": "is", "not_in": "in", "is_not_set": "is_set"}.get(operator)
     if opposite:
         return not _compared(opposite, value, wanted, as_of)
@@ -307,7 +324,7 @@ def _bounds(window: dict[str, Any] | None, as_of: datetime) -> tuple[datetime, d
 
 def _inferred(person: Person, as_of: datetime) -> str | None:
     weight = {"email": 0.0, "letter": 0.0, "phone": 0.0}
-    for at, kind, direction, channel in person.contacts:
+    for at, kind, direction, channel, *_status in person.contacts:
         if direction != "in" or kind in ("complaint", "service_request") or at > as_of:
             continue
         by_kind = {"email": "email", "mail": "email", "letter": "letter", "call": "phone", "phone": "phone"}

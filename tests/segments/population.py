@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from core.database import Database
+from coupons.models import Code, Offer, Redemption
 from customers.models import Address, Consent, Contact, Customer, Order, OrderLine
+from delivery.models import Message
 from tests.segments.naive import Line, Person, Purchase
+from tests.segments.outreach import outreach, outreach_rows
 
 AS_OF = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 CATEGORIES = ("furniture", "lamps", "Möbel & 'Co'", "100%_off")
@@ -19,7 +22,26 @@ NAMES = ("Ada", "ÄNNE", "änne", "O'Hara", "Σίσυφος", "", "50% \\ Bob_")
 def people(count: int, seed: int) -> list[Person]:
     """So many people with short, varied histories around AS_OF, some of it in the future, much of it missing."""
     chance = random.Random(seed)
-    return [_person(number, chance) for number in range(1, count + 1)]
+    drawn = [_person(number, chance) for number in range(1, count + 1)]
+    for person in drawn:
+        own = random.Random(f"{seed}.{person.id}")
+        vars(person).update(_further(own))
+        person.contacts = [(*contact, own.choice([None, "open", "done"])) for contact in person.contacts]
+        if person.street is None and (person.country is not None or person.city is not None):
+            person.street = ""  # an address is there
+    return drawn
+
+
+def _further(chance: random.Random) -> dict[str, Any]:
+    """The rest of a person's facts, and what was said to them."""
+    here = chance.random() < 0.7
+    return {"salutation": _maybe(chance, "Ms", "Mr"), "last_name": _maybe(chance, *NAMES),
+            "language": _maybe(chance, "de", "en"), "timezone": _maybe(chance, "Europe/Berlin", missing=0.6),
+            "household": _maybe(chance, "h1", "h2"), "phone": _maybe(chance, "+49301", "+43", missing=0.5),
+            "street": chance.choice(["", "Am Weg 1", "Ägidienstr. 5"]) if here else None,
+            "postal_code": _maybe(chance, "23552", "10115") if here else None,
+            "latitude": _maybe(chance, 53.865, -1.5) if here else None,
+            "longitude": _maybe(chance, 10.686, 0.0) if here else None, **outreach(chance, _moment)}
 
 
 def _maybe(chance: random.Random, *values: object, missing: float = 0.3) -> object:
@@ -89,9 +111,9 @@ def _aftermath(chance: random.Random) -> dict[str, Any]:
 def load(database: Database, shop: Sequence[Person]) -> None:
     """Make the database hold exactly these people."""
     with database.writing() as session:
-        for table in (OrderLine, Order, Contact, Consent, Address, Customer):
+        for table in (Message, Redemption, Code, Offer, OrderLine, Order, Contact, Consent, Address, Customer):
             session.execute(delete(table))
-        for table, rows in _rows(shop).items():
+        for table, rows in (_rows(shop) | outreach_rows(shop, AS_OF)).items():
             if rows:
                 session.execute(insert(table), rows)
 
@@ -99,24 +121,34 @@ def load(database: Database, shop: Sequence[Person]) -> None:
 def _rows(shop: Sequence[Person]) -> dict[type, list[dict[str, object]]]:
     rows: dict[type, list[dict[str, object]]] = {
         Customer: [], Address: [], Consent: [], Contact: [], Order: [], OrderLine: []}
+    places: list[dict[str, object]] = []
     for person in shop:
         rows[Customer].append({
             "id": person.id, "external_id": person.number, "first_name": person.first_name, "company": person.company,
             "birthday_on": person.birthday, "dunning_level": person.dunning_level, "attributes": person.attributes,
-            "preferred_channel": person.preferred_channel, "created_at": person.created_at, "imported_at": AS_OF})
+            "preferred_channel": person.preferred_channel, "created_at": person.created_at, "imported_at": AS_OF,
+            "salutation": person.salutation, "last_name": person.last_name, "language": person.language,
+            "timezone": person.timezone, "household": person.household})
         if person.email is not None:
             rows[Address].append({"customer_id": person.id, "channel": "email", "value": person.email,
                                   "lookup": person.email.lower(), "city": None, "country": None})
-        if person.country is not None or person.city is not None:
-            rows[Address].append({"customer_id": person.id, "channel": "letter", "value": "", "lookup": "",
-                                  "city": person.city, "country": person.country})
+        if person.phone is not None:
+            rows[Address].append({"customer_id": person.id, "channel": "phone", "value": person.phone,
+                                  "lookup": person.phone, "city": None, "country": None})
+        if any(fact is not None for fact in (person.street, person.country, person.city)):
+            places.append({"customer_id": person.id, "channel": "letter", "value": person.street or "", "lookup": "",
+                           "city": person.city, "country": person.country, "postal_code": person.postal_code,
+                           "latitude": person.latitude, "longitude": person.longitude})
         rows[Consent] += [{"customer_id": person.id, "channel": channel, "at": at, "state": state, "recorded_at": at}
                           for channel, at, state in person.consents]
         rows[Contact] += [{"external_id": f"{person.id}.{number}", "customer_id": person.id, "at": at, "kind": kind,
-                           "direction": direction, "channel": channel}
-                          for number, (at, kind, direction, channel) in enumerate(person.contacts)]
+                           "direction": direction, "channel": channel, "status": status[0] if status else None}
+                          for number, (at, kind, direction, channel, *status) in enumerate(person.contacts)]
         for number, order in enumerate(person.orders):
             _add_order(rows, person, order, number)
+    # One insert has the columns of its first row for all: addresses with places stand apart.
+    blank = dict.fromkeys(("postal_code", "latitude", "longitude"))
+    rows[Address] = [blank | row for row in rows[Address] + places]
     return rows
 
 
