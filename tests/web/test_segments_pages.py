@@ -16,6 +16,7 @@ from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
 from customers.models import Order
+from segments.filing import archive_segment
 from segments.rules import parse_rule
 from segments.saved import save_segment, segment_by_key, versions_of
 from tests.web.people import make_people, one_app
@@ -290,6 +291,23 @@ def test_pickers_offer_what_is_in_the_data_with_people(marketer: FlaskClient) ->
     assert "furniture" not in marketer.get("/segments/_choices?source=orders&word=category&name=x&q=LIGHT").text
     assert "Lübeck" in marketer.get("/segments/_choices?source=customer&word=city&name=x").text
     assert "nothing to choose" in marketer.get("/segments/_choices?source=orders&word=min_unit_price&name=x").text
+
+
+def test_sentences_name_segments_and_archived_ones_go_on_in_rules_that_name_them(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    save(database, now, "vip", {"all": []}, name="Best customers")
+    save(database, now, "both", {"all": [{"segment": "vip"}, {"segment": "vip"}]}, name="Both")
+    assert "in the segment Best customers" in marketer.get("/segments").text
+    with database.writing() as session:
+        archive_segment(session, "vip", now=now)
+    rule = {"all": [{"segment": "vip"}]}
+    page = marketer.post("/segments/_builder", data=form(rule), headers=HTMX).text
+    assert "in the segment Best customers" in page
+    assert "v verr" not in page
+    assert numbers(marketer, rule)[0]["total"] == 8
+    other = marketer.post("/segments/_builder", data=form({"all": [{"segment": ""}]}), headers=HTMX).text
+    assert '<option value="vip"' not in other
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -54,7 +54,7 @@ def menu() -> list[tuple[str, list[tuple[str, str]]]]:
 class Around:
     """What lines need to know besides themselves: saved segments (key to name), own columns (name to type), today.
 
-    `currency` is the orders'. Stores (number to name), the properties of an event and scores (name to words) are asked
+    Rules may go on naming `archived` segments, new lines are not offered them. `currency` is the orders'. Stores (number to name), the properties of an event and scores (name to words) are asked
     for only by lines about them.
     """
 
@@ -62,6 +62,7 @@ class Around:
     segments: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     own_key: str = ""
+    archived: frozenset[str] = frozenset()
     currency: str = "EUR"
     stores: Callable[[], Mapping[str, str]] = dict
     properties: Callable[[str], Sequence[str]] = lambda _event: ()
@@ -114,7 +115,8 @@ def _refused(rule: dict[str, Any]) -> tuple[str, str] | None:
 def _said(line: Line, around: Around) -> Sentence:
     rule, source = line.rule, source_of(line.rule)
     if source == "segment":
-        return person.segment(rule, negated=line.negated, segments=around.segments, own_key=around.own_key)
+        return person.segment(rule, negated=line.negated, segments=around.segments, own_key=around.own_key,
+                              archived=around.archived)
     if source == "sample":
         return person.sample(rule, negated=line.negated)
     if source not in _SAY:

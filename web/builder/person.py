@@ -3,7 +3,7 @@
 Owns the sentences about a fact of the customer, consent, preferred channel, another segment and a random sample.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -124,10 +124,11 @@ def read_prefers(rule: dict[str, Any], fields: Fields) -> dict[str, Any]:
     return rule if [before] == chosen else {"preferred_channel": chosen}
 
 
-def segment(rule: dict[str, Any], *, negated: bool, segments: Mapping[str, str], own_key: str) -> Sentence:
+def segment(rule: dict[str, Any], *, negated: bool, segments: Mapping[str, str], own_key: str,
+            archived: Collection[str] = ()) -> Sentence:
     """"are in segment Newsletter readers"."""
     key = shown(rule.get("segment"))
-    options = [(other, name) for other, name in segments.items() if other != own_key]
+    options = [(other, name) for other, name in segments.items() if other != own_key and other not in archived]
     problem = None
     if not key:
         problem = "Choose a segment." if options else "There is no other segment yet."
@@ -137,7 +138,7 @@ def segment(rule: dict[str, Any], *, negated: bool, segments: Mapping[str, str],
     elif key not in segments:
         problem = f"There is no segment “{key[:60]}”. Choose another one."
     if key and key not in dict(options):
-        options.append((key, key))
+        options.append((key, f"{segments[key]}, archived" if key in segments else key))
     return (f"are {'not ' if negated else ''}in segment",
             Chip("segment", segments.get(key, key) or "…", (Choice("segment", "Segment", options, key),), problem))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import WinbackError
+from segments.naming import with_names
 from segments.rules import parse_rule
 from segments.words import sentence
 from web import formatting
@@ -118,7 +119,7 @@ def _row(row: Row, path: Path, siblings: int, join: str, around: Around, shown: 
         return RowView(key, join, "line", said, problem, swap, plain(said), left, not fresh, level, position)
     if level >= DRAWN_LEVELS:
         problem = "Something in here is wrong. Mend it below, as JSON." if wrong else None
-        return RowView(key, join, "folded", (), problem, False, _folded(row), left, not fresh, level, position)
+        return RowView(key, join, "folded", (), problem, False, _folded(row, around), left, not fresh, level, position)
     return RowView(key, join, "group", (), None, False, f"group, match {MODES[row.mode]}", left, not fresh, level,
                    position, mode_chip(row), _rows(row, path, around, shown, fresh))
 
@@ -128,9 +129,9 @@ def plain(said: Sentence) -> str:
     return " ".join(part.words if isinstance(part, Chip) else part for part in said)
 
 
-def _folded(group: Group) -> str:
+def _folded(group: Group, around: Around) -> str:
     try:
-        return sentence(parse_rule(group.to_json()))
+        return sentence(with_names(parse_rule(group.to_json()), around.segments))
     except WinbackError:
         return "A group that cannot be read yet"
 
@@ -140,6 +141,6 @@ def words_of(draft: Group, around: Around, language: str) -> str | None:
     if has_problem(draft, around):
         return None
     try:
-        return sentence(parse_rule(draft.to_json()), language=language)
+        return sentence(with_names(parse_rule(draft.to_json()), around.segments), language=language)
     except (WinbackError, KeyError):
         return None

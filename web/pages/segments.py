@@ -15,26 +15,23 @@ from sqlalchemy.orm import Session
 
 from campaigns.uses import campaigns_on
 from core.errors import Conflict, Forbidden, Invalid, NotFound, WinbackError
-from segments.choices import attribute_types
 from segments.models import Segment
 from segments.rules import parse_rule
 from segments.saved import (
-    list_segments,
     save_segment,
     segment_by_key,
     segment_rule,
     versions_of,
 )
-from web import formatting
 from web.access import needs_role, person
 from web.addresses import customer_href
 from web.audit import record
+from web.builder.around import around_of
 from web.builder.counted import whole_page
 from web.builder.draft import Group, draft_of
 from web.builder.lines import Around, menu
 from web.builder.state import State, command, laid_out, state_of
 from web.builder.view import mark_of, mode_chip, read_shown, rows_of, words_of
-from web.presentation import zone
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
@@ -181,14 +178,6 @@ def free_key(name: str) -> str:
             if _existing(session, key) is None:
                 return key
     return stem
-
-
-def around_of(own_key: str) -> Around:
-    """What the lines of a draft need to know besides themselves."""
-    today = formatting.local_date(request_now(), zone())
-    with reading() as session:
-        names = {segment.key: segment.name for segment in list_segments(session)}
-        return Around(today, names, attribute_types(session), own_key)
 
 
 def _page(state: State, *, problem: str | None = None, conflict: Any = None, found: Any = None) -> str:

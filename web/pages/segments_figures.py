@@ -15,12 +15,13 @@ from segments.choices import choices
 from segments.shape import shape_of
 from web.access import needs_role
 from web.builder import numbers as counting
+from web.builder.around import around_of
 from web.builder.counted import reach_of, sample_of, shown_with, total_of
 from web.builder.figures import histograms, months_view, overlap_view, rule_text
 from web.builder.lines import Around
 from web.builder.state import State, state_of
 from web.builder.view import Shown, mark_of
-from web.pages.segments import EVERYBODY, around_of, blueprint, view_of
+from web.pages.segments import EVERYBODY, blueprint, view_of
 from web.questions import overlaps, questions, sizes
 from web.transactions import request_now
 
@@ -105,7 +106,7 @@ def overlap() -> ResponseReturnValue:
     """Which other segments the people are in."""
 
     def work(state: State, around: Around) -> dict[str, Any]:
-        keys = [key for key in around.segments if key != state.key]
+        keys = [key for key in around.segments if key != state.key and key not in around.archived]
         found = overlaps().overlap(questions(), state.rule(), keys, as_of=request_now())
         return {"overlap": overlap_view(found, around.segments), "compared": len(keys)}
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import WinbackError
 from segments.models import Segment
+from segments.naming import segment_names, with_names
 from segments.saved import list_segments, segment_rule
 from segments.words import sentence
 from web.pages.segments import QUESTIONS, blueprint
@@ -42,7 +43,7 @@ def index() -> ResponseReturnValue:
 
 def _sentence_of(session: Session, segment: Segment) -> str:
     try:
-        return sentence(segment_rule(session, segment.key))
+        return sentence(with_names(segment_rule(session, segment.key), segment_names(session)))
     except WinbackError as error:
         return f"This rule cannot be read: {error}"
 
