@@ -21,7 +21,7 @@ def usual_currency(session: Session) -> str | None:
 def store_names(session: Session) -> dict[str, str]:
     """The stores by number, in the order of their names."""
     found = session.execute(select(Store.external_id, Store.name).order_by(Store.name, Store.external_id)
-                            .limit(MOST_STORES)).tuples()
+                            .limit(MOST_STORES))
     return {number: name or number for number, name in found}
 
 

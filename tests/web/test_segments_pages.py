@@ -17,7 +17,7 @@ from core.database import Database
 from core.settings import Settings, read_settings
 from customers.models import Order
 from segments.filing import archive_segment
-from segments.rules import parse_rule
+from segments.rules import MAX_DEPTH, parse_rule
 from segments.saved import save_segment, segment_by_key, versions_of
 from tests.web.people import make_people, one_app
 
@@ -299,15 +299,29 @@ def test_sentences_name_segments_and_archived_ones_go_on_in_rules_that_name_them
     save(database, now, "vip", {"all": []}, name="Best customers")
     save(database, now, "both", {"all": [{"segment": "vip"}, {"segment": "vip"}]}, name="Both")
     assert "in the segment Best customers" in marketer.get("/segments").text
+    save(database, now, "old", {"all": []}, name="Old friends")
     with database.writing() as session:
-        archive_segment(session, "vip", now=now)
-    rule = {"all": [{"segment": "vip"}]}
+        archive_segment(session, "old", now=now)
+    rule = {"all": [{"segment": "old"}]}
     page = marketer.post("/segments/_builder", data=form(rule), headers=HTMX).text
-    assert "in the segment Best customers" in page
+    assert "in the segment Old friends" in page
     assert "v verr" not in page
     assert numbers(marketer, rule)[0]["total"] == 8
     other = marketer.post("/segments/_builder", data=form({"all": [{"segment": ""}]}), headers=HTMX).text
-    assert '<option value="vip"' not in other
+    assert '<option value="old"' not in other
+    assert '<option value="vip"' in other
+
+
+def test_a_tower_of_groups_is_edited_like_any_rule(marketer: FlaskClient) -> None:
+    rule: dict[str, Any] = {"customer": "city", "in": ["Lübeck"]}
+    for level in range(MAX_DEPTH - 2):
+        rule = {("all", "any")[level % 2]: [rule]}
+    rule = {"all": [rule]}
+    for act in ("refresh", "copy:0", "delete:7", "up:0", "not:0", "group:0"):
+        answer = marketer.post("/segments/_builder", data=form(rule, do=act), headers=HTMX)
+        assert answer.status_code == 200, act
+    assert numbers(marketer, rule)[0]["total"] == 7
+    assert marketer.post("/segments/_builder", data=form({"all": [rule] * 2}), headers=HTMX).status_code == 400
 
 
 @pytest.mark.parametrize("text", HOSTILE)

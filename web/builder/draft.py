@@ -5,12 +5,12 @@ line of the third row) and the commands of the builder. Pure. The promise: a dra
 the same.
 """
 
-import copy
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Invalid
+from segments.rules import MAX_DEPTH
 
 MODES = {
     "all": "all",
@@ -21,8 +21,6 @@ MODES = {
 """How a group joins its rows -> the word on its chip."""
 _OPPOSITE = {"all": "not_all", "not_all": "all", "any": "none", "none": "any"}
 MOST_ROWS = 500
-MAX_DEPTH = 50
-"""Levels that the page can show; the rule language takes more."""
 
 Path = tuple[int, ...]
 
@@ -159,7 +157,7 @@ def duplicate(draft: Group, path: Path) -> Path:
     parent, number = _place(draft, path)
     if size(draft) + size(parent.rows[number]) > MOST_ROWS:
         raise Invalid(f"A rule may hold {MOST_ROWS} conditions at most.")
-    parent.rows.insert(number + 1, copy.deepcopy(parent.rows[number]))
+    parent.rows.insert(number + 1, _row(json.loads(json.dumps(parent.rows[number].to_json())), len(path)))
     return (*path[:-1], number + 1)
 
 

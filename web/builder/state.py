@@ -144,12 +144,12 @@ def command(state: State, text: str, form: Form) -> None:
     act = _ACTS.get(verb)
     if act is None:
         return  # only the fields were sent
-    before, kept = state.rule_text, copy.deepcopy(state.draft)
+    before = state.rule_text
     place, _, what = rest.partition(":")
     try:
         act(state, read_path(place), what)
     except WinbackError:
-        state.draft = kept
+        state.draft = trees.read_draft(before)
         raise
     if state.rule_text != before:
         _remember(state, before)
