@@ -27,7 +27,7 @@ from core.cursors import FOLLOWED, advance, count_changes, head, pruned, read_ch
 from core.database import Database
 from core.errors import NotReady
 from core.leases import Lease, take
-from core.mirror_files import DAMAGE, Config, Damaged, Folder, Manifest, counted, quoted
+from core.mirror_files import Config, Damaged, Folder, Manifest, counted, quoted, tells_of_damage
 from core.mirror_rows import all_rows, changed_rows, duckdb_type
 from core.models import Installation
 
@@ -99,7 +99,7 @@ class Mirror:
                           "temp_directory": str(folder / "spill")}
         self._files = Folder(folder, _shape_of(tables), config)
         self._lock = threading.Lock()
-        self._open: tuple[Manifest, duckdb.DuckDBPyConnection] | None = None
+        self._open: tuple[str, tuple[int, int], duckdb.DuckDBPyConnection] | None = None
 
     @property
     def as_of(self) -> datetime | None:
@@ -137,7 +137,9 @@ class Mirror:
         try:
             with view.connection:
                 yield view
-        except DAMAGE as error:
+        except duckdb.Error as error:
+            if not tells_of_damage(error):
+                raise
             # A full disk looks alike: only a file that cannot be read through is damaged.
             self.close()
             try:
@@ -154,7 +156,7 @@ class Mirror:
         """Let go of the open generation."""
         with self._lock:
             if self._open is not None:
-                self._open[1].close()
+                self._open[2].close()
                 self._open = None
 
     def due(self, *, now: datetime) -> bool:
@@ -233,7 +235,14 @@ class Mirror:
         changes = read_changes(connection, after=current.cursor, tables=names)
         if not changes.keys and how == "changes" and not self._whole_changed(connection):
             return self._files.publish(replace(current, cursor=changes.cursor, as_of=now.isoformat()))
-        return self._applied(connection, current, changes.keys, changes.cursor, now, how, started)
+        try:
+            return self._applied(connection, current, changes.keys, changes.cursor, now, how, started)
+        except duckdb.Error as error:
+            if not tells_of_damage(error):
+                raise
+            self._let_go(current, error)
+            self._files.sweep()
+            return self._built(connection, identity, now, started)
 
     def _built(self, connection: Connection, identity: str, now: datetime, started: float) -> Manifest:
         number = self._files.next_number()
@@ -332,11 +341,10 @@ class Mirror:
 
     def _view(self, manifest: Manifest) -> View:
         with self._lock:
-            if self._open is None or self._open[0].file != manifest.file:
-                self._open = (manifest, self._files.opened(manifest))
-            else:
-                self._files.check(manifest)
-            connection = self._open[1].cursor()
+            mark = self._files.check(manifest)
+            if self._open is None or self._open[:2] != (manifest.file, mark):
+                self._open = (manifest.file, mark, self._files.opened(manifest))
+            connection = self._open[2].cursor()
             connection.execute("USE generation")
             return View(connection, manifest)
 

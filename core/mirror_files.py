@@ -21,12 +21,17 @@ import duckdb
 KEPT_GENERATIONS = 2
 Config = dict[str, str | bool | int | float | list[str]]
 
-DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
-"""What DuckDB raises when a file is not what it should be; a wrong or interrupted statement raises others."""
+_DAMAGE = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException)
 
 
 class Damaged(Exception):
     """The file of a generation is not what was published."""
+
+
+def tells_of_damage(error: BaseException) -> bool:
+    """Whether DuckDB says so because a file is not what it should be (a wrong checksum is a plain error of no class);
+    a wrong or interrupted statement raises others."""
+    return isinstance(error, _DAMAGE) or type(error) is duckdb.Error
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,22 @@ class Folder:
                 raise Damaged(f"{manifest.file} holds something else than was published")
         except BaseException as error:
             connection.close()
-            if isinstance(error, (*DAMAGE, duckdb.CatalogException)):
+            if tells_of_damage(error) or isinstance(error, duckdb.CatalogException):
                 raise Damaged(f"{manifest.file}: {error}") from error
             raise
         return connection
 
-    def check(self, manifest: Manifest) -> None:
-        """Raise Damaged when the file was touched since it was published or marked; FileNotFoundError when gone."""
+    def check(self, manifest: Manifest) -> tuple[int, int]:
+        """Raise Damaged when the file was written to since it was published, or marked; FileNotFoundError when gone.
+
+        The answer changes with whatever is done to the file, even if its time of last write is put back.
+        """
         found = (self.path / manifest.file).stat()
         if (found.st_size, found.st_mtime_ns) != (manifest.size_bytes, manifest.written_ns):
             raise Damaged(f"{manifest.file} was written to after it was published")
         if self._mark(manifest).exists():
             raise Damaged(f"{manifest.file} is marked as damaged")
+        return found.st_ino, found.st_ctime_ns
 
     def read_through(self, manifest: Manifest) -> None:
         """Read every block of the generation, which checks DuckDB's checksums. Raises Damaged."""
@@ -107,7 +116,9 @@ class Folder:
             try:
                 for name in manifest.rows:
                     connection.execute(f'SELECT bit_xor(hash(COLUMNS(*))) FROM "{name}"').fetchall()
-            except DAMAGE as error:
+            except duckdb.Error as error:
+                if not tells_of_damage(error):
+                    raise
                 raise Damaged(f"{manifest.file}: {error}") from error
 
     def mark(self, manifest: Manifest) -> None:

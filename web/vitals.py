@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from core import cursors
+from core.mirror import Manifest
 from coupons.standing import redemption_counts
 from delivery.standing import due_count, state_counts
 
@@ -20,7 +21,7 @@ class Vital:
 
     name: str
     meaning: str
-    values: Mapping[tuple[str, ...], int]
+    values: Mapping[tuple[str, ...], float]
     labels: tuple[str, ...] = field(default=())
 
 
@@ -35,4 +36,17 @@ def vitals(session: Session, *, now: datetime) -> list[Vital]:
         Vital("changes", "Rows in the list of changes", {(): cursors.length(connection)}),
         Vital("redemptions", "Codes redeemed", {(): accepted}),
         Vital("refusals", "Requests to redeem that were refused", {(): refused}),
+    ]
+
+
+def mirror_vitals(manifest: Manifest | None, *, now: datetime) -> list[Vital]:
+    """Size and freshness of the newest generation of the mirror; nothing when there is none."""
+    if manifest is None:
+        return []
+    return [
+        Vital("mirror_bytes", "Size of the newest generation of the mirror", {(): manifest.size_bytes}),
+        Vital("mirror_age_seconds", "How old its facts are", {(): (now - manifest.at).total_seconds()}),
+        Vital("mirror_rows", "Its rows by table", {(name,): rows for name, rows in manifest.rows.items()}, ("table",)),
+        Vital("mirror_changed", "Keys changed since its rows were put in order", {(): manifest.changed}),
+        Vital("mirror_refresh_seconds", "What its last refresh took", {(): manifest.took_seconds}),
     ]

@@ -22,6 +22,7 @@ COMMANDS = {
     "import": ("winback.commands.importing", "import_command"),
     "journey": ("winback.commands.journeys", "journey"),
     "key": ("winback.commands.system", "key"),
+    "mirror": ("winback.commands.mirror", "mirror"),
     "report": ("winback.commands.reports", "report"),
     "scores": ("winback.commands.scores", "scores"),
     "segment": ("winback.commands.segments", "segment"),

@@ -5,16 +5,19 @@ Each check reads only and answers with a sentence.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import select, text
 
 from core import leases
+from core.errors import NotReady
 from core.models import Installation
 from coupons.invariants import drift
 from delivery.models import Message
 from delivery.standing import state_counts
+from segments.mirrored import open_mirror
 from winback.context import Context, check_schema
 
 
@@ -72,8 +75,23 @@ def _coupons(context: Context) -> Iterable[Finding]:
         yield Finding("coupons", True, "counters and ledger agree, no limit is exceeded")
 
 
+def _mirror(context: Context) -> Iterable[Finding]:
+    with closing(open_mirror(context.settings.home, context.database)) as opened:
+        manifest = opened.manifest()
+        if manifest is None:
+            yield Finding("mirror", True, "there is none; the worker builds it when the base is large enough")
+            return
+        try:
+            opened.check()
+        except NotReady as error:
+            yield Finding("mirror", False, error.message)
+            return
+    yield Finding("mirror", True, f"{manifest.total_rows} rows, {manifest.size_bytes // 1_000_000} MB, as of"
+                                  f" {manifest.at:%Y-%m-%d %H:%M:%S} UTC; every block can be read")
+
+
 AREAS: dict[str, Callable[[Context], Iterable[Finding]]] = {
-    "clock": _clock, "coupons": _coupons, "database": _database, "delivery": _delivery,
+    "clock": _clock, "coupons": _coupons, "database": _database, "delivery": _delivery, "mirror": _mirror,
 }
 
 

@@ -1,7 +1,8 @@
 """Is this process up, can it answer, and how much waits? Open to everybody who reaches the port; no personal data.
 
 `/healthz` says that the process answers, `/readyz` that the database does, `/metrics` gives the numbers an operator
-watches: ledger rows by state, messages due, rows in the list of changes, redemptions and refusals.
+watches: ledger rows by state, messages due, rows in the list of changes, redemptions and refusals, the
+mirror's size and age.
 """
 
 from flask import Blueprint, Response
@@ -9,8 +10,9 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
+from web.questions import questions
 from web.transactions import reading, request_now
-from web.vitals import vitals
+from web.vitals import mirror_vitals, vitals
 
 blueprint = Blueprint("health", __name__)
 
@@ -38,7 +40,7 @@ def metrics() -> Response:
     now = request_now()
     registry = CollectorRegistry()
     with reading() as session:
-        for vital in vitals(session, now=now):
+        for vital in [*vitals(session, now=now), *mirror_vitals(questions().mirror.manifest(), now=now)]:
             gauge = Gauge(f"winback_{vital.name}", vital.meaning, list(vital.labels), registry=registry)
             for values, number in vital.values.items():
                 (gauge.labels(*values) if vital.labels else gauge).set(number)

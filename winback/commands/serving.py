@@ -49,6 +49,7 @@ def _instant(text: str) -> datetime:
 def worker(context: Context) -> None:
     """Duties only. Any number on PostgreSQL; on SQLite a second one stands by."""
     from winback.bell import Bell
+    from winback.keeping import Keeper
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     stop = threading.Event()
@@ -58,18 +59,22 @@ def worker(context: Context) -> None:
     refresher = Refresher(context)
     bell.start()
     refresher.start()
+    keeper = Keeper(context)
+    keeper.start()
     try:
         work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
     finally:
         refresher.stop()
         bell.stop()
+        keeper.stop()
 
 
 def nightly(context: Context) -> None:
-    """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), and what
-    everybody has read of the list of changes is deleted.
+    """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), the
+    mirror is compared with the row store and put in order, and what everybody has read of the list of changes is deleted.
     """
     from winback.doctor import examine
+    from winback.keeping import put_in_order
     from winback.worker import forget_changes
 
     forget_changes(context.database)
@@ -77,6 +82,7 @@ def nightly(context: Context) -> None:
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
         )
+    put_in_order(context)
 
 
 def hourly(context: Context) -> None:
