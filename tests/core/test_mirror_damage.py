@@ -218,6 +218,7 @@ while not Path(sys.argv[4]).exists() or asked < 10:
         generations.add(view.manifest.file)
     assert total == count * (count + 1) // 2 and count % 100 == 0 and count >= last, (count, total, last)
     asked, last = asked + 1, count
+    time.sleep(0.01)
 print(asked, len(generations))
 """
 
