@@ -38,10 +38,10 @@ def test_the_mirror_is_built_looked_at_and_rebuilt_from_the_shell(database: Data
     assert manifest is not None
     with (opened.folder / manifest.file).open("r+b") as file:
         file.truncate(5000)
-    assert not [finding for finding in examine(Context(settings), areas=["mirror"])][0].fine
+    assert not next(iter(examine(Context(settings), areas=["mirror"]))).fine
     assert isinstance(_run(settings, "check").exception, NotReady)
     assert "gen-00000004.duckdb" in _run(settings, "refresh").stdout
-    assert [finding for finding in examine(Context(settings), areas=["mirror"])][0].fine
+    assert next(iter(examine(Context(settings), areas=["mirror"]))).fine
 
 
 def test_metrics_tell_the_mirror_s_size_and_age(database: Database, settings: Settings) -> None:

@@ -71,7 +71,7 @@ def worker(context: Context) -> None:
 
 def nightly(context: Context) -> None:
     """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), the
-    mirror is compared with the row store and put in order, and what everybody has read of the list of changes is deleted.
+    mirror is compared with the row store and put in order, and what everybody has read of the changes is deleted.
     """
     from winback.doctor import examine
     from winback.keeping import put_in_order
