@@ -25,6 +25,12 @@ class SettingsError(Invalid):
     """A setting is missing or unusable; the message names it. Stops the start."""
 
 
+class NotComputed(Invalid):
+    """The rule is fine, but nobody has computed the score it asks for."""
+
+    reason = "score_not_computed"
+
+
 class Unauthorised(WinbackError):
     """Nobody we know is asking."""
 

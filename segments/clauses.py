@@ -4,12 +4,25 @@ Owns the choice of the clause for every kind of condition, as what follows "cust
 person alone: fields, consent, channels, segments, samples. What is counted and summed is in measure_clauses.py.
 """
 
-from segments.conditions import ConsentIs, CustomerIs, Followed, InSegment, Listed, Measured, Prefers, Rule, Sampled
+from segments.conditions import (
+    ConsentIs,
+    CustomerIs,
+    Followed,
+    InSegment,
+    Listed,
+    Measured,
+    Near,
+    Prefers,
+    Rule,
+    Sampled,
+    Scored,
+)
 from segments.fields import ATTRIBUTES, field_of
 from segments.measure_clauses import followed_clause, measured_clause
 from segments.operators import OPERATORS, straight
 from segments.phrases import Phrases
 from segments.spoken import compared, texts
+from segments.told_measures import SCORE_LABELS
 from segments.wordings import Clause
 
 
@@ -26,6 +39,10 @@ def clause_of(rule: Rule, phrases: Phrases, *, denied: bool) -> Clause:
     if isinstance(rule, Prefers):
         channels = phrases.listed([phrases.channel(channel) for channel in rule.channels], "or")
         return Clause(phrases("prefers not" if denied else "prefers", channels), denied)
+    if isinstance(rule, Scored):
+        return _scored(rule, phrases, denied)
+    if isinstance(rule, Near):
+        return _near(rule, phrases, denied)
     if isinstance(rule, InSegment | Listed):
         return Clause(phrases("no segment" if denied else "segment", rule.key), denied)
     assert isinstance(rule, Sampled)
@@ -51,6 +68,27 @@ def _of_person(rule: CustomerIs, phrases: Phrases, denied: bool) -> Clause:
     else:
         had = OPERATORS["is"].words[phrases.language].format(compared(test, phrases), label=label)
     return Clause(phrases("have not" if negative else "have", had), negative)
+
+
+def _scored(rule: Scored, phrases: Phrases, denied: bool) -> Clause:
+    test, holds = straight(rule.test)
+    negative = holds == denied
+    known = SCORE_LABELS.get(rule.name)
+    label = phrases.label(known) if known else phrases("score", rule.name)
+    if test.operator == "is_set":
+        name = "is_not_set" if negative else "is_set"
+        return Clause(phrases("have", OPERATORS[name].words[phrases.language].format(label=label)), negative)
+    had = OPERATORS["is"].words[phrases.language].format(compared(test, phrases), label=label)
+    return Clause(phrases("have not" if negative else "have", had), negative)
+
+
+def _near(rule: Near, phrases: Phrases, denied: bool) -> Clause:
+    if rule.store is None:
+        assert rule.latitude is not None and rule.longitude is not None
+        place = phrases("near.point", phrases.number(rule.latitude), phrases.number(rule.longitude))
+    else:
+        place = phrases("near.any") if rule.store == "any" else phrases("near.store", rule.store)
+    return Clause(phrases("not near" if denied else "near", phrases.number(rule.km), place), denied)
 
 
 def _consent(rule: ConsentIs, phrases: Phrases, denied: bool) -> Clause:

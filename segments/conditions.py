@@ -184,6 +184,32 @@ class ConsentIs(Rule):
 
 
 @dataclass(frozen=True)
+class Scored(Rule):
+    """A number about the person, computed here or told by the shop, passes a test; without one it is missing."""
+
+    name: str
+    test: Test
+
+    def to_json(self) -> dict[str, Any]:
+        return {"score": self.name, **self.test.to_json()}
+
+
+@dataclass(frozen=True)
+class Near(Rule):
+    """The person lives within `km` of a point, or of a store: "any", or the store's number."""
+
+    km: Number
+    latitude: Number | None = None
+    longitude: Number | None = None
+    store: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        place = ({"latitude": self.latitude, "longitude": self.longitude} if self.store is None else
+                 {"store": self.store})
+        return {"near": {**place, "km": self.km}}
+
+
+@dataclass(frozen=True)
 class Prefers(Rule):
     """The person asked for one of these channels or, if never asked, mostly used it to contact the shop."""
 

@@ -73,7 +73,7 @@ def _categories(rule: Rule) -> list[tuple[str, ...]]:
     """The lists of categories the rule asks for, each once, in the order of the rule."""
     asked: list[Where] = []
     for node in rule.walk():
-        asked += [node.where] if isinstance(node, Measured) else []
+        asked += [node.where] if isinstance(node, Measured) and node.source == "orders" else []
         asked += [node.bought, node.then] if isinstance(node, Followed) else []
     named = (where.get("category") for where in asked)
     return list(dict.fromkeys(categories for categories in named if categories))

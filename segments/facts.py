@@ -1,4 +1,4 @@
-"""What is known about the person alone: fields, attributes, addresses, consent, preferred channel, samples?
+"""What is known about the person alone: fields, attributes, addresses, distances, consent, channel, scores, samples?
 
 Owns the SQL of every condition that is not about a pile of rows. Each is written so that a missing value makes the
 condition false and its opposite true.
@@ -32,10 +32,11 @@ from core.types import to_us
 from customers.models import Address, Consent, Customer
 from delivery.policy import CHANNELS as BY_COST
 from delivery.preference import ASIDE, CHANNEL_OF_KIND, HALF_LIFE
-from segments.conditions import ConsentIs, CustomerIs, Listed, Prefers, Rule, Sampled, Test
+from segments.conditions import ConsentIs, CustomerIs, Listed, Near, Prefers, Rule, Sampled, Scored, Test
 from segments.fields import Field, field_of
 from segments.instants import Cuts, first_day_from, instant, last_days_on, last_days_us
 from segments.models import ListedPerson
+from segments.near import living_near
 from segments.operators import compare, opposite, straight
 from segments.portable import (
     attribute,
@@ -45,6 +46,7 @@ from segments.portable import (
     attribute_text,
     in_words,
 )
+from segments.scored import SCORES, scoring
 from segments.sources import CONTACTS
 from segments.windows import months_before
 
@@ -87,6 +89,11 @@ def fact(
     if isinstance(rule, Prefers):
         preferring = _preferring(rule.channels, cuts, person)
         return preferring if holds else not_(preferring)
+    if isinstance(rule, Scored):
+        test, positive = straight(rule.test)
+        return _somewhere(scoring(rule.name, test), SCORES.c.customer_id, holds == positive, person, correlated)
+    if isinstance(rule, Near):
+        return _somewhere(living_near(rule), ADDRESSES.c.customer_id, holds, person, correlated)
     assert isinstance(rule, Sampled)
     return _sampled(rule, holds)
 

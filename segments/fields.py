@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segments.order_measures import ORDER_MEASURES
+from segments.told_measures import EVENT_MEASURES, RELATION_MEASURES
 from segments.wordings import Measure, Wording
 
 Kind = Literal["text", "number", "date", "instant", "any"]
@@ -134,24 +135,23 @@ MEASURES = {
         _messages("clicked", "clicked", "angeklickt"), _BOUNCED)},
     "coupons": {measure.name: measure for measure in (
         _coupons("issued", "got", "bekommen"), _coupons("redeemed", "redeemed", "eingelöst"))},
+    "events": EVENT_MEASURES,
+    "relations": RELATION_MEASURES,
 }
-"""Source -> its measures."""
+"""Source -> its measures; of events any name is one."""
 
 WHERE = {
     "orders": ("category", "sku", "brand", "shop", "coupon", "status", "via", "currency", "min_unit_price"),
     "contacts": ("kind", "direction", "channel", "status"),
     "messages": ("campaign", "channel", "arm", "step"),
     "coupons": ("campaign", "offer"),
+    "events": (),
+    "relations": ("kind", "organisation", "role"),
 }
-"""Source -> the words its `where` knows; all but `min_unit_price` (cents) take texts."""
+"""Source -> the words its `where` knows; all but `min_unit_price` (cents) take texts. Of events any property is one."""
 
 LINE_WHERE = frozenset({"category", "sku", "brand", "min_unit_price"})
 """Words that single out lines; the others single out whole orders."""
-
-NOT_YET = {
-    "score": "Scores are", "near": "Distances are", "events": "Events are",
-}
-"""Conditions of the rule language that are announced but not built."""
 
 SEQUENCE_KEYS = ("bought", "then", "then_not", "within_days", "window")
 """The keys of a sequence: one purchase, and what followed it or did not."""

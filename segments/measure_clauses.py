@@ -1,8 +1,8 @@
 """How is a condition said that counts, sums or dates what somebody did, and how its opposite?
 
-Owns the clauses of measures over orders, contacts, messages and coupons, and of sequences. Measures bring their own
-words (segments/order_measures.py, segments/fields.py). A number that is always there is denied by its other side: not
-at least 3 is fewer than 3. An answer that can be missing is denied as a whole.
+Owns the clauses of measures over orders, contacts, messages, coupons, events and relations, and of sequences. Measures
+bring their own words (segments/order_measures.py, segments/fields.py). A number that is always there is denied by its
+other side: not at least 3 is fewer than 3. An answer that can be missing is denied as a whole.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def measured_clause(rule: Measured, phrases: Phrases, denied: bool) -> Clause:
     amount = _amount(rule, test, wording, phrases)
     if opposite:
         amount = phrases("opposite", amount)
-    ever = rule.window is None and rule.nth is None and not goods_of(rule.where, phrases)
+    ever = rule.window is None and rule.nth is None and not _goods(rule, phrases)
     total = phrases("in all") if ever and measure.name in ("revenue", "net_revenue") else None
     once = not opposite and test == Test("at_least", 1)
     return Clause(_said(rule, wording, wording.said, amount, phrases, total), opposite,
@@ -53,13 +53,18 @@ def measured_clause(rule: Measured, phrases: Phrases, denied: bool) -> Clause:
 def _said(
     rule: Measured, wording: Wording, pattern: str, amount: str, phrases: Phrases, when: str | None = None
 ) -> str:
-    goods = goods_of(rule.where, phrases)
+    goods = _goods(rule, phrases)
     rest = [_rest(rule, phrases)]
     if rule.nth is not None:
         rest.append(phrases.place(rule.nth, beside=True))
     return joined(pattern, {
         "{amount}": amount, "{what}": goods and wording.goods.format(goods), "{where}": " ".join(filter(None, rest)),
-        "{when}": window_of(rule.window, phrases) if when is None else when})
+        "{when}": window_of(rule.window, phrases) if when is None else when, "{event}": rule.measure})
+
+
+def _goods(rule: Measured, phrases: Phrases) -> str:
+    """What was bought; a property of an event that happens to be called category names no goods."""
+    return goods_of(rule.where, phrases) if rule.source == "orders" else ""
 
 
 def _amount(rule: Measured, test: Test, wording: Wording, phrases: Phrases) -> str:
@@ -104,6 +109,12 @@ def _placed(rule: Measured, phrases: Phrases, denied: bool) -> Clause | None:
 
 
 def _rest(rule: Measured, phrases: Phrases) -> str:
+    if rule.source == "events":
+        return " ".join(phrases("where.property", word, phrases.listed(list(values), "or"))
+                        for word, values in rule.where.words)
+    if rule.source == "relations":
+        return " ".join(phrases("where.relation" if word == "kind" else f"where.{word}",
+                                phrases.listed(list(values), "or")) for word, values in rule.where.words)
     unsaid = {"direction"} if _direction(rule.where) else set()
     if len(rule.where.get("currency") or ()) == 1 and MEASURES[rule.source][rule.measure].kind == "cents":
         unsaid.add("currency")  # the amount says it
@@ -114,7 +125,7 @@ def _wording(rule: Measured, phrases: Phrases) -> Wording:
     measure = MEASURES[rule.source][rule.measure]
     if rule.source == "contacts" and _direction(rule.where):
         return CONTACT_WORDINGS[_direction(rule.where)][phrases.language]
-    goods = rule.source == "orders" and goods_of(rule.where, phrases) != ""
+    goods = _goods(rule, phrases) != ""
     return (measure.bought if goods and measure.bought else measure.words)[phrases.language]
 
 

@@ -22,6 +22,7 @@ from segments.facts import CUSTOMERS
 from segments.instants import Moving
 from segments.portable import InLongList, NumberList
 from segments.saved import resolved
+from segments.scored import refuse_uncomputed
 from segments.sources import ORDERS
 
 KEPT = 256
@@ -80,7 +81,9 @@ def matching(connection: Connection, rule: Rule, customer_ids: Sequence[int], *,
     ids = [int(customer_id) for customer_id in customer_ids]
     if not ids:
         return set()
-    prepared = prepare(resolved(connection, rule), batch=True)
+    whole = resolved(connection, rule)
+    refuse_uncomputed(connection, whole, as_of)
+    prepared = prepare(whole, batch=True)
     if prepared.money:
         mine = InLongList(ORDERS.c.customer_id, bindparam("batch", ids, type_=NumberList()))
         refuse_mixed(row_store_currencies(connection, as_of, mine))
@@ -88,7 +91,9 @@ def matching(connection: Connection, rule: Rule, customer_ids: Sequence[int], *,
 
 
 def _ready(connection: Connection, rule: Rule, as_of: datetime) -> Prepared:
-    prepared = prepare(resolved(connection, rule))
+    whole = resolved(connection, rule)
+    refuse_uncomputed(connection, whole, as_of)
+    prepared = prepare(whole)
     if prepared.money:
         refuse_mixed(row_store_currencies(connection, as_of))
     return prepared

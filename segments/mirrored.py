@@ -15,7 +15,20 @@ from sqlalchemy.sql.visitors import iterate
 from core.database import Database
 from core.mirror import Mirror, MirrorTable
 from segments.facts import ADDRESSES, CONSENTS, CUSTOMERS, LISTED
-from segments.sources import CODES, CONTACTS, LINES, MESSAGES, OFFERS, ORDERS, REDEMPTIONS
+from segments.near import STORES
+from segments.scored import SCORES
+from segments.sources import (
+    CODES,
+    CONTACTS,
+    EVENTS,
+    LINES,
+    MESSAGES,
+    OFFERS,
+    ORDERS,
+    ORGANISATIONS,
+    REDEMPTIONS,
+    RELATIONS,
+)
 
 
 def _table(
@@ -44,6 +57,11 @@ TABLES = (
     _table(CODES, "id customer_id offer_id campaign issued_at", "customer_id", present="customer_id"),
     # An offer's counters change with every redemption; its key never does.
     _table(OFFERS, "id key", "id", whole=True),
+    _table(EVENTS, "id customer_id name at properties", "name customer_id at"),
+    _table(RELATIONS, "id customer_id organisation_id kind role since_at until_at", "customer_id"),
+    _table(ORGANISATIONS, "id external_id name", "id"),
+    _table(SCORES, "customer_id name value", "name customer_id"),
+    _table(STORES, "id external_id latitude longitude", "id"),
 )
 _NAMES = {table.name for table in TABLES}
 

@@ -25,9 +25,11 @@ from segments.conditions import (
     Followed,
     Listed,
     Measured,
+    Near,
     Not,
     Rule,
     Sampled,
+    Scored,
     Where,
 )
 from segments.facts import CONSENTS, CUSTOMERS
@@ -37,7 +39,7 @@ from segments.mirrored import answerable
 from segments.order_measures import ORDER_MEASURES
 from segments.questions import Questions
 from segments.saved import resolved
-from segments.sources import LINES, ORDERS, rows_of
+from segments.sources import LINES, ORDERS, RELATIONS, rows_of
 from segments.windows import Window
 
 UNSURE = timedelta(hours=1)
@@ -94,7 +96,7 @@ def next_change_at(questions: Questions, rule: Rule, *, as_of: datetime) -> date
 
 def moves(leaf: Rule) -> bool:
     """Whether time alone can change the answer of this condition."""
-    if isinstance(leaf, Listed | Sampled):
+    if isinstance(leaf, Listed | Sampled | Scored | Near):
         return False
     if isinstance(leaf, CustomerIs):
         return leaf.test.operator == "within_days" or field_of(leaf.field).kind == "instant"
@@ -102,7 +104,7 @@ def moves(leaf: Rule) -> bool:
 
 
 def _known(leaf: Measured) -> bool:
-    return leaf.measure in KNOWN.get(leaf.source, ())
+    return leaf.source in ("events", "relations") or leaf.measure in KNOWN.get(leaf.source, ())
 
 
 def _planned(leaf: Rule, as_of: datetime) -> datetime | None:
@@ -134,6 +136,9 @@ def _edges(leaf: Rule, as_of: datetime) -> Iterator[Edge]:
         column = CUSTOMERS.c[field_of(leaf.field).column]
         for start, crosses in (here, *_within(leaf.test.operator, leaf.test.value, as_of)):
             yield Edge(CUSTOMERS, CUSTOMERS.c.id, column, (), start, crosses)
+    elif isinstance(leaf, Measured) and leaf.source == "relations":
+        for column in (RELATIONS.c.since_at, RELATIONS.c.until_at):
+            yield Edge(RELATIONS, RELATIONS.c.customer_id, column, (), as_of + _TICK, lambda at: at - _TICK)
     elif isinstance(leaf, Measured) and _known(leaf):
         # Which order is somebody's second depends on all of them, so with `nth` every one may matter.
         where = leaf.where if leaf.nth is None else Where(())

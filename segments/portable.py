@@ -232,6 +232,39 @@ class attribute_any(_Attribute):
     type = Text()
 
 
+class property_text(_Attribute):
+    """A property of an event as text, whatever its kind: 129.9, true, /sale. Numbers have one spelling, see imports."""
+
+    name = "property_text"
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(property_text)
+def _property_sqlite(element: property_text, compiler: SQLCompiler, **options: Any) -> str:
+    column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
+    return (f"(SELECT CASE WHEN type IN ('true', 'false') THEN type ELSE CAST(atom AS TEXT) END"
+            f" FROM json_each({column}) WHERE key = {key})")
+
+
+@compiles(property_text, "postgresql")
+def _property_postgresql(element: property_text, compiler: SQLCompiler, **options: Any) -> str:
+    column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
+    return f'(({column} ->> {key}::text) COLLATE "C")'
+
+
+@compiles(property_text, "duckdb")
+def _property_duckdb(element: property_text, compiler: SQLCompiler, **options: Any) -> str:
+    column, _key, path = element.clauses
+    return _call(compiler, "json_extract_string", column, path, options)
+
+
+@compiles(property_text, "spark")
+def _property_spark(element: property_text, compiler: SQLCompiler, **options: Any) -> str:
+    column, key, _path = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"try_variant_get(try_parse_json({column}), '$[\"' || {key} || '\"]', 'string')"
+
+
 def attribute(kind: type[_Attribute], column: ColumnElement[Any], key: str) -> ColumnElement[Any]:
     """The attribute `key` as text, number or flag. The parser refuses keys with quotes, so the path is exact."""
     return kind(column, bindparam(None, key, type_=String(), unique=True),

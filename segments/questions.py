@@ -28,6 +28,7 @@ from segments.facts import CUSTOMERS
 from segments.members import Prepared, prepare, refuse_mixed
 from segments.mirrored import answerable, open_mirror
 from segments.saved import resolved
+from segments.scored import refuse_uncomputed
 from segments.sources import LINES
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ class Questions:
         started = time.perf_counter()
         with self.database.reading() as session:
             whole = resolved(session.connection(), rule)
+            refuse_uncomputed(session.connection(), whole, as_of)
         engine = self._engine()
         prepared = prepare(whole, staged=engine != "spark")
         if engine != "rows" and not answerable(prepared.statement):

@@ -14,10 +14,12 @@ from segments.conditions import (
     InSegment,
     Listed,
     Measured,
+    Near,
     Not,
     Prefers,
     Rule,
     Sampled,
+    Scored,
 )
 
 ALWAYS = frozenset({"customers"})
@@ -49,6 +51,10 @@ def _tables(node: Rule) -> frozenset[str] | set[str]:
         return {"contacts"}
     if isinstance(node, Followed):
         return _SOURCES["orders"]
+    if isinstance(node, Scored):
+        return {"scores"}
+    if isinstance(node, Near):
+        return {"addresses"} if node.store is None else {"addresses", "stores"}
     if isinstance(node, Listed):
         return {"listed_people"}
     if isinstance(node, Measured):

@@ -5,6 +5,7 @@ and nothing unknown is skipped; every error names its place in the rule (`all[1]
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -17,10 +18,12 @@ from segments.conditions import (
     Followed,
     InSegment,
     Measured,
+    Near,
     Not,
     Prefers,
     Rule,
     Sampled,
+    Scored,
     Where,
 )
 from segments.fields import (
@@ -29,29 +32,34 @@ from segments.fields import (
     CONSENT_STATES,
     CUSTOMER_FIELDS,
     MEASURES,
-    NOT_YET,
     SEQUENCE_KEYS,
     WHERE,
     field_of,
 )
 from segments.operators import OPERATORS
+from segments.told_measures import SCORE_LABELS
 from segments.values import (
     MAX_DAYS,
     read_cents,
     read_key,
     read_nth,
     read_number,
+    read_property,
     read_test,
     read_text,
     read_texts,
     read_whole,
     read_window,
+    read_within,
 )
 
 __all__ = ["MAX_CONDITIONS", "MAX_DEPTH", "Rule", "check_size", "parse_rule"]
 
 MAX_DEPTH = 200
 MAX_CONDITIONS = 500
+FARTHEST_KM = 20_100
+"""Somewhat more than half around the world: everybody who has coordinates."""
+_SCORE = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
 def parse_rule(value: object) -> Rule:
@@ -84,12 +92,9 @@ def _rule(value: object, place: str, depth: int) -> Rule:
 
 def _kind(value: Mapping[Any, Any], place: str) -> str:
     found = [str(key) for key in value if key in _READERS]
-    for key in value:
-        if key in NOT_YET:
-            raise Invalid(f"{NOT_YET[key]} not available yet", place=_below(place, key))
     if not found:
         unknown = next(iter(value))
-        raise Invalid(f"unknown condition {_shown(unknown)}{_hint(unknown, [*_READERS, *NOT_YET])}",
+        raise Invalid(f"unknown condition {_shown(unknown)}{_hint(unknown, _READERS)}",
                       place=place or "rule")
     if len(found) > 1:
         raise Invalid(f"one condition at a time: {' and '.join(found)} stand in the same object. "
@@ -152,7 +157,8 @@ def _measured(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> R
     name, known = value[kind], MEASURES[kind]
     if not isinstance(name, str) or name not in known:
         raise Invalid(f"unknown measure {_shown(name)}{_hint(name, known)}", place=here)
-    _only(value, [kind, *(["nth"] if kind == "orders" else []), "where", "window", *OPERATORS], here)
+    further = {"orders": ["nth", "window"], "relations": []}.get(kind, ["window"])
+    _only(value, [kind, "where", *further, *OPERATORS], here)
     where = _where(value["where"], kind, f"{here}.where") if "where" in value else Where()
     if known[name].needs_where and not where.names() - {"currency"}:
         raise Invalid(f"{name} is a part of something: say of what, for example "
@@ -185,6 +191,52 @@ def _where(value: object, source: str, place: str) -> Where:
     words = {key: read_texts(item, f"{place}.{key}") for key, item in value.items() if key != "min_unit_price"}
     price = read_cents(value["min_unit_price"], f"{place}.min_unit_price") if "min_unit_price" in value else None
     return Where(tuple(sorted(words.items())), price)
+
+
+def _happened(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rule:
+    here = _below(place, kind)
+    name = read_text(value[kind], here)
+    if not name.strip() or len(name) > 100:
+        raise Invalid("the name of an event has 1 to 100 characters", place=here)
+    _only(value, [kind, "where", "window", *OPERATORS], here)
+    given = value.get("where", {})
+    if not isinstance(given, Mapping):
+        raise Invalid(f'needs an object such as {{"page": ["/sale"]}}, not {_shown(given)}', place=f"{here}.where")
+    words = {read_property(key, f"{here}.where"): read_texts(item, f"{here}.where.{key}")
+             for key, item in given.items()}
+    window = read_window(value["window"], f"{here}.window") if "window" in value else None
+    test = read_test(value, "number", f"the number of events {name}", here)
+    return Measured(kind, name, test, Where(tuple(sorted(words.items()))), window)
+
+
+def _scored(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rule:
+    here = _below(place, kind)
+    name = value[kind]
+    if not isinstance(name, str) or not _SCORE.fullmatch(name):
+        raise Invalid(f"{_shown(name)} is no name of a score. Known: {', '.join(SCORE_LABELS)}, and the shop's own",
+                      place=here)
+    _only(value, [kind, *OPERATORS], here)
+    return Scored(name, read_test(value, "number", f"the score {name}", here))
+
+
+def _near(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rule:
+    here = _below(place, kind)
+    _only(value, [kind], here)
+    given = value[kind]
+    shown = '{"latitude": 52.5, "longitude": 13.4, "km": 50} or {"store": "any", "km": 25}'
+    if not isinstance(given, Mapping) or "km" not in given:
+        raise Invalid(f"needs {shown}", place=here)
+    wanted = ["store", "km"] if "store" in given else ["latitude", "longitude", "km"]
+    _only(given, wanted, here)
+    if any(word not in given for word in wanted):
+        raise Invalid(f"needs {shown}", place=here)
+    km = read_within(given["km"], f"{here}.km", 0, FARTHEST_KM, "kilometres")
+    if km == 0:
+        raise Invalid("a distance is more than 0 kilometres", place=f"{here}.km")
+    if "store" in given:
+        return Near(km, store=read_text(given["store"], f"{here}.store"))
+    return Near(km, read_within(given["latitude"], f"{here}.latitude", -90, 90, "degrees"),
+                read_within(given["longitude"], f"{here}.longitude", -180, 180, "degrees"))
 
 
 def _consent(value: Mapping[Any, Any], kind: str, place: str, _depth: int) -> Rule:
@@ -234,5 +286,6 @@ Reader = Callable[[Mapping[Any, Any], str, str, int], Rule]
 _READERS: dict[str, Reader] = {
     "all": _group, "any": _group, "not": _not, "customer": _customer, "orders": _measured, "contacts": _measured,
     "messages": _measured, "coupons": _measured, "bought": _followed, "consent": _consent,
-    "preferred_channel": _prefers, "segment": _segment, "sample": _sample,
+    "preferred_channel": _prefers, "segment": _segment, "sample": _sample, "events": _happened, "relations": _measured,
+    "score": _scored, "near": _near,
 }

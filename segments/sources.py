@@ -1,4 +1,4 @@
-"""Which rows does a condition about orders, contacts, messages or coupons look at?
+"""Which rows does a condition about orders, contacts, messages, coupons, events or relations look at?
 
 Owns, per source, the table (or join), the column of the person, the column of time, and the SQL of each `where` word.
 Cancelled orders never count, coupons rolled back by then never count as redeemed, and nothing later than `as_of` is
@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Table, and_, not_, or_, select, true
 
 from coupons.models import Code, Offer, Redemption
-from customers.models import Contact, Order, OrderLine
+from customers.models import Contact, Event, Order, OrderLine, Organisation, Relation
 from delivery.models import Message
 from segments.conditions import Where
 from segments.fields import LINE_WHERE
 from segments.instants import Cuts, instant
 from segments.order_measures import ORDER_MEASURES
-from segments.portable import in_words
+from segments.portable import attribute, in_words, property_text
 from segments.windows import Window
 
 LINES: Table = OrderLine.__table__  # type: ignore[assignment]
@@ -28,6 +28,9 @@ MESSAGES: Table = Message.__table__  # type: ignore[assignment]
 CODES: Table = Code.__table__  # type: ignore[assignment]
 REDEMPTIONS: Table = Redemption.__table__  # type: ignore[assignment]
 OFFERS: Table = Offer.__table__  # type: ignore[assignment]
+EVENTS: Table = Event.__table__  # type: ignore[assignment]
+RELATIONS: Table = Relation.__table__  # type: ignore[assignment]
+ORGANISATIONS: Table = Organisation.__table__  # type: ignore[assignment]
 
 _ORDER_WORDS = {"shop": "shop", "status": "status", "via": "ordered_via", "coupon": "coupon_code"}
 
@@ -55,6 +58,8 @@ def rows_of(
 ) -> Rows:
     """The rows that the measures of a source with this `where` and window are taken from."""
     names = list(measures)
+    if source == "relations":
+        return _related(where, cuts)
     rows = _orders(names, where) if source == "orders" else _others(source, names[0], where, cuts)
     until = instant(cuts, window.end if window else lambda as_of: as_of)
     holds = [*rows.holds, rows.at < until]
@@ -84,6 +89,8 @@ def _orders(measures: list[str], where: Where) -> Rows:
 
 
 def _others(source: str, measure: str, where: Where, cuts: Cuts) -> Rows:
+    if source == "events":
+        return _happened(measure, where)
     if source == "contacts":
         table, at = CONTACTS, CONTACTS.c.at
     elif source == "messages":
@@ -100,6 +107,28 @@ def _others(source: str, measure: str, where: Where, cuts: Cuts) -> Rows:
     if table in (CODES, REDEMPTIONS):
         holds.append(table.c.customer_id.is_not(None))
     return Rows(table, table.c.customer_id, at, tuple(holds))
+
+
+def _happened(name: str, where: Where) -> Rows:
+    properties = [in_words(attribute(property_text, EVENTS.c.properties, key), values) for key, values in where.words]
+    return Rows(EVENTS, EVENTS.c.customer_id, EVENTS.c.at, (EVENTS.c.name == name, *properties))
+
+
+def _related(where: Where, cuts: Cuts) -> Rows:
+    """The relations that hold at `as_of`: begun by then, and not over."""
+    now = instant(cuts, lambda as_of: as_of)
+    holds = [_organisation(values) if word == "organisation" else in_words(RELATIONS.c[word], values)
+             for word, values in where.words]
+    holds += [or_(RELATIONS.c.since_at.is_(None), RELATIONS.c.since_at <= now),
+              or_(RELATIONS.c.until_at.is_(None), RELATIONS.c.until_at > now)]
+    return Rows(RELATIONS, RELATIONS.c.customer_id, RELATIONS.c.since_at, tuple(holds))
+
+
+def _organisation(words: Iterable[str]) -> ColumnElement[bool]:
+    """The organisation is one of these, by its number or its name."""
+    texts = list(words)
+    named = or_(in_words(ORGANISATIONS.c.external_id, texts), in_words(ORGANISATIONS.c.name, texts))
+    return RELATIONS.c.organisation_id.in_(select(ORGANISATIONS.c.id).where(named))
 
 
 def _offer(table: Table, keys: Iterable[str]) -> ColumnElement[bool]:

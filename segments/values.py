@@ -107,6 +107,14 @@ def read_number(value: object, place: str) -> Number:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def read_within(value: object, place: str, low: float, high: float, noun: str) -> Number:
+    """A number from `low` to `high`."""
+    number = read_number(value, place)
+    if not low <= number <= high:
+        raise Invalid(f"needs {noun} from {low:g} to {high:,g}, not {_shown(value)}", place=place)
+    return number
+
+
 def read_cents(value: object, place: str) -> int:
     """Whole cents."""
     number = read_number(value, place)
@@ -167,6 +175,16 @@ def read_key(key: str, place: str) -> str:
     if not key or len(key) > 100 or any(letter in '"\\' or ord(letter) < 32 for letter in key):
         raise Invalid("an attribute's name has 1 to 100 characters, no quotes and no backslash", place=place)
     return key
+
+
+def read_property(key: object, place: str) -> str:
+    """The name of an event's property, under the same limits as an attribute's."""
+    if not isinstance(key, str):
+        raise Invalid(f"a property's name is a text, not {_shown(key)}", place=place)
+    try:
+        return read_key(key, place)
+    except Invalid:
+        raise Invalid("a property's name has 1 to 100 characters, no quotes and no backslash", place=place) from None
 
 
 _WINDOW_KEYS = ("last_days", "last_months", "last_quarters", "last_years", "between_days_ago", "from", "until")

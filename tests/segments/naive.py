@@ -9,8 +9,10 @@ from typing import Any
 
 from segments.operators import OPERATORS
 from tests.segments.outreach import Given, Note, Used, counted
+from tests.segments.told import Told, is_near, value_of
 
 CANCELLED = "cancelled"
+_TOLD_TESTS = ("equals", "at_least", "at_most", "more_than", "less_than", "between", "is_set", "is_not_set")
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Person:
     messages: list[Note] = field(default_factory=list)
     codes: list[Given] = field(default_factory=list)
     redemptions: list[Used] = field(default_factory=list)
+    told: Told = field(default_factory=Told)
 
 
 def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
@@ -101,6 +104,11 @@ def holds(rule: dict[str, Any], person: Person, as_of: datetime) -> bool:
         return _passes(rule, newest, as_of)
     if "preferred_channel" in rule:
         return (person.preferred_channel or _inferred(person, as_of)) == rule["preferred_channel"]
+    if "near" in rule:
+        return is_near(rule["near"], (person.latitude, person.longitude))
+    if rule.keys() & {"events", "relations", "score"}:
+        value = value_of(rule, person.told, *_bounds(rule.get("window"), as_of), as_of)
+        return _passes({key: item for key, item in rule.items() if key in _TOLD_TESTS}, value, as_of)
     sample = rule["sample"]
     digits = hashlib.md5(f"{sample['salt']}:{person.number}".encode()).hexdigest()[:8]
     return Fraction(int(digits, 16), 2**32) * 100 < Fraction(str(sample["percent"]))

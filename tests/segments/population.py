@@ -9,10 +9,24 @@ from sqlalchemy import delete, insert
 
 from core.database import Database
 from coupons.models import Code, Offer, Redemption
-from customers.models import Address, Consent, Contact, Customer, Order, OrderLine
+from customers.models import (
+    Address,
+    Consent,
+    Contact,
+    Customer,
+    Event,
+    Order,
+    OrderLine,
+    Organisation,
+    Relation,
+    Score,
+    ScoreName,
+    Store,
+)
 from delivery.models import Message
 from tests.segments.naive import Line, Person, Purchase
 from tests.segments.outreach import outreach, outreach_rows
+from tests.segments.told import draw, draw_place, store
 
 AS_OF = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
 CATEGORIES = ("furniture", "lamps", "Möbel & 'Co'", "100%_off")
@@ -26,8 +40,12 @@ def people(count: int, seed: int) -> list[Person]:
     for person in drawn:
         own = random.Random(f"{seed}.{person.id}")
         vars(person).update(_further(own))
+        person.told = draw(own, AS_OF)
+        if person.id % 2:
+            person.latitude, person.longitude = draw_place(own)
         person.contacts = [(*contact, own.choice([None, "open", "done"])) for contact in person.contacts]
-        if person.street is None and (person.country is not None or person.city is not None):
+        if person.street is None and (person.country is not None or person.city is not None
+                                      or person.latitude is not None or person.longitude is not None):
             person.street = ""  # an address is there
     return drawn
 
@@ -111,11 +129,13 @@ def _aftermath(chance: random.Random) -> dict[str, Any]:
 def load(database: Database, shop: Sequence[Person]) -> None:
     """Make the database hold exactly these people."""
     with database.writing() as session:
-        for table in (Message, Redemption, Code, Offer, OrderLine, Order, Contact, Consent, Address, Customer):
+        for table in (Message, Redemption, Code, Offer, OrderLine, Order, Contact, Consent, Event, Relation,
+                      Organisation, Score, ScoreName, Store, Address, Customer):
             session.execute(delete(table))
         for table, rows in (_rows(shop) | outreach_rows(shop, AS_OF)).items():
             if rows:
                 session.execute(insert(table), rows)
+        store(session, [(person.id, person.told) for person in shop], AS_OF)
 
 
 def _rows(shop: Sequence[Person]) -> dict[type, list[dict[str, object]]]:

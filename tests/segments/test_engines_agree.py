@@ -23,6 +23,7 @@ from segments.members import matching, member_ids, prepare
 from segments.mirrored import open_mirror
 from segments.order_measures import ORDER_MEASURES
 from segments.rules import parse_rule
+from tests.segments import told
 from tests.segments.naive import Person, holds
 from tests.segments.population import AS_OF, CATEGORIES, NAMES, load, people
 
@@ -204,7 +205,8 @@ SEQUENCES += [_sequence(None, None, False, 90, None), _sequence(None, None, True
 ORDERS = st.sampled_from(sorted(TESTS)).flatmap(lambda measure: st.builds(
     _orders, st.just(measure), st.sampled_from(WHERES), st.sampled_from(WINDOWS), st.sampled_from(TESTS[measure]),
     st.sampled_from((None, None, *NTH))))
-LEAVES = st.one_of(st.sampled_from(CUSTOMER), st.sampled_from(FACTS), st.sampled_from(SEQUENCES), ORDERS, ORDERS)
+LEAVES = st.one_of(st.sampled_from(CUSTOMER), st.sampled_from(FACTS), st.sampled_from(SEQUENCES),
+                   st.sampled_from(told.RULES), ORDERS, ORDERS)
 RULES = st.recursive(LEAVES, lambda children: st.one_of(
     st.lists(children, max_size=4).map(lambda rules: {"all": rules}),
     st.lists(children, max_size=3).map(lambda rules: {"any": rules}),
@@ -214,6 +216,14 @@ RULES = st.recursive(LEAVES, lambda children: st.one_of(
 def test_every_single_fact_agrees_with_the_plain_loop_on_every_engine(shop: Database, mirror: Any) -> None:
     for number, rule in enumerate([*CUSTOMER, *FACTS]):
         _agree(shop, mirror, rule, AS_OFS[number % 2])
+
+
+def test_everything_that_is_told_agrees_with_the_plain_loop_on_every_engine(shop: Database, mirror: Any) -> None:
+    for number, rule in enumerate(told.RULES):
+        asked = {"not": rule} if number % 3 == 2 else rule
+        expected = _expected(asked, AS_OFS[number % 2])
+        assert _from_rows(shop, asked, AS_OFS[number % 2]) == expected, asked
+        assert _from_mirror(mirror, asked, AS_OFS[number % 2]) == expected, asked
 
 
 def test_every_sequence_and_every_place_of_an_order_agree_with_the_plain_loop(shop: Database, mirror: Any) -> None:
