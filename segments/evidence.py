@@ -1,8 +1,9 @@
 """What speaks for this person being in this audience, in a few words?
 
 Owns the evidence line beside a person: how much they ordered in all, then what the rule asks for: the last thing
-bought of each kind, an order by its place, what was kept of the money, the rhythm, the last contact, message or coupon.
-It is read from the row store, for the people on one page, and says nothing twice.
+bought of each kind, an order by its place, what was kept of the money, the rhythm, the last contact, message or coupon;
+what the shop told comes from evidence_told.py. It is read from the row store, for the people on one page, and says nothing
+twice.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.types import from_us, to_us
 from segments.amounts import bought_milli, margin_cents, margin_unknown, net_cents, returned_milli
 from segments.conditions import Followed, Measured, Rule, Where
+from segments.evidence_told import told_of
 from segments.facts import CUSTOMERS
 from segments.instants import Fixed
 from segments.phrases import PHRASES, Phrases
@@ -46,7 +48,7 @@ def why_in(
     places = list(dict.fromkeys(node.nth for node in asked if node.nth))[:MOST]
     told += [_placed(session, ids, nth, as_of, phrases) for nth in places]
     told.append(_kept(session, ids, {node.measure for node in asked if node.source == "orders"}, as_of, phrases))
-    if any(node.measure in ("days_between", "overdue") for node in asked):
+    if any(node.source == "orders" and node.measure in ("days_between", "overdue") for node in asked):
         told.append(_rhythm(session, ids, as_of, phrases))
     others = [(node.source, node.measure, node.where) for node in asked
               if f"evidence.{node.source}.{node.measure}" in phrases.words]
@@ -54,6 +56,8 @@ def why_in(
     for found in told:
         for customer_id, text in found.items():
             lines[customer_id] += [text] if text not in lines[customer_id] else []
+    for customer_id, text in told_of(session, whole, ids, as_of=as_of, phrases=phrases, most=MOST):
+        lines[customer_id].append(text)
     return {customer_id: "; ".join(parts) for customer_id, parts in lines.items()}
 
 

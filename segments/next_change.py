@@ -87,7 +87,7 @@ def next_change_at(questions: Questions, rule: Rule, *, as_of: datetime) -> date
     if edges:
         statement = _earliest(edges, _undecided(whole), as_of)
         try:
-            found = questions.read(statement, now=as_of, mirrored=answerable(whole)).value
+            found = questions.read(statement, now=as_of, mirrored=answerable(statement)).value
         except (NotReady, TooSlow):
             return min([as_of + UNSURE, *instants])
         instants += [edges[number].crosses(from_us(at_us)) + _TICK for number, at_us in found if at_us is not None]

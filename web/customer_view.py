@@ -1,7 +1,7 @@
 """What stands on one customer's page beside the story?
 
-Owns the five figures, the preferred channel with its evidence, the consents with their proof, codes, journeys, relations
-and scores, as words and numbers ready to draw. Reads through the rooms' verbs only.
+Owns the five figures, the preferred channel with its evidence, the consents with their proof, codes, journeys,
+relations and scores, as words and numbers ready to draw. Reads through the rooms' verbs only.
 """
 
 from datetime import datetime
