@@ -29,6 +29,11 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
     "contact": ("Contacts and complaints", {"contacts": "count", "window": {"last_days": 30}, "at_least": 1}),
     "message": ("Messages from us", {"messages": "sent", "window": {"last_days": 30}, "at_least": 1}),
     "coupon": ("Coupons", {"coupons": "redeemed", "at_least": 1}),
+    "event": ("An event, such as a full basket left behind", {"events": "", "window": {"last_days": 2},
+                                                              "at_least": 1}),
+    "near": ("Near a store or a place", {"near": {"store": "any", "km": 25}}),
+    "relation": ("Relations: press, partner, supplier", {"relations": "count", "at_least": 1}),
+    "score": ("A score, such as RFM", {"score": "rfm", "at_least": 444}),
     "customer": ("A fact about the person", {"customer": "country", "in": []}),
     "consent": ("Consent", {"consent": "email", "is": "granted"}),
     "prefers": ("Preferred channel", {"preferred_channel": ["letter"]}),
@@ -39,8 +44,8 @@ NEW: dict[str, tuple[str, dict[str, Any]]] = {
 MENU = (
     ("What they bought", ("bought", "not_bought", "spent", "orders", "last_order", "first_order", "sequence",
                           "overdue", "share", "open")),
-    ("What passed between us", ("contact", "message", "coupon")),
-    ("Who they are", ("customer", "consent", "prefers")),
+    ("What passed between us", ("contact", "message", "coupon", "event")),
+    ("Who they are", ("customer", "near", "relation", "score", "consent", "prefers")),
 )
 """The conditions of the menu under their headings; segment and sample have buttons of their own."""
 
