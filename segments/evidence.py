@@ -2,8 +2,8 @@
 
 Owns the evidence line beside a person: how much they ordered in all, then what the rule asks for: the last thing
 bought of each kind, an order by its place, what was kept of the money, the rhythm, the last contact, message or coupon;
-what the shop told comes from evidence_told.py. It is read from the row store, for the people on one page, and says nothing
-twice.
+what the shop told comes from evidence_told.py. It is read from the row store, for the people on one page, and says
+nothing twice.
 """
 
 from collections.abc import Sequence

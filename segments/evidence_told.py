@@ -26,7 +26,7 @@ Lines = Iterator[tuple[int, str]]
 def told_of(
     session: Session, rule: Rule, ids: list[int], *, as_of: datetime, phrases: Phrases, most: int
 ) -> Lines:
-    """(customer id, words) for each thing told of these people that the rule asks about, at most `most` of each kind."""
+    """(customer id, words) for what was told of these people that the rule asks about, at most `most` of each kind."""
     nodes = list(dict.fromkeys(rule.walk()))
     measured = [node for node in nodes if isinstance(node, Measured)]
     for name in list(dict.fromkeys(node.measure for node in measured if node.source == "events"))[:most]:

@@ -54,7 +54,7 @@ def test_every_rule_on_what_is_told_writes_itself_back_and_can_be_said() -> None
         read = parse_rule(rule)
         assert parse_rule(read.to_json()) == read
         for language in ("en", "de"):
-            assert "{" not in sentence(read, language=language).replace("{when}", ""), rule
+            assert "{" not in sentence(read, language=language), rule
 
 
 @pytest.mark.parametrize("name", ["rfm", "clv_12m", "p_alive", "churn_risk"])

@@ -13,7 +13,7 @@ from customers.models import Event, Organisation, Relation, Score, ScoreName, St
 
 STORES = (("mitte", 52.52, 13.405), ("dom", 50.94, 6.96), ("taveuni", -16.8, -179.95), ("no place", None, None))
 ORGANISATIONS = (("O1", "The Paper"), ("O2", "Oak & 'Co'"), ("Oak & 'Co'", "Third"))
-NAMES = ("cart_abandoned", "visit", "a {when} b'--")
+NAMES = ("cart_abandoned", "visit", "a %s b'--")
 SCORES = ("rfm", "p_alive", "nps")
 _SPOTS = ((52.5, 13.4), (52.4, 13.1), (50.9, 7.0), (48.1, 11.6), (-16.9, 179.9), (-17.5, -179.2), (89.9, 0.0),
           (-89.95, 120.0), (0.0, 0.0), (52.5, None), (None, 13.4))
