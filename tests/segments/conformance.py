@@ -14,6 +14,7 @@ from segments.fields import CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS, MEASURES,
 from segments.operators import OPERATORS, fitting
 from tests.segments.outreach import OFFERS
 from tests.segments.population import CATEGORIES, NAMES
+from tests.segments.told import RULES as TOLD
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -35,6 +36,8 @@ WORDS: dict[tuple[str, str], tuple[str, ...]] = {
     ("messages", "campaign"): ("spring", "Café 'x'"), ("messages", "channel"): ("email", "letter"),
     ("messages", "arm"): ("A", "B"), ("messages", "step"): ("s1", "s2"),
     ("coupons", "campaign"): ("spring", "Café 'x'"), ("coupons", "offer"): (*OFFERS, "never"),
+    ("relations", "kind"): ("press", "partner"), ("relations", "organisation"): ("O1", "Oak & 'Co'", "Third"),
+    ("relations", "role"): ("editor", "x"),
 }
 """Source and word of its `where` -> texts that it may name."""
 NUMBERS: dict[str, tuple[float, ...]] = {
@@ -104,7 +107,7 @@ def wheres(source: str, *, needed: bool = False) -> SearchStrategy[Json]:
 def measured(source: str, name: str) -> SearchStrategy[Json]:
     """A condition on one measure, with any `where`, window and place."""
     measure = MEASURES[source][name]
-    optional = st.sampled_from((None, *WINDOWS))
+    optional = st.none() if source == "relations" else st.sampled_from((None, *WINDOWS))
     nth = st.sampled_from((None, None, *NTH)) if source == "orders" and measure.single else st.none()
     needed = getattr(measure, "needs_where", False)
     missing = getattr(measure, "missing", False) and measure.kind != "instant"
@@ -125,10 +128,11 @@ def _sequence(bought: Json, then: Json, never: bool, days: int, window: Json | N
 
 
 def others() -> SearchStrategy[Json]:
-    """Conditions that stand in no table: attributes, consent, preference, samples, sequences."""
+    """Conditions that stand in no table: attributes, consent, preference, samples, sequences, what is told."""
     said = st.sampled_from(({"is_set": True}, {"is_not_set": True})) | st.sampled_from(CONSENT_STATES).flatmap(
         lambda state: st.sampled_from(({"is": state}, {"is_not": state}, {"in": [state]}, {"not_in": [state]})))
     return st.one_of(
+        st.sampled_from(TOLD),
         st.builds(lambda key, test: {"customer": f"attributes.{key}", **test}, st.sampled_from(ATTRIBUTES),
                   tests_of("any")),
         st.builds(lambda channel, test: {"consent": channel, **test}, st.sampled_from(CHANNELS), said),

@@ -41,10 +41,9 @@ def _from_rows(database: Database) -> Ask:
 
 def _from_mirror(mirror: Any) -> Ask:
     def ask(rule: Json, as_of: datetime) -> list[int] | None:
-        parsed = parse_rule(rule)
-        if not answerable(parsed):
+        prepared = prepare(parse_rule(rule))
+        if not answerable(prepared.statement):
             return None
-        prepared = prepare(parsed)
         rendered = render(prepared.statement)
         with mirror.view().connection as connection:
             found = connection.execute(rendered.text, rendered.values(prepared.cuts.values(as_of))).fetchall()

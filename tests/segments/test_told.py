@@ -94,8 +94,8 @@ def test_what_was_told_speaks_for_a_person(sqlite_database: Database) -> None:
     told = Told(events=[(AS_OF - timedelta(days=1), "cart_abandoned", {}), (AS_OF - timedelta(days=1), "visit", {}),
                         (AS_OF + timedelta(days=1), "cart_abandoned", {})],
                 relations=[("press", "O1", "editor", None, None), ("partner", "O2", None, None, AS_OF)],
-                scores={"rfm": 555}, place=(52.52, 13.405))
-    load(sqlite_database, [Person(1, "A", told=told), Person(2, "B")])
+                scores={"rfm": 555})
+    load(sqlite_database, [Person(1, "A", told=told, street="", latitude=52.52, longitude=13.405), Person(2, "B")])
     rule = parse_rule({"all": [CART, RFM, {"near": {"store": "any", "km": 25}},
                                {"relations": "count", "where": {"kind": ["press"]}, "at_least": 1}]})
     with sqlite_database.reading() as session:
