@@ -171,6 +171,12 @@ FACTS = [
       for where in ({}, {"where": {"kind": ["complaint"]}}, {"window": {"last_days": 200}},
                     {"where": {"direction": ["in"], "channel": ["phone", "email"]}})
       for test in _numbers(0, 1, 2)),
+    *({"messages": measure, **about, **test} for measure in ("sent", "opened", "clicked", "bounced")
+      for about in ({"where": {"campaign": "spring"}}, {"window": {"last_days": 365}})
+      for test in ({"at_least": 1}, {"equals": 0})),
+    *({"coupons": measure, **about, **test} for measure in ("issued", "redeemed")
+      for about in ({}, {"where": {"offer": ["ten", "x"]}, "window": {"last_quarters": 2}})
+      for test in ({"at_least": 1}, {"between": [0, 1]})),
 ]
 TESTS = {
     "count": _numbers(0, 1, 1.5, 2, 3), "revenue": _numbers(-2000, 0, 4999, 150_000, 155_000),
@@ -236,9 +242,10 @@ def test_every_sequence_and_every_place_of_an_order_agree_with_the_plain_loop(sh
 
 def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: Database, mirror: Any) -> None:
     for measure, tests in TESTS.items():
-        # Each measure meets every where, every window and every test of its own.
+        # Each measure meets every where, every window and every test of its own; the databases take turns.
+        first = 0 if shop.engine.dialect.name == "sqlite" else 1
         shift = list(TESTS).index(measure) * 2
-        for number in range(0, max(len(WHERES), len(tests)), 1 if shop.engine.dialect.name == "sqlite" else 2):
+        for number in range(first, max(len(WHERES), len(tests)), 2):
             where, window = WHERES[number % len(WHERES)], WINDOWS[(number * 3 + shift) % len(WINDOWS)]
             _agree(shop, mirror, _orders(measure, where, window, tests[number % len(tests)]))
 
