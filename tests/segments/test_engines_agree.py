@@ -175,7 +175,7 @@ FACTS = [
       for about in ({"where": {"campaign": "spring"}}, {"window": {"last_days": 365}})
       for test in ({"at_least": 1}, {"equals": 0})),
     *({"coupons": measure, **about, **test} for measure in ("issued", "redeemed")
-      for about in ({}, {"where": {"offer": ["ten", "x"]}, "window": {"last_quarters": 2}})
+      for about in ({}, {"where": {"offer": ["ten-percent", "old"]}, "window": {"last_quarters": 2}})
       for test in ({"at_least": 1}, {"between": [0, 1]})),
 ]
 TESTS = {
