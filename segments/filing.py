@@ -49,6 +49,12 @@ def rename_segment(
     return segment
 
 
+def listed_folders(session: Session) -> list[str]:
+    """The folders there are, by name."""
+    return sorted(session.scalars(select(Segment.folder).where(Segment.folder.is_not(None)).distinct()),
+                  key=lambda folder: str(folder).casefold())
+
+
 def rename_folder(session: Session, folder: str, *, new: str | None) -> int:
     """Rename a folder, or dissolve it (None); returns how many segments lie in it."""
     named = _word(new, "folder") if new and new.strip() else None

@@ -123,3 +123,15 @@ def _log(segment: Segment, left: bool, after: Place, limit: int) -> Any:
 def _versions(session: Session, refresh_ids: Iterable[int]) -> dict[int, int]:
     found = select(SegmentRefresh.id, SegmentRefresh.version).where(SegmentRefresh.id.in_(sorted(refresh_ids)))
     return {row[0]: row[1] for row in session.execute(found)}
+
+
+def newest_of_all(session: Session) -> dict[int, SegmentRefresh]:
+    """The newest refresh in which somebody came or went, by segment id."""
+    rows = session.scalars(select(SegmentRefresh).join(Segment, Segment.refresh_id == SegmentRefresh.id))
+    return {row.segment_id: row for row in rows}
+
+
+def refresh_numbered(session: Session, segment: Segment, number: int) -> SegmentRefresh | None:
+    """One published refresh of a segment; None when there is none of that number."""
+    found = session.get(SegmentRefresh, number)
+    return found if found is not None and found.segment_id == segment.id and found.published_at is not None else None

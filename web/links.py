@@ -21,3 +21,9 @@ def customer_url(external_id: str | None) -> str | None:
 def segment_url(key: str | None) -> str | None:
     """The page of one segment, or None."""
     return page_url("segments.show", key=key) if key else None
+
+
+def use_url(kind: str, key: str) -> str | None:
+    """The page of whatever uses a segment: a segment, a campaign or a journey; None when there is none."""
+    return page_url({"segment": "segments.show", "campaign": "campaigns.show", "journey": "journeys.show"}[kind],
+                    key=key)

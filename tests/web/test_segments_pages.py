@@ -246,7 +246,7 @@ def test_a_segment_that_a_campaign_uses_is_not_archived_and_the_campaigns_are_na
             session.add(Campaign(key=f"k{number}", name=f"Spring {state}", state=state, segment_id=segment_id,
                                  created_at=now, updated_at=now))
     page = marketer.post("/segments/lapsed/archive", follow_redirects=True).text
-    assert "Not archived: “Spring draft” uses this segment." in page
+    assert "Not archived: “Lapsed buyers” is used by the campaign “Spring draft”." in page
     with database.writing() as session:
         session.query(Campaign).update({"state": "ended"})
     marketer.post("/segments/lapsed/archive")

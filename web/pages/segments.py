@@ -75,10 +75,12 @@ def new() -> ResponseReturnValue:
 
 @blueprint.get("/segments/<key>")
 def show(key: str) -> ResponseReturnValue:
-    """Open a segment in the builder; `version` opens an older rule as a draft."""
+    """Open a segment in the builder, a list on its own page; `version` opens an older rule as a draft."""
     version = request.args.get("version", type=int)
     with reading() as session:
         segment = segment_by_key(session, key)
+        if segment.kind != "rule":
+            return redirect(url_for("segments.people_list", key=key))
         rule = segment_rule(session, key, version=version)
     state = State(draft_of(rule.to_json()), key=segment.key, name=segment.name, seen_version=segment.version)
     return _page(state)

@@ -1,20 +1,36 @@
-"""The list of segments: which there are, what each says, how many people are in it."""
+"""The list of segments: which there are, in which folder, what each says, how many are in, who came and left lately."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import WinbackError
-from segments.models import Segment
+from segments.filing import rename_folder
+from segments.membership import newest_of_all
+from segments.models import Segment, SegmentRefresh
 from segments.naming import segment_names, with_names
 from segments.saved import list_segments, segment_rule
 from segments.words import sentence
+from web.audit import record
 from web.pages.segments import QUESTIONS, blueprint
 from web.questions import questions
 from web.registry import Found
-from web.transactions import reading, request_now
+from web.toasts import toast
+from web.transactions import reading, request_now, writing
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the list."""
+
+    segment: Segment
+    words: str
+    newest: SegmentRefresh | None
 
 
 def nav_count(session: Session, _now: Any) -> int:
@@ -31,19 +47,47 @@ def find(session: Session, words: str) -> list[Found]:
 
 @blueprint.get("/segments")
 def index() -> ResponseReturnValue:
-    """List the segments with their rule in words."""
+    """List the segments with their rule in words; `q`, `folder`, `tag` and `kind` narrow the list."""
+    asked = {name: request.args.get(name, "").strip()[:200] for name in ("q", "folder", "tag", "kind")}
     archived = request.args.get("show") == "archived"
     with reading() as session:
-        found = [segment for segment in list_segments(session, archived=archived)
-                 if not archived or segment.archived_at is not None]
-        rows = [(segment, _sentence_of(session, segment)) for segment in found]
+        everything = [segment for segment in list_segments(session, archived=archived)
+                      if not archived or segment.archived_at is not None]
+        found = [segment for segment in everything if _fits(segment, asked)]
+        newest = newest_of_all(session)
+        names = segment_names(session)
+        rows = [Row(segment, _sentence_of(session, segment, names), newest.get(segment.id)) for segment in found]
+    rows.sort(key=lambda row: ((row.segment.folder or "").casefold(), row.segment.name.casefold()))
     ready = [(words, url_for("segments.new", question=name)) for name, (words, _name, _rule) in QUESTIONS.items()]
-    return render_template("pages/segments/index.html", rows=rows, archived=archived, questions=ready)
+    return render_template(
+        "pages/segments/index.html", rows=rows, archived=archived, questions=ready, asked=asked,
+        folders=_counted(segment.folder for segment in everything if segment.folder),
+        tags=_counted(tag for segment in everything for tag in segment.tags), total=len(everything),
+        narrowed=any(asked.values()))
 
 
-def _sentence_of(session: Session, segment: Segment) -> str:
+def _fits(segment: Segment, asked: dict[str, str]) -> bool:
+    words = asked["q"].casefold()
+    return ((not words or words in segment.name.casefold() or words in segment.key
+             or words in (segment.description or "").casefold() or any(words in tag.casefold() for tag in segment.tags))
+            and (not asked["folder"] or segment.folder == asked["folder"])
+            and (not asked["tag"] or asked["tag"] in segment.tags)
+            and (not asked["kind"] or segment.kind == asked["kind"]))
+
+
+def _counted(words: Any) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for word in words:
+        found[word] = found.get(word, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
+
+
+def _sentence_of(session: Session, segment: Segment, names: Mapping[str, str]) -> str:
+    if segment.kind != "rule":
+        return segment.description or ("A list of people chosen one by one." if segment.kind == "list"
+                                       else "People frozen at one instant.")
     try:
-        return sentence(with_names(segment_rule(session, segment.key), segment_names(session)))
+        return sentence(with_names(segment_rule(session, segment.key), names))
     except WinbackError as error:
         return f"This rule cannot be read: {error}"
 
@@ -51,7 +95,7 @@ def _sentence_of(session: Session, segment: Segment) -> str:
 @blueprint.get("/segments/<key>/size")
 def size(key: str) -> ResponseReturnValue:
     """The size of one segment with the time it is from, for the list."""
-    now = request_now()
+    now: datetime = request_now()
     with reading() as session:
         rule = segment_rule(session, key)
     try:
@@ -59,3 +103,19 @@ def size(key: str) -> ResponseReturnValue:
     except WinbackError as error:
         return render_template("fragments/segments/size.html", answer=None, why=error.message)
     return render_template("fragments/segments/size.html", answer=answer, why=None)
+
+
+@blueprint.post("/segments/_folder")
+def folder() -> ResponseReturnValue:
+    """Rename a folder for everything in it, or dissolve it when the new name is empty."""
+    old, new = request.form.get("folder", ""), request.form.get("name", "").strip()
+    try:
+        with writing() as session:
+            moved = rename_folder(session, old, new=new or None)
+            record(session, "folder.renamed", f"folder:{old[:100]}", now=request_now(), name=new)
+    except WinbackError as error:
+        toast(f"Not renamed: {error.message}", kind="refused")
+        return redirect(url_for("segments.index", folder=old), 303)
+    many = f"{moved} segment{'' if moved == 1 else 's'}"
+    toast(f"“{old}” is now “{new}”, with {many}." if new else f"{many} lie in no folder now.")
+    return redirect(url_for("segments.index", folder=new or None), 303)
