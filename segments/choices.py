@@ -16,9 +16,20 @@ from core.texts import folded
 from customers.models import AttributeType
 from segments.facts import ADDRESSES, CUSTOMERS
 from segments.fields import ATTRIBUTES, CUSTOMER_FIELDS, LINE_WHERE, WHERE
-from segments.portable import attribute, attribute_text, fold, holds_text
+from segments.portable import attribute, attribute_text, fold, holds_text, property_text
 from segments.questions import Questions
-from segments.sources import CODES, CONTACTS, LINES, MESSAGES, OFFERS, ORDERS
+from segments.sources import (
+    CODES,
+    CONTACTS,
+    EVENTS,
+    LINES,
+    MESSAGES,
+    OFFERS,
+    ORDERS,
+    ORGANISATIONS,
+    RELATIONS,
+)
+from segments.values import read_property
 
 MOST = 50
 _ORDER_COLUMNS = {"shop": "shop", "status": "status", "via": "ordered_via", "coupon": "coupon_code",
@@ -38,8 +49,9 @@ def choices(
 ) -> list[Choice]:
     """The most frequent values of a word, those that contain `text`, with people; at most `limit`.
 
-    `source` is customer, orders, contacts, messages or coupons; `word` a field or a word of its `where`. Raises
-    Invalid for a word without choices, NotReady when a large base has no mirror yet.
+    `source` is customer, orders, contacts, messages, coupons or relations; `word` a field or a word of its `where`. Of
+    events it is `name`, or `<name>.<property>` for the values of a property. Raises Invalid for a word
+    without choices, NotReady when a large base has no mirror yet.
     """
     column, person, origin, holds, mirrored = _place(source, word)
     people = func.count(person.distinct())
@@ -59,6 +71,8 @@ def _place(source: str, word: str) -> Place:
     """The column of the values, of the people, the table, what must hold, and whether the mirror has it."""
     if source == "customer":
         return _of_person(word)
+    if source == "events":
+        return _of_events(word)
     if word not in WHERE.get(source, ()) or word == "min_unit_price":
         raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
     if source == "orders":
@@ -69,8 +83,24 @@ def _place(source: str, word: str) -> Place:
         origin = CODES.join(OFFERS, OFFERS.c.id == CODES.c.offer_id) if word == "offer" else CODES
         column = OFFERS.c.key if word == "offer" else CODES.c.campaign
         return column, CODES.c.customer_id, origin, (CODES.c.customer_id.is_not(None),), False
+    if source == "relations":
+        firms = RELATIONS.join(ORGANISATIONS, ORGANISATIONS.c.id == RELATIONS.c.organisation_id)
+        firm = word == "organisation"
+        return (ORGANISATIONS.c.name if firm else RELATIONS.c[word]), RELATIONS.c.customer_id, (
+            firms if firm else RELATIONS), (), True
     table = CONTACTS if source == "contacts" else MESSAGES
     return table.c[word], table.c.customer_id, table, (), True
+
+
+def _of_events(word: str) -> Place:
+    """Names of events; of `cart_abandoned.page` the values of that property."""
+    if word == "name":
+        return EVENTS.c.name, EVENTS.c.customer_id, EVENTS, (), True
+    name, dot, key = word.partition(".")
+    if not dot or not name:
+        raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
+    column = attribute(property_text, EVENTS.c.properties, read_property(key, "word"))
+    return column, EVENTS.c.customer_id, EVENTS, (EVENTS.c.name == name,), True
 
 
 def _of_person(name: str) -> Place:

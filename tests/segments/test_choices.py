@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
-from customers.models import AttributeType
+from customers.models import AttributeType, Customer, Event, Organisation, Relation
 from segments.choices import Choice, attribute_types, choices
 from segments.fields import CUSTOMER_FIELDS, WHERE
 from segments.questions import Questions
@@ -52,6 +53,25 @@ def test_every_word_of_texts_has_choices_and_others_are_refused(questions: Quest
     for source, word in (("orders", "min_unit_price"), ("orders", "nope"), ("nope", "x"), ("customer", "birthday")):
         with pytest.raises(Invalid):
             choices(questions, source, word, now=AT)
+
+
+def test_what_is_told_can_be_chosen(questions: Questions) -> None:
+    with questions.database.writing() as session:
+        person = session.scalars(select(Customer.id).limit(1)).one()
+        firm = Organisation(external_id="O1", name="The Paper")
+        session.add(firm)
+        session.flush()
+        session.add(Relation(external_id="r", customer_id=person, kind="press", organisation_id=firm.id))
+        session.add(Event(external_id="e", customer_id=person, name="cart", at=AT, recorded_at=AT,
+                          properties={"value": 129.9, "x": True}))
+    questions.refresh(now=AT)
+    assert choices(questions, "relations", "organisation", now=AT) == [Choice("The Paper", 1)]
+    assert choices(questions, "relations", "kind", now=AT) == [Choice("press", 1)]
+    assert choices(questions, "events", "name", now=AT) == [Choice("cart", 1)]
+    assert choices(questions, "events", "cart.value", now=AT) == [Choice("129.9", 1)]
+    assert choices(questions, "events", "cart.x", now=AT, text="TR") == [Choice("true", 1)]
+    with pytest.raises(Invalid):
+        choices(questions, "events", "cart", now=AT)
 
 
 def test_own_columns_are_known_with_their_types(database: Database) -> None:
