@@ -1,15 +1,19 @@
 """How long does counting a segment take, beside the best SQL we can write by hand for the same mirror?
 
-Asks for lapsed furniture buyers (bought in the past year, not in the last quarter, at most three orders, 1,500 EUR or
-more, consent, country) warm, in turn: our compiled statement, hand-written DuckDB SQL in several shapes (the quickest
-counts), pandas, and PostgreSQL with the same statement and with EXISTS by hand. All must find the same number.
+Asks the eight questions of benchmarks/questions.py of the mirror, warm, ours and by hand in turn. One of them decides:
+lapsed furniture buyers (bought in the past year, not in the last quarter, at most three orders, 1,500 EUR or more,
+consent, country), against hand-written DuckDB SQL in several shapes (the quickest counts), pandas, and PostgreSQL with
+the same statement and with EXISTS by hand. All must find the same number.
 """
 
 import contextlib
+import hashlib
 import resource
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,6 +21,20 @@ from typing import Any
 import duckdb
 from sqlalchemy import create_engine, text
 
+from benchmarks.questions import (
+    AS_OF,
+    COUNTRY_SQL,
+    LAPSED,
+    LAPSED_BY_HAND,
+    LAST_WORD_SQL,
+    NOW,
+    QUARTER,
+    QUARTER_SQL,
+    QUESTIONS,
+    YEAR,
+    YEAR_SQL,
+    Question,
+)
 from core.mirror_rows import duckdb_type
 from core.types import Base, to_us
 from segments.engines.duckdb import render
@@ -24,49 +42,13 @@ from segments.members import prepare
 from segments.mirrored import TABLES
 from segments.rules import parse_rule
 
-AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
-RULE = {"all": [
-    {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
-    {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 90}, "equals": 0},
-    {"orders": "count", "at_most": 3},
-    {"orders": "revenue", "at_least": 150_000},
-    {"consent": "email", "is": "granted"},
-    {"customer": "country", "is": "DE"},
-]}
-NOW, YEAR, QUARTER = (to_us(AS_OF - timedelta(days=days)) for days in (0, 365, 90))
-_BOUGHT = "SELECT customer_id FROM order_lines WHERE category = 'furniture' AND NOT cancelled"
-_YEAR = f"{_BOUGHT} AND ordered_at >= {YEAR} AND ordered_at < {NOW}"
-_QUARTER = f"{_BOUGHT} AND ordered_at >= {QUARTER} AND ordered_at < {NOW}"
-_COUNTRY = "SELECT customer_id FROM addresses WHERE channel = 'letter' AND country = 'DE'"
-_NEWEST = f"""SELECT customer_id FROM consents WHERE channel = 'email' AND "at" <= {NOW}
-    GROUP BY customer_id HAVING arg_max(state, "at") = 'granted'"""
-_LAST_WORD = f"""SELECT customer_id FROM consents c WHERE channel = 'email' AND c.at <= {NOW} AND state = 'granted'
-    AND NOT EXISTS (SELECT 1 FROM consents l WHERE l.customer_id = c.customer_id AND l.channel = 'email'
-                    AND l.at > c.at AND l.at <= {NOW})"""
-_HAVING = f"""NOT cancelled AND ordered_at < {NOW} GROUP BY customer_id
-    HAVING count(*) <= 3 AND sum(total_cents) >= 150000"""
-BY_HAND = {
-    "staged": f"""WITH people AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
-        AND id IN ({_COUNTRY}) AND id IN ({_NEWEST}) AND id IN ({_YEAR})
-        AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = id))
-        SELECT count(*) FROM (SELECT customer_id FROM orders WHERE customer_id IN (SELECT id FROM people)
-                              AND {_HAVING})""",
-    "staged, last word by anti-join": f"""WITH people AS (SELECT id FROM customers WHERE forgotten_at IS NULL
-        AND id IN ({_COUNTRY}) AND id IN ({_LAST_WORD}) AND id IN ({_YEAR})
-        AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = id))
-        SELECT count(*) FROM (SELECT customer_id FROM orders WHERE customer_id IN (SELECT id FROM people)
-                              AND {_HAVING})""",
-    "semi joins": f"""SELECT count(*) FROM (SELECT customer_id FROM orders SEMI JOIN (
-        SELECT id AS customer_id FROM customers c SEMI JOIN ({_YEAR}) y ON y.customer_id = c.id
-        ANTI JOIN ({_QUARTER}) q ON q.customer_id = c.id SEMI JOIN ({_COUNTRY}) a ON a.customer_id = c.id
-        SEMI JOIN ({_NEWEST}) n ON n.customer_id = c.id WHERE c.forgotten_at IS NULL) p USING (customer_id)
-        WHERE {_HAVING})""",
-}
+TEN_TIMES = 14.0
+"""Ten times the data may take so many times as long."""
 _POSTGRES = f"""SELECT count(*) FROM customers c WHERE forgotten_at IS NULL
     AND EXISTS (SELECT 1 FROM addresses a WHERE a.customer_id = c.id AND channel = 'letter' AND country = 'DE')
-    AND EXISTS (SELECT 1 FROM ({_LAST_WORD}) n WHERE n.customer_id = c.id)
-    AND EXISTS (SELECT 1 FROM ({_YEAR}) y WHERE y.customer_id = c.id)
-    AND NOT EXISTS (SELECT 1 FROM ({_QUARTER}) q WHERE q.customer_id = c.id)
+    AND EXISTS (SELECT 1 FROM ({LAST_WORD_SQL}) n WHERE n.customer_id = c.id)
+    AND EXISTS (SELECT 1 FROM ({YEAR_SQL}) y WHERE y.customer_id = c.id)
+    AND NOT EXISTS (SELECT 1 FROM ({QUARTER_SQL}) q WHERE q.customer_id = c.id)
     AND (SELECT count(*) <= 3 AND sum(total_cents) >= 150000 FROM orders o
          WHERE o.customer_id = c.id AND NOT cancelled AND ordered_at < {NOW})"""
 
@@ -75,13 +57,13 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
     """Measure and return the row of `make bench`, in milliseconds."""
     customers = 50_000 if quick else 1_000_000
     rounds = 31 if quick else 9
-    path = _shop(home, customers)
+    path = shop(home, customers)
     missing: dict[str, str] = {}
     with duckdb.connect(":memory:") as connection, contextlib.ExitStack() as open_things:
         connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
         connection.execute("USE generation")
-        asks: dict[str, Callable[[], int]] = {"ours": _ours(connection)}
-        for name, statement in BY_HAND.items():
+        asks: dict[str, Callable[[], int]] = {"ours": _ours(connection, LAPSED)}
+        for name, statement in LAPSED_BY_HAND.items():
             asks[f"by hand: {name}"] = lambda statement=statement: _one(connection, statement)  # type: ignore[misc]
         asks["pandas"] = _pandas(connection)
         try:
@@ -89,9 +71,17 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         except ImportError:
             missing["postgresql"] = "the tests that start a PostgreSQL are not installed"
         times, found = _measured(asks, rounds)
+        eight = {question.name: _asked(connection, question, 5 if quick else 7) for question in QUESTIONS}
     if len(set(found.values())) != 1:
         raise RuntimeError(f"the engines disagree: {found}")
-    return _row(times, missing, customers, found["ours"], quick=quick)
+    row = _row(times, missing, customers, found["ours"], quick=quick)
+    if not quick:
+        row["growth"] = round(_alone(_peak_and_time, str(path))[1] / _alone(_peak_and_time, str(shop(home, customers
+                                                                            // 10)))[1], 2)
+        row["targets"]["growth"] = TEN_TIMES
+        row["ratios"]["growth"] = row["growth"]
+        row["met"] = row["met"] and row["growth"] <= TEN_TIMES
+    return row | {"peak_mb": _alone(_peak_and_time, str(path))[0], "questions": eight}
 
 
 def _row(
@@ -116,11 +106,38 @@ def _row(
         "name": "segments", "unit": "ms", "ours": round(ours, 2),
         "baselines": {name: None if value is None else round(value, 2) for name, value in baselines.items()},
         "ratios": ratios, "targets": targets, "met": met,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "size": f"{customers} customers, {customers * 10} orders, {customers * 25} lines; {members} found",
         "all_ms": {name: round(value, 2) for name, value in times.items()},
         **({"missing": missing} if missing else {}),
     }
+
+
+def _asked(connection: duckdb.DuckDBPyConnection, question: Question, rounds: int) -> dict[str, Any]:
+    """One question, ours and by hand in turn: milliseconds, and ours over the quickest by hand, pair by pair."""
+    asks = {"ours": _ours(connection, question.rule)} | {
+        name: (lambda statement=statement: _one(connection, statement)) for name, statement in question.by_hand.items()}
+    times, found = _measured(asks, rounds)
+    if len(set(found.values())) != 1:
+        raise RuntimeError(f"{question.name}: the statements disagree: {found}")
+    best = min(question.by_hand, key=lambda name: median(times[name]))
+    ratio = median(mine / hand for mine, hand in zip(times["ours"], times[best], strict=True))
+    return {"ours_ms": round(median(times["ours"]), 2), "by_hand_ms": round(median(times[best]), 2), "by_hand": best,
+            "ratio": round(ratio, 3), "people": found["ours"]}
+
+
+def _peak_and_time(path: str) -> tuple[int, float]:
+    """What a process that asks our statement alone needs at most (MB), and how long it takes (ms)."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
+        connection.execute("USE generation")
+        times, _found = _measured({"ours": _ours(connection, LAPSED)}, 7)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, median(times["ours"])
+
+
+def _alone(measure: Callable[[str], tuple[int, float]], path: str) -> tuple[int, float]:
+    """The measurement in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, path).result()
 
 
 def _measured(asks: dict[str, Callable[[], int]], rounds: int) -> tuple[
@@ -146,8 +163,8 @@ def _one(connection: duckdb.DuckDBPyConnection, statement: str, values: list[Any
     return int(row[0])
 
 
-def _ours(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
-    prepared = prepare(parse_rule(RULE))
+def _ours(connection: duckdb.DuckDBPyConnection, rule: dict[str, Any]) -> Callable[[], int]:
+    prepared = prepare(parse_rule(rule))
     rendered = render(prepared.counting)
     return lambda: _one(connection, rendered.text, rendered.values(prepared.cuts.values(AS_OF)))
 
@@ -156,7 +173,7 @@ def _pandas(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
     lines = connection.execute("SELECT customer_id, ordered_at, category FROM order_lines WHERE NOT cancelled").df()
     orders = connection.execute("SELECT customer_id, ordered_at, total_cents FROM orders WHERE NOT cancelled").df()
     lines["category"] = lines["category"].astype("category")
-    country = connection.execute(_COUNTRY).df()["customer_id"]
+    country = connection.execute(COUNTRY_SQL).df()["customer_id"]
     consents = connection.execute('SELECT customer_id, "at", state FROM consents WHERE channel = \'email\'').df()
 
     def ask() -> int:
@@ -190,7 +207,7 @@ def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[
             # The rows agree by construction; checking every reference would double the loading time.
             cursor.execute("SET session_replication_role = replica")
             for table in wanted:
-                names = ", ".join(f'"{name}"' for name in _given(table.name))
+                names = ", ".join(f'"{name}"' for name in given(table.name))
                 rows = source.sql(f"SELECT {names} FROM {table.name}").to_arrow_reader()
                 cursor.adbc_ingest(f"copy_{table.name}", rows, mode="create")
                 cursor.execute(f"INSERT INTO {table.name} ({names}{_REST[table.name][0]})"
@@ -199,7 +216,7 @@ def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[
             own.commit()
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-            prepared = prepare(parse_rule(RULE))
+            prepared = prepare(parse_rule(LAPSED))
             counting = prepared.counting
             yield {
                 "postgresql: our statement": lambda: int(
@@ -210,8 +227,8 @@ def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[
 
 
 _REST = {
-    "customers": (", attributes, imported_at", ", '{}'::jsonb, 0"), "addresses": (", value, lookup", ", '', ''"),
-    "consents": (", recorded_at", ", 0"), "orders": (", shop, external_id, currency", ", '', id::text, 'EUR'"),
+    "customers": (", attributes, imported_at", ", '{}', 0"), "addresses": (", value, lookup", ", '', ''"),
+    "consents": (", recorded_at", ", 0"), "orders": (", shop, external_id, currency", ", '', CAST(id AS TEXT), 'EUR'"),
     "order_lines": (", currency, quantity_milli, unit_price_cents", ", 'EUR', 1000, total_cents"),
 }
 _GIVEN = {
@@ -222,13 +239,21 @@ _GIVEN = {
 }
 
 
-def _given(table: str) -> list[str]:
+def given(table: str) -> list[str]:
+    """The columns of a table that the invented shop fills."""
     return _GIVEN[table].split()
 
 
-def _shop(home: Path, customers: int) -> Path:
+def rest_of(table: str) -> dict[str, str]:
+    """Further columns that the row store insists on, and what stands in them, as SQL."""
+    names, values = (text.strip(", ").split(", ") for text in _REST[table])
+    return dict(zip(names, values, strict=True))
+
+
+def shop(home: Path, customers: int) -> Path:
     """A generation of the mirror with an invented shop, made once and kept."""
-    path = home / f"segments-{customers}.duckdb"
+    columns = hashlib.sha256(repr([(table.name, table.columns) for table in TABLES]).encode()).hexdigest()[:8]
+    path = home / f"segments-{customers}-{columns}.duckdb"
     if path.exists():
         return path
     temporary = path.with_suffix(".tmp")
@@ -236,9 +261,9 @@ def _shop(home: Path, customers: int) -> Path:
     with duckdb.connect(str(temporary)) as target:
         for name, rows in _invented(customers).items():
             table = next(table for table in TABLES if table.name == name)
-            given = {column: f'"{column}"' for column in _given(name)}
+            filled = {column: f'"{column}"' for column in given(name)}
             columns = ", ".join(
-                f"CAST({given.get(column, 'NULL')} AS {duckdb_type(table.table.c[column])}) AS \"{column}\""
+                f"CAST({filled.get(column, 'NULL')} AS {duckdb_type(table.table.c[column])}) AS \"{column}\""
                 for column in table.columns)
             order = ", ".join(f'"{column}"' for column in table.order_by)
             target.execute(f'CREATE TABLE "{name}" AS SELECT {columns} FROM ({rows}) ORDER BY {order}')
