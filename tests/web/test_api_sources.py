@@ -118,3 +118,11 @@ def test_what_is_unknown_is_not_found(call: Api) -> None:
     for path in ("/events", "/relations", "/scores"):
         assert call("GET", path, customer="nobody").status_code == 404
         assert call("GET", path).status_code == 400
+
+
+def test_a_rule_about_a_score_that_nobody_computed_is_refused_with_its_own_reason(call: Api) -> None:
+    answer = call("POST", "/segments/count", {"rule": {"score": "clv_12m", "at_least": 100}})
+    assert answer.status_code == 400, answer.text
+    assert (answer.json["reason"], answer.json["place"]) == ("score_not_computed", "score")
+    assert call("POST", "/scores", {"customer": "c1", "name": "clv_12m", "value": 120}).status_code == 201
+    assert call("POST", "/segments/count", {"rule": {"score": "clv_12m", "at_least": 100}}).json["count"] == 1
