@@ -143,3 +143,9 @@ def customer_facts(session: Session, external_id: str, *, limit: int = 50) -> Fa
         revenue_cents={row[0]: int(row[1]) for row in sums},
         last_order_at=max((row[2] for row in sums), default=None),
     )
+
+
+def numbers_of(session: Session, customer_ids: Sequence[int]) -> dict[int, str]:
+    """The shop's customer numbers by our ids."""
+    rows = session.execute(select(Customer.id, Customer.external_id).where(in_ids(Customer.id, customer_ids)))
+    return {row[0]: row[1] for row in rows}

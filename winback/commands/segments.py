@@ -1,7 +1,8 @@
 """Whom does a rule or a saved segment hold for, and what does it say?
 
-`winback segment count|list|explain`: a bare number, the customers' own numbers one per line, or the sentence. Nothing
-is changed. The engine chooses itself; `--engine` is for comparing.
+`winback segment count|list|explain`: a bare number, the customers' own numbers one per line, or the sentence; nothing
+is changed. `refresh` brings a segment's members up to now, `freeze` keeps its people as a snapshot. The engine chooses
+itself; `--engine` is for comparing.
 """
 
 import json
@@ -13,12 +14,14 @@ from typing import IO, Any, cast
 import click
 from sqlalchemy import bindparam, select
 
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from segments.facts import CUSTOMERS
 from segments.portable import InLongList, NumberList
 from segments.questions import UNATTENDED_SECONDS, Engine, Questions
+from segments.refreshing import refresh as refresh_members
 from segments.rules import Rule, parse_rule
 from segments.saved import resolved, segment_rule
+from segments.snapshots import freeze as freeze_people
 from segments.words import sentence
 from winback.context import Context
 
@@ -27,7 +30,7 @@ PAGE = 10_000
 
 @click.group()
 def segment() -> None:
-    """Count, list and explain audiences."""
+    """Count, list and explain audiences, refresh and freeze them."""
 
 
 def _choice(command: Any) -> Any:
@@ -127,3 +130,34 @@ def _instant(text: str | None, now: datetime) -> datetime:
     except ValueError as error:
         raise Invalid(f'"{text}" is no date. Use 2026-01-31 or 2026-01-31T08:00:00+01:00', place="--as-of") from error
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@segment.command()
+@click.option("--name", required=True, help="The key of a saved segment.")
+@click.pass_obj
+def refresh(context: Context, name: str) -> None:
+    """Work the members out now; print how many are in. Who came and left is told on stderr."""
+    questions = _questions(context, None)
+    with closing(questions):
+        found = refresh_members(context.database, questions, name, now=context.now())
+    if found is None:
+        raise Conflict(f'The segment "{name}" is being refreshed at this moment. Try again shortly.')
+    click.echo(found.members)
+    click.echo(f"{found.entered} came in, {found.left} left.", err=True)
+
+
+@segment.command()
+@_choice
+@click.pass_obj
+def freeze(context: Context, rule_file: IO[bytes] | None, name: str | None, as_of: str | None) -> None:
+    """Freeze the people of now as a snapshot; print its key."""
+    if as_of is not None:
+        raise click.UsageError("A snapshot is taken now; leave --as-of out.")
+    rule, now = _rule(context, rule_file, name), context.now()
+    questions = _questions(context, None)
+    with closing(questions):
+        answer = questions.ids(rule, as_of=now, now=now)
+    with context.database.writing() as session:
+        made = freeze_people(session, name or rule, now=now, members=answer.value, engine=answer.engine)
+        click.echo(made.key)
+    click.echo(f"{len(answer.value)} people.", err=True)
