@@ -15,16 +15,16 @@ from segments.models import Segment
 
 def segment_names(session: Session) -> dict[str, str]:
     """Every segment's name by its key, archived ones too: rules may still name them."""
-    return {key: name for key, name in session.execute(select(Segment.key, Segment.name))}
+    return dict(session.execute(select(Segment.key, Segment.name)).tuples().all())
 
 
 def with_names(rule: Rule, names: Mapping[str, str]) -> Rule:
     """The rule to be said: the names of segments in the place of their keys. It is no rule to be asked any more."""
     if isinstance(rule, All | Any_):
-        parts = []
+        parts: tuple[Rule, ...] = ()
         for part in rule.rules:  # no generator: it would be one more level of the call stack
-            parts.append(with_names(part, names))
-        return replace(rule, rules=tuple(parts))
+            parts += (with_names(part, names),)
+        return replace(rule, rules=parts)
     if isinstance(rule, Not):
         return Not(with_names(rule.rule, names))
     return InSegment(names.get(rule.key, rule.key)) if isinstance(rule, InSegment) else rule
