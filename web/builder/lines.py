@@ -59,8 +59,8 @@ def menu() -> list[tuple[str, list[tuple[str, str]]]]:
 class Around:
     """What lines need to know besides themselves: saved segments (key to name), own columns (name to type), today.
 
-    Rules may go on naming `archived` segments, new lines are not offered them. `currency` is the orders'. Stores (number
-    to name), the properties of an event and scores (name to words) are asked for only by lines about them.
+    Rules may go on naming `archived` segments, new lines are not offered them. `currency` is the orders'. Stores
+    (number to name), the properties of an event and scores (name to words) are asked for only by lines about them.
     """
 
     today: date
