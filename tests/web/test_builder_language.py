@@ -1,6 +1,7 @@
 """Every word of the rule language can be said, chosen and read back in the builder: new entries fail here first."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from segments import rules
 from segments.fields import CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS, MEASURES, WHERE
 from segments.operators import fitting
 from segments.rules import parse_rule
-from tests.web.test_builder_draft import AROUND, filled_in
+from segments.told_measures import SCORE_LABELS
+from tests.web.test_builder_draft import AROUND as SPARE
+from tests.web.test_builder_draft import filled_in
 from web.builder import measured, person
 from web.builder.draft import Line
 from web.builder.lines import MENU, NEW, problem_of, read_line, say, source_of
@@ -17,6 +20,7 @@ from web.builder.measure_words import MEASURE_WORDS, WHERE_WORDS
 from web.builder.parts import Chip, Choice, Fields, Picker, Text
 from web.builder.view import plain
 
+AROUND = replace(SPARE, stores=lambda: {"s1": "Lübeck"}, properties=lambda _event: ("page",))
 VALUES: dict[str, Any] = {
     "is": "a", "is_not": "a", "in": ["a", "b"], "not_in": ["a"], "contains": "a", "starts_with": "a", "equals": 3,
     "at_least": 3, "at_most": 3, "more_than": 3, "less_than": 3, "between": [3, 5], "before": "2020-05-01",
@@ -69,6 +73,13 @@ def other_rules() -> list[dict[str, Any]]:
         {"bought": FURNITURE, way: {"brand": ["Oak"], "min_unit_price": 999}, "within_days": 60}
         for way in ("then", "then_not")]
     found.append({"bought": {}, "then": {}, "within_days": 1, "window": {"last_days": 90}})
+    found += [{"events": "cart abandoned", "where": {"page": ["/sale"]}, "window": {"last_days": 2}, operator: value}
+              for operator, value in VALUES.items() if operator in fitting("number")]
+    found += [{"relations": "count", operator: VALUES[operator]} for operator in fitting("number")]
+    found += [{"score": name, operator: VALUES[operator]} for name in (*SCORE_LABELS, "own") for operator in fitting(
+        "number")]
+    found += [{"near": {"store": "any", "km": 25}}, {"near": {"store": "s1", "km": 2.5}},
+              {"near": {"latitude": 52.5, "longitude": -13.4, "km": 50}}]
     return found
 
 
@@ -169,3 +180,32 @@ def test_what_followed_turns_into_what_did_not_and_back() -> None:
         "bought furniture in their whole history and did not buy Oak within 30 days after it")
     read_line(line, Fields({"days": ["soon"]}), AROUND)
     assert problem_of(line, AROUND) == "“soon” is no whole number. Write for example 60."
+
+
+def test_a_distance_is_of_any_store_of_one_or_of_a_point() -> None:
+    line = Line({"near": {"store": "any", "km": 25}})
+    assert plain(say(line, AROUND)) == "live within 25 km of any store"
+    read_line(line, Fields({"place": ["store"]}), AROUND)
+    assert problem_of(line, AROUND) == "Choose a store."
+    read_line(line, Fields({"place": ["store"], "store": ["s1"]}), AROUND)
+    assert plain(say(line, AROUND)) == "live within 25 km of store Lübeck"
+    read_line(line, Fields({"place": ["point"]}), AROUND)
+    assert str(problem_of(line, AROUND)).startswith("The latitude is a number from −90 to 90")
+    read_line(line, Fields({"place": ["point"], "latitude": ["52.5"], "longitude": ["200"]}), AROUND)
+    assert str(problem_of(line, AROUND)).startswith("The longitude is a number")
+    read_line(line, Fields({"place": ["point"], "latitude": ["52.5"], "longitude": ["13.4"], "km": ["far"]}), AROUND)
+    assert line.rule == {"near": {"latitude": 52.5, "longitude": 13.4, "km": "far"}}
+    assert problem_of(line, AROUND) == "Write a distance in kilometres, for example 25."
+
+
+def test_an_event_is_picked_from_the_data_and_keeps_its_properties() -> None:
+    line = Line({"events": "", "window": {"last_days": 2}, "at_least": 1})
+    assert problem_of(line, AROUND) == "Choose an event."
+    read_line(line, Fields({"event.there": [""], "event": ["viewed"]}), AROUND)
+    assert line.rule["events"] == "viewed"
+    read_line(line, Fields({"event.there": [""], "event": ["viewed", "cart"]}), AROUND)
+    assert line.rule["events"] == "cart"
+    offered = [part.name for chip in say(line, AROUND) if isinstance(chip, Chip) for part in chip.parts]
+    assert "where.page" in offered  # a property that the data knows
+    read_line(line, Fields({"where.page.there": [""], "where.page.add": ["/sale"]}), AROUND)
+    assert line.rule["where"] == {"page": ["/sale"]}

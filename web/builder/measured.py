@@ -53,15 +53,15 @@ def sentence(source: str, rule: dict[str, Any], *, today: date, properties: Sequ
     window = Chip("window", when, window_parts(rule.get("window")), window_problem(rule.get("window")))
     known = MEASURES.get(source, {}).get(measure)
     goods = where_chip(
-        source, where, nth=rule.get("nth"), more=properties, offered=f"events:{measure}" if source == "events" else "",
+        source, where, nth=rule.get("nth"), more=properties, event=measure if source == "events" else "",
         offers_nth=source == "orders" and (known is None or known.single), problem=_lacks(source, measure, where))
     if source == "orders" and measure == "count" and words == "did not buy":
         return ("", test, goods, before, window)[1:]
     if source == "orders" and measure == "count" and not verb:
         return ("bought", goods, test, before, window)
     if source == "events":
-        name = Chip("event", measure or "…", (Picker("event", "Event", "events", "", (measure,) if measure else ()),),
-                    None if measure else "Choose an event.")
+        names = Picker("event", "Event", "events", "name", (measure,) if measure else ())
+        name = Chip("event", measure or "…", (names,), None if measure else "Choose an event.")
         return (verb, name, test, goods, before, window)
     said: tuple[str | Chip, ...] = (verb, test, joint, goods, before, window)
     return tuple(part for part in said if part)

@@ -32,9 +32,9 @@ def words_for(source: str, where: dict[str, Any], more: Sequence[str] = ()) -> t
 
 
 def where_chip(source: str, where: dict[str, Any], *, name: str = "where", nth: Any = None, offers_nth: bool = False,
-               offered: str = "", more: Sequence[str] = (), problem: str | None = None) -> Chip:
-    """The chip of a `where`. `name` is its key and the prefix of its fields; `offered` the source pickers ask."""
-    parts = [_part(name, offered or source, word, where) for word in words_for(source, where, more)]
+               event: str = "", more: Sequence[str] = (), problem: str | None = None) -> Chip:
+    """The chip of a `where`. `name` is its key and the prefix of its fields; `event` whose properties they are."""
+    parts = [_part(name, source, word, where, event) for word in words_for(source, where, more)]
     said = _said(source, where, more)
     if offers_nth or nth is not None:
         parts += nth_parts(nth)
@@ -43,13 +43,14 @@ def where_chip(source: str, where: dict[str, Any], *, name: str = "where", nth: 
     return Chip(name, said, tuple(parts), _problem(where, nth) or problem)
 
 
-def _part(name: str, source: str, word: str, where: dict[str, Any]) -> Part:
+def _part(name: str, source: str, word: str, where: dict[str, Any], event: str) -> Part:
     if word == "min_unit_price":
         price = where.get(word)
         whole = isinstance(price, int) and not isinstance(price, bool)
         return Text(f"{name}.{word}", WHERE_WORDS[word], written_cents(price) if whole else shown(price),
                     inputmode="decimal")
-    return Picker(f"{name}.{word}", WHERE_WORDS.get(word, word), source, word, texts_of(where.get(word)))
+    return Picker(f"{name}.{word}", WHERE_WORDS.get(word, word), source, f"{event}.{word}" if event else word,
+                  texts_of(where.get(word)))
 
 
 def _said(source: str, where: dict[str, Any], more: Sequence[str]) -> str:
