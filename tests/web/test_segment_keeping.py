@@ -123,6 +123,8 @@ def test_folders_tags_and_words_narrow_the_list_and_a_folder_is_renamed(
     for query in ("q=OWES", "q=late", "folder=Money", "tag=vip", "kind=rule&q=dunned&folder=Money"):
         page = marketer.get(f"/segments?{query}").text
         assert "/segments/dunned\"" in page and "/segments/dunned-copy\"" not in page, query
+    everything = text_of(marketer, "/segments")
+    assert "In no folder" in everything and "Money" in everything
     assert "No segment fits" in text_of(marketer, "/segments?q=zzz")
     marketer.post("/segments/_folder", data={"folder": "Money", "name": "Care"})
     assert "Care" in text_of(marketer, "/segments?folder=Care")

@@ -32,6 +32,11 @@ class Row:
     words: str
     newest: SegmentRefresh | None
 
+    @property
+    def folder(self) -> str:
+        """Where it lies; empty: in no folder."""
+        return self.segment.folder or ""
+
 
 def nav_count(session: Session, _now: Any) -> int:
     """How many segments there are."""
