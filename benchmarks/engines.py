@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.segments import AS_OF, RULE, _shop
+from benchmarks.questions import AS_OF, LAPSED
+from benchmarks.segments import shop
 from core.mirror_rows import duckdb_type
 from segments.engines.duckdb import render
 from segments.exporting import Export, spark_address
@@ -29,11 +30,11 @@ ROUNDS = 5
 
 def curve(customers: int, home: Path, *, spark: bool) -> dict[str, Any]:
     """The figures of one size, in milliseconds and megabytes."""
-    path = _shop(home, customers)
+    path = shop(home, customers)
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
         connection.execute("USE generation")
-        prepared = prepare(parse_rule(RULE))
+        prepared = prepare(parse_rule(LAPSED))
         rendered = render(prepared.counting)
         values = rendered.values(prepared.cuts.values(AS_OF))
         found, mirror_ms = _timed(lambda: connection.execute(rendered.text, values).fetchall()[0][0])
@@ -79,7 +80,7 @@ def _on_spark(facts: Path, expected: int) -> dict[str, Any]:
     from segments.engines.spark import Spark  # an extra
 
     spark = Spark(spark_address(f"spark:local?facts={facts}&spark.driver.memory=4g", facts))
-    prepared = prepare(parse_rule(RULE), staged=False)
+    prepared = prepare(parse_rule(LAPSED), staged=False)
     started = time.perf_counter()
     with spark.asking(seconds=600) as source:
         opened = round(time.perf_counter() - started, 1)
