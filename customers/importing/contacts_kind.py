@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from core.types import Base
 from customers.contacts import DIRECTIONS
 from customers.importing.cells import choice, long_text, text, word
-from customers.importing.customer_numbers import ids_for
+from customers.importing.customer_numbers import ids_for, reject_forgotten
 from customers.importing.kinds import Batch, Field, Kind, Run, in_chunks
 from customers.importing.moments import instant
 from customers.importing.upserting import upsert_rows
@@ -18,9 +18,13 @@ CHUNK = 5000
 
 
 def _load(run: Run, batches: Iterator[Batch]) -> None:
-    for batch in in_chunks(batches, CHUNK):
-        cells = batch.lists()
+    for chunk in in_chunks(batches, CHUNK):
         with run.transaction() as connection:
+            # What somebody wrote to the shop went with the person; an old file does not bring it back.
+            batch = reject_forgotten(connection, run, chunk)
+            if not len(batch):
+                continue
+            cells = batch.lists()
             owners = ids_for(connection, run, cells["customer_id"])
             columns = {name: values for name, values in cells.items() if name not in ("contact_id", "customer_id")}
             columns["external_id"] = cells["contact_id"]

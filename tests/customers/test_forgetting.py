@@ -85,6 +85,14 @@ def test_an_import_never_brings_a_forgotten_person_back(desk: Desk, now: datetim
     assert desk.rows("SELECT count(DISTINCT customer_id), sum(total_cents) FROM orders") == [(1, 1700)]
 
 
+def test_an_old_file_does_not_bring_back_what_a_forgotten_person_wrote(desk: Desk, now: datetime) -> None:
+    _fill(desk)
+    _forget(desk, now)
+    result = desk.load("contacts", "contact_id,customer_id,at,kind,direction,text\nK9,C1,2026-02-01,call,in,I am ill\n")
+    assert reasons(result) == {2: "Customer C1 asked to be forgotten and is not imported again."}
+    assert "ill" not in _everything(desk)
+
+
 def test_an_import_without_the_key_refuses_once_somebody_was_forgotten(desk: Desk, now: datetime) -> None:
     _fill(desk)
     _forget(desk, now)
