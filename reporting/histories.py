@@ -80,6 +80,19 @@ def past_campaigns(session: Session, *, now: datetime) -> list[PastCampaign]:
     return lines
 
 
+def responses(session: Session, chosen: Sequence[Campaign], *, now: datetime) -> dict[int, list[tuple[int, bool]]]:
+    """Campaign id -> everybody it addressed, each with whether they redeemed within its window."""
+    found: dict[int, list[tuple[int, bool]]] = {campaign.id: [] for campaign in chosen}
+    for campaign_id, customer_id, uses in session.execute(_responses(_addressed(chosen, now=now))):
+        found[campaign_id].append((customer_id, uses > 0))
+    return found
+
+
+def started_at(campaign: Campaign) -> datetime | None:
+    """When a campaign started; None when that is not known."""
+    return _window(campaign)[0]
+
+
 def profiles(session: Session, chosen: Sequence[Campaign], *, now: datetime) -> Profiles:
     """What everybody these campaigns addressed had ordered before, in the currency most of them ordered in."""
     who = _addressed(chosen, now=now)

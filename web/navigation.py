@@ -46,6 +46,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         Place("campaigns", "Campaigns", "speakerphone", "c"),
         Place("journeys", "Journeys", "route", "j"),
         Place("segments", "Segments", "users-group", "s"),
+        Place("proposals", "Proposals", "target", "b"),
         Place("offers", "Offers and codes", "ticket", "o"),
         Place("contents", "Contents", "file-text", "t"),
     )),
