@@ -21,15 +21,17 @@ from delivery.channels.memory import erase as erase_sink
 from delivery.person import erase_messages, held_messages, ledger_ids
 from delivery.print_runs import erase_letters
 from journeys.person import erase_errors, held_passages
+from segments.person import erase_listings, held_segments
 
 SECTIONS: dict[str, Callable[[Session, int], Any]] = {
     "messages": held_messages, "coupons": held_codes, "journeys": held_passages, "past_campaigns": held_history,
+    "segments": held_segments,
 }
-ERASERS = (erase_messages, erase_kept_answers, erase_errors)
+ERASERS = (erase_messages, erase_kept_answers, erase_errors, erase_listings)
 
 STAYS = (
     ("Erased", "names, addresses, birthday, attributes, events, relations, scores, the words of contacts, consents"
-               " and calls, letters on file"),
+               " and calls, letters on file, places on lists"),
     ("Stays, without a name", "orders, codes and what was sent when: sums and reports stay right"),
     ("Stays blocked", "the addresses, as a keyed hash: nobody writes there, and no import brings the person back"),
     ("Can be undone", "no"),

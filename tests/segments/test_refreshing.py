@@ -13,8 +13,10 @@ from core.errors import Conflict
 from core.settings import Settings
 from customers.models import Customer
 from segments.conditions import Rule
+from segments.lists import Entry, add_people, make_list
 from segments.membership import Place, members, moved, moves, newest_refreshes, standing_ids
 from segments.models import Segment, SegmentRefresh
+from segments.person import erase_listings, held_segments
 from segments.questions import Answer, Questions
 from segments.refreshing import Refreshed, refresh, steps, unfinished
 from segments.rules import parse_rule
@@ -259,3 +261,24 @@ def test_numbers_of_refreshes_rise_in_the_order_they_are_published(questions: Qu
     with questions.database.reading() as session:
         rows = session.scalars(select(SegmentRefresh).order_by(SegmentRefresh.id)).all()
     assert [row.published_at for row in rows] == [AS_OF + timedelta(hours=hours) for hours in range(3)]
+
+
+def test_the_export_of_a_person_tells_every_stay_and_forgetting_takes_them_off_lists(questions: Questions) -> None:
+    database = questions.database
+    done(questions)
+    dun(database, [2], level=0)
+    done(questions, at=AS_OF + timedelta(days=2))
+    with database.writing() as session:
+        make_list(session, "press", name="Press", now=AS_OF)
+        [number] = session.scalars(select(Customer.external_id).where(Customer.id == 2))
+        add_people(session, "press", [Entry(1, number)], now=AS_OF + timedelta(days=3))
+    with database.reading() as session:
+        stay, listed = held_segments(session, 2)
+        assert (stay["since"], stay["until"]) == (AS_OF.isoformat(), (AS_OF + timedelta(days=2)).isoformat())
+        assert (listed["segment"], listed["kind"], listed["until"]) == ("Press", "list", None)
+        [standing] = held_segments(session, 1)
+        assert standing["until"] is None
+    with database.writing() as session:
+        erase_listings(session, 2)
+    with database.reading() as session:
+        assert [held["kind"] for held in held_segments(session, 2)] == ["rule"]

@@ -42,6 +42,31 @@ def test_a_segment_is_made_read_replaced_and_counted(client: FlaskClient, api_ke
     assert early.json["count"] == 0
 
 
+def test_a_segment_is_filed_archived_and_deleted_unless_something_stands_on_it(
+    client: FlaskClient, api_key: Keys, people: None
+) -> None:
+    key = api_key("read", "write")
+    client.post("/api/v1/segments", json=NEW, headers=key)
+    filed = client.patch("/api/v1/segments/buyers", json={"folder": "Spring", "tags": ["A", "b"]}, headers=key).json
+    assert (filed["name"], filed["kind"], filed["folder"], filed["tags"]) == ("Buyers", "rule", "Spring", ["A", "b"])
+    again = client.patch("/api/v1/segments/buyers", json={"name": "All buyers", "refresh_seconds": 3600}, headers=key)
+    assert (again.json["name"], again.json["folder"], again.json["refresh_seconds"]) == ("All buyers", "Spring", 3600)
+    bad = client.patch("/api/v1/segments/buyers", json={"refresh_seconds": 1}, headers=key)
+    assert (bad.status_code, bad.json["place"]) == (400, "refresh_seconds")
+    client.post("/api/v1/segments", json={**NEW, "key": "some", "rule": {"segment": "buyers"}}, headers=key)
+    for refused in (client.delete("/api/v1/segments/buyers", headers=key),
+                    client.patch("/api/v1/segments/buyers", json={"archived": True, "name": "x"}, headers=key)):
+        assert refused.status_code == 409 and "Buyers" in refused.json["detail"]
+    assert client.get("/api/v1/segments/buyers", headers=key).json["name"] == "All buyers"
+    assert [use["key"] for use in client.get("/api/v1/segments/buyers/uses", headers=key).json["items"]] == ["some"]
+    [version] = client.get("/api/v1/segments/buyers/versions", headers=key).json["items"]
+    assert (version["version"], version["rule"]) == (1, RULE)
+    assert client.delete("/api/v1/segments/some", headers=key).status_code == 204
+    assert client.patch("/api/v1/segments/buyers", json={"archived": True}, headers=key).json["archived"] is True
+    assert client.delete("/api/v1/segments/buyers", headers=key).status_code == 204
+    assert client.get("/api/v1/segments/buyers", headers=key).status_code == 404
+
+
 def test_lists_walk_by_key(client: FlaskClient, api_key: Keys, people: None) -> None:
     key = api_key("read", "write")
     for name in ("b", "a", "c"):

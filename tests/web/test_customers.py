@@ -244,7 +244,7 @@ def test_the_export_holds_what_every_room_holds(marketer: FlaskClient, played: D
     assert answer.headers["Content-Disposition"].startswith("attachment")
     held = json.loads(answer.text)
     assert {"customer", "addresses", "consents", "contacts", "orders", "messages", "coupons", "journeys",
-            "past_campaigns", "events", "relations", "scores"} <= set(held)
+            "past_campaigns", "segments", "events", "relations", "scores"} <= set(held)
     assert held["messages"] and held["coupons"]["redemptions"] and held["journeys"][0]["steps"]
 
 

@@ -46,6 +46,10 @@ class SegmentAnswer(Schema):
     version = fields.Integer(required=True)
     rule = fields.Dict(required=True)
     words = fields.Dict(keys=fields.String(), values=fields.String())
+    kind = fields.String(metadata={"description": "rule, list or snapshot"})
+    folder = fields.String(allow_none=True)
+    tags = fields.List(fields.String())
+    refresh_seconds = fields.Integer(allow_none=True)
     archived = fields.Boolean()
     created_at = fields.String()
     updated_at = fields.String()
@@ -82,8 +86,9 @@ def segment_body(session: Session, segment: Segment) -> dict[str, Any]:
     return {
         "key": segment.key, "name": segment.name, "description": segment.description, "version": segment.version,
         "rule": rule.to_json(), "words": {language: sentence(rule, language=language) for language in ("en", "de")},
-        "archived": segment.archived_at is not None, "created_at": instant_text(segment.created_at),
-        "updated_at": instant_text(segment.updated_at),
+        "kind": segment.kind, "folder": segment.folder, "tags": list(segment.tags),
+        "refresh_seconds": segment.refresh_seconds, "archived": segment.archived_at is not None,
+        "created_at": instant_text(segment.created_at), "updated_at": instant_text(segment.updated_at),
     }
 
 
