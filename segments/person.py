@@ -25,7 +25,8 @@ def held_segments(session: Session, customer_id: int) -> list[dict[str, Any]]:
         .where(published))
     found = [{"segment": name, "kind": kind, "since": at.isoformat(), "until": None} for name, kind, at in lists]
     found += [{"segment": name, "kind": kind, "since": since.isoformat(),
-               "until": None if still or until is None else until.isoformat()} for name, kind, since, until, still in stays]
+               "until": None if still or until is None else until.isoformat()}
+              for name, kind, since, until, still in stays]
     return sorted(found, key=lambda stay: (str(stay["since"]), str(stay["segment"])))
 
 
