@@ -16,8 +16,6 @@ from typing import Any
 
 import lxml.html
 from liquid.exceptions import LiquidError
-from mjml import mjml_to_html
-from premailer import Premailer
 
 from delivery.markup import LIQUID_TOKEN, PLACEHOLDER, CheckedMarkup, Protected, checked, protect, unescaped_tags
 from delivery.plaintext import plain_text
@@ -191,6 +189,8 @@ def _laid_out(found: CheckedMarkup, protected: Protected) -> str | ContentError:
 
 
 def _mjml(mjml: str) -> tuple[str | None, str]:
+    from mjml import mjml_to_html  # slow to load, and only who edits needs it
+
     try:
         return str(mjml_to_html(mjml).html), ""
     except Exception as error:  # the library answers bad measures with whatever broke first
@@ -199,6 +199,8 @@ def _mjml(mjml: str) -> tuple[str | None, str]:
 
 def _inlined(html: str) -> str:
     """Put styles onto the tags, with no way to the network; CSS imports are set aside: cssutils would fetch them."""
+    from premailer import Premailer  # slow to load, and only who edits needs it
+
     imports: list[str] = []
 
     def aside(found: re.Match[str]) -> str:

@@ -5,10 +5,11 @@ own, DuckDB is interrupted. The promise: a question that is too slow ends with a
 leaves its connection as it was.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -69,7 +70,8 @@ def _limited_sqlite(raw: Any, seconds: float) -> Iterator[None]:
             raise too_slow(seconds) from error
         raise
     finally:
-        raw.set_progress_handler(None, 0)
+        with suppress(sqlite3.ProgrammingError):  # whoever closed the connection meanwhile has no use for a handler
+            raw.set_progress_handler(None, 0)
 
 
 @contextmanager

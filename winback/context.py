@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-
 from core.clock import current_now
 from core.database import Database, open_database
 from core.errors import Invalid
 from core.settings import Settings, read_settings
-from winback.schema import alembic_config
+from winback.schema import found_revision, newest_revision
 
 
 @dataclass
@@ -49,9 +46,7 @@ def open_context() -> Context:
 
 def check_schema(database: Database) -> None:
     """Raise Invalid unless the schema is exactly the one this code expects."""
-    with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    found, wanted = found_revision(database), newest_revision()
     if found is None:
         raise Invalid("The database has no tables yet. Run: winback db upgrade")
     if found != wanted:

@@ -7,9 +7,7 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, inspect, select, text
 from sqlalchemy.orm import Session
 
 import campaigns.models  # noqa: F401  (imported for their tables, like the five below)
@@ -25,20 +23,31 @@ from core.models import Installation
 from core.types import Base
 
 METADATA: MetaData = Base.metadata
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 def upgrade(database: Database) -> None:
     """Bring the schema to the newest revision; harmless when it is there already."""
-    config = alembic_config()
+    from alembic import command  # slow to load, and every command starts by looking at the schema only
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["database"] = database
     command.upgrade(config, "head")
 
 
-def alembic_config() -> Config:
-    """Alembic's settings: only where the revisions lie."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
-    return config
+def newest_revision() -> str:
+    """The revision this code expects: revisions are numbered, and the file's name begins with the number."""
+    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def found_revision(database: Database) -> str | None:
+    """The revision the database is at; None when it has no tables yet."""
+    with database.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def name_installation(session: Session, kind: str, *, now: datetime) -> Installation:

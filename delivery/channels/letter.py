@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import segno
 from babel.dates import format_date
-from fpdf import FPDF
 
 from delivery.channels.postal import PostalAddress, address_errors, address_lines, one_line
 from delivery.channels.typeface import EMBEDDED, composed, embed, typeface_for, unprintable_signs
@@ -145,6 +144,8 @@ class _Sheet:
     """The paper: positions in millimetres from the top left corner."""
 
     def __init__(self, letter: Letter, now: datetime, text: str) -> None:
+        from fpdf import FPDF  # slow to load, and only who prints needs it
+
         self._letter, self._now = letter, now
         self._pdf = FPDF(orientation="portrait", unit="mm", format="A4")
         self._pdf.core_fonts_encoding = "cp1252"

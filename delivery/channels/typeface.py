@@ -8,9 +8,10 @@ in both. The promise: a sign is printed as it was written, or named as unprintab
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fpdf import FPDF
-from fpdf.fonts import TTFFont
+if TYPE_CHECKING:
+    from fpdf import FPDF
 
 CORE, EMBEDDED = "helvetica", "arimo"
 FONTS = Path(__file__).parent.parent / "fonts" / "arimo"
@@ -34,7 +35,7 @@ def unprintable_signs(text: str) -> list[str]:
     return sorted(sign for sign in set(text) if not _in_core(sign) and not _in_embedded(sign))
 
 
-def embed(pdf: FPDF, text: str) -> None:
+def embed(pdf: "FPDF", text: str) -> None:
     """Make EMBEDDED known to a document that will print this text, regular and bold."""
     signs = sorted({ord(sign) for sign in text} | {ord(" ")})
     for style, path in _FILES.items():
@@ -58,6 +59,9 @@ def _core_signs() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def _embedded_signs() -> frozenset[int]:
     """What both weights have and a plain left-to-right setting gets right."""
+    from fpdf import FPDF  # slow to load, and only who prints needs it
+    from fpdf.fonts import TTFFont
+
     pdf = FPDF()
     for style, path in _FILES.items():
         pdf.add_font(EMBEDDED, style, path)
