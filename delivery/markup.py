@@ -13,10 +13,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape, unescape
+from typing import Any
 from xml.parsers import expat
-
-from mjml.core.registry import components, register_core_components
 
 from delivery.templating import ContentError
 
@@ -66,9 +66,24 @@ _VOID_TAGS = frozenset(("area", "br", "col", "hr", "img", "input", "wbr"))
 _MEASURE = re.compile(r"(-?(\d+|\d*\.\d+)(px|%|em|rem)?|auto|inherit)?(\s+-?(\d+|\d*\.\d+)(px|%|em|rem)?){0,3}")
 _SCRIPT_LINK = re.compile(r"[\s\x00-\x1f]*(javascript|vbscript|data\s*:\s*text)\s*:?", re.IGNORECASE)
 
-register_core_components()
-KNOWN_TAGS = frozenset({"mjml", "mj-all", "mj-class", "mj-selector", "mj-html-attribute", *components})
-_THERE_ARE = "There are: " + ", ".join(f"<{tag}>" for tag in sorted(KNOWN_TAGS - {"mj-all", "mj-class"})) + "."
+
+@lru_cache(maxsize=1)
+def _components() -> Mapping[str, Any]:
+    """Every tag with the library's class for it."""
+    from mjml.core.registry import components, register_core_components  # slow to load, and only who edits needs it
+
+    register_core_components()
+    known: Mapping[str, Any] = components
+    return known
+
+
+@lru_cache(maxsize=1)
+def _known_tags() -> frozenset[str]:
+    return frozenset({"mjml", "mj-all", "mj-class", "mj-selector", "mj-html-attribute", *_components()})
+
+
+def _there_are() -> str:
+    return "There are: " + ", ".join(f"<{tag}>" for tag in sorted(_known_tags() - {"mj-all", "mj-class"})) + "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +278,7 @@ class _Writer:
 
     def in_html(self) -> bool:
         """Say whether we are inside a tag whose content is the author's own."""
-        return any(tag in HOLDS_HTML or tag not in KNOWN_TAGS for tag, _ in self.open_tags)
+        return any(tag in HOLDS_HTML or tag not in _known_tags() for tag, _ in self.open_tags)
 
     def check_place(self, tag: str) -> None:
         parent = self.open_tags[-1][0] if self.open_tags else None
@@ -271,9 +286,9 @@ class _Writer:
             self.error(None, "Liquid cannot stand for a tag's name; write the tag out.")
         elif tag == "mj-include":
             self.error(tag, "<mj-include> reads files and is not possible here; paste the part itself.")
-        elif tag.startswith("mj") and tag not in KNOWN_TAGS:
-            near = difflib.get_close_matches(tag, sorted(KNOWN_TAGS), n=1, cutoff=0.6)
-            self.error(tag, f"there is no tag <{tag}>. " + (f"Did you mean <{near[0]}>?" if near else _THERE_ARE))
+        elif tag.startswith("mj") and tag not in _known_tags():
+            near = difflib.get_close_matches(tag, sorted(_known_tags()), n=1, cutoff=0.6)
+            self.error(tag, f"there is no tag <{tag}>. " + (f"Did you mean <{near[0]}>?" if near else _there_are()))
         elif parent is None:
             if tag != "mjml":
                 self.error(tag, f"begins with <{tag}>; the first tag must be <mjml>.")
@@ -290,7 +305,7 @@ class _Writer:
             self.error(tag, f"<{tag}> cannot stand directly in <{parent}>; it belongs into {places}.")
 
     def check_measures(self, tag: str, attributes: Mapping[str, str]) -> None:
-        component = components.get(tag)
+        component = _components().get(tag)
         if component is None:
             return
         kinds = component.allowed_attrs()
