@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -29,6 +30,8 @@ class Settings:
     engine_url: str
     question_seconds: float = 20
     """How long a question about an audience may take while somebody waits for it."""
+    zone: str = "UTC"
+    """The time zone in which pages show instants."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -54,6 +57,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         smtp_url=_smtp_url(environ.get("WINBACK_SMTP_URL")),
         engine_url=_engine_url(environ.get("WINBACK_ENGINE_URL") or "duckdb:"),
         question_seconds=_seconds("WINBACK_QUESTION_SECONDS", environ.get("WINBACK_QUESTION_SECONDS") or "20"),
+        zone=_zone(environ.get("WINBACK_ZONE") or "UTC"),
     )
 
 
@@ -121,6 +125,13 @@ def _engine_url(text: str) -> str:
         return text
     raise SettingsError("WINBACK_ENGINE_URL: use duckdb: (the mirror), rows: (the database itself), spark://host:7077 "
                         "(a cluster) or spark:local.")
+
+
+def _zone(text: str) -> str:
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise SettingsError(f"WINBACK_ZONE: {text!r} is not a time zone. Use one such as Europe/Berlin.") from error
 
 
 def _seconds(name: str, text: str) -> float:

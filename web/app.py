@@ -50,8 +50,8 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
         """web/errors.py answers, for pages and programs alike."""
 
 
-def create_app(settings: Settings, database: Database | None = None, *, zone: str = "UTC") -> Flask:
-    """Build the application for these settings; `database` shares an open one, `zone` is where pages show times."""
+def create_app(settings: Settings, database: Database | None = None) -> Flask:
+    """Build the application for these settings; `database` shares an open one."""
     https = settings.base_url.startswith("https:")
     app = Flask("web", root_path=str(Path(__file__).parent))
     app.json = _Json(app)
@@ -66,7 +66,7 @@ def create_app(settings: Settings, database: Database | None = None, *, zone: st
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session: a builder stays open for hours
-        WINBACK_ZONE=zone,
+        WINBACK_ZONE=settings.zone,
         API_TITLE="Winback",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
