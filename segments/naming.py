@@ -15,7 +15,7 @@ from segments.models import Segment
 
 def segment_names(session: Session) -> dict[str, str]:
     """Every segment's name by its key, archived ones too: rules may still name them."""
-    return dict(session.execute(select(Segment.key, Segment.name)).tuples().all())
+    return {row.key: row.name for row in session.execute(select(Segment.key, Segment.name))}
 
 
 def with_names(rule: Rule, names: Mapping[str, str]) -> Rule:

@@ -32,12 +32,38 @@ from web.passwords import hash_password
 PASSWORD = "correct horse battery"
 
 
+class Reused:
+    """One application for many tests: building it costs what fifty requests do.
+
+    All that an application remembers stands in its configuration and its extensions, and both begin anew for each test;
+    who needs two at once builds them.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self.app, self._config, self._extensions = app, dict(app.config), dict(app.extensions)
+
+    def over(self, settings: Settings, database: Database) -> Flask:
+        """The application as if it had just been built for these settings and this database."""
+        self.app.config.clear()
+        self.app.config.update(self._config, SECRET_KEY=settings.secret_key, WINBACK_ZONE=settings.zone)
+        self.app.extensions.clear()
+        self.app.extensions.update(self._extensions)
+        self.app.extensions["winback.settings"] = settings
+        self.app.extensions["winback.database"] = database
+        return self.app
+
+
+_KEPT: list[Reused] = []
+
+
 def make_app(settings: Settings, database: Database) -> Flask:
     """The application as in production, but without CSRF tokens on forms (tests/web/test_shell.py has them)."""
-    app = create_app(settings, database)
-    app.testing = True
-    app.config["WTF_CSRF_ENABLED"] = False
-    return app
+    if not _KEPT:
+        app = create_app(settings, database)
+        app.testing = True
+        app.config["WTF_CSRF_ENABLED"] = False
+        _KEPT.append(Reused(app))
+    return _KEPT[0].over(settings, database)
 
 
 @pytest.fixture

@@ -1,25 +1,9 @@
-"""A small base for the page tests: people with orders, consents, contacts and addresses; one application for all."""
+"""A small base for the page tests: people with orders, consents, contacts and addresses."""
 
 from datetime import datetime, timedelta
 
-from flask import Flask
-
 from core.database import Database
-from core.settings import Settings
 from customers.models import Address, Consent, Contact, Customer, Order, OrderLine
-from tests.web.conftest import make_app
-
-_made: list[Flask] = []
-
-
-def one_app(settings: Settings, database: Database) -> Flask:
-    """The application on this database. Making one takes longer than most tests, so it's made once and moved on."""
-    if not _made:
-        _made.append(make_app(settings, database))
-    app = _made[0]
-    app.extensions["winback.settings"], app.extensions["winback.database"] = settings, database
-    app.extensions.pop("winback.questions", None)
-    return app
 
 
 def make_people(database: Database, *, now: datetime) -> None:

@@ -6,14 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
 from delivery.contents import content_by_key, revisions_of
-from tests.web.people import one_app
 
 MJML = """<mjml>
   <mj-body>
@@ -42,11 +40,6 @@ def database(sqlite_database: Database, now: datetime) -> Database:
 def settings(database: Database, tmp_path: Any) -> Settings:
     return read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
                           "WINBACK_DATABASE_URL": f"sqlite:///{database.path}"})
-
-
-@pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
-    return one_app(settings, database)
 
 
 def field(page: str, name: str) -> str:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from core import clock
@@ -16,7 +15,7 @@ from core.settings import Settings, read_settings
 from coupons.offers import offer_by_key
 from coupons.showing import find_code
 from tests.coupons.factories import ask, make_codes, make_offer, use
-from tests.web.people import make_people, one_app
+from tests.web.people import make_people
 from web.models import AuditEntry
 
 GOOD = {"name": "10 % off furniture", "key": "ten-percent", "kind": "percent", "percent": "10", "currency": "EUR",
@@ -38,11 +37,6 @@ def database(sqlite_database: Database, now: datetime) -> Database:
 def settings(database: Database, tmp_path: Any) -> Settings:
     return read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
                           "WINBACK_DATABASE_URL": f"sqlite:///{database.path}"})
-
-
-@pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
-    return one_app(settings, database)
 
 
 def seen(page: str) -> str:

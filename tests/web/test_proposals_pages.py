@@ -24,7 +24,6 @@ from segments.rules import parse_rule
 from segments.saved import list_segments
 from tests.segments.test_proposals import PEOPLE, fill, naive_places
 from tests.web.conftest import Live
-from tests.web.people import one_app
 
 
 @pytest.fixture
@@ -54,11 +53,6 @@ def _furnish(database: Database, now: datetime) -> None:
 def settings(database: Database, tmp_path: Any) -> Settings:
     return read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
                           "WINBACK_DATABASE_URL": f"sqlite:///{database.path}"})
-
-
-@pytest.fixture
-def app(settings: Settings, database: Database) -> Flask:
-    return one_app(settings, database)
 
 
 def proposals(page: str) -> list[tuple[dict[str, Any], str]]:

@@ -21,7 +21,8 @@ from segments.questions import Questions
 from segments.refreshing import refresh
 from segments.rules import parse_rule
 from segments.saved import save_segment, segment_by_key, versions_of
-from tests.web.people import make_people, one_app
+from tests.web.conftest import make_app
+from tests.web.people import make_people
 
 DUNNED = {"all": [{"customer": "dunning_level", "at_least": 1}]}
 
@@ -46,7 +47,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 def app(settings: Settings, database: Database, now: datetime) -> Flask:
     with database.writing() as session:
         clock.stand_at(session.connection(), now)
-    return one_app(settings, database)
+    return make_app(settings, database)
 
 
 def text_of(client: FlaskClient, path: str, **data: Any) -> str:

@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
-from tests.web.people import make_people, one_app
+from tests.web.conftest import make_app
+from tests.web.people import make_people
 from tests.web.test_segments_pages import HOSTILE, HTMX, LAPSED, form, numbers, rule_of, save
 
 
@@ -34,7 +35,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 def app(settings: Settings, database: Database, now: datetime) -> Flask:
     with database.writing() as session:
         clock.stand_at(session.connection(), now)
-    return one_app(settings, database)
+    return make_app(settings, database)
 
 
 def figure(client: FlaskClient, name: str, rule: Any = LAPSED, **fields: Any) -> str:

@@ -19,7 +19,8 @@ from customers.models import Order
 from segments.filing import archive_segment
 from segments.rules import MAX_DEPTH, parse_rule
 from segments.saved import save_segment, segment_by_key, versions_of
-from tests.web.people import make_people, one_app
+from tests.web.conftest import make_app
+from tests.web.people import make_people
 
 LAPSED = {"all": [
     {"orders": "count", "where": {"category": ["furniture"]}, "window": {"last_days": 365}, "at_least": 1},
@@ -46,7 +47,7 @@ def settings(database: Database, tmp_path: Any) -> Settings:
 def app(settings: Settings, database: Database, now: datetime) -> Flask:
     with database.writing() as session:
         clock.stand_at(session.connection(), now)
-    return one_app(settings, database)
+    return make_app(settings, database)
 
 
 def save(database: Database, now: datetime, key: str = "lapsed", rule: dict[str, Any] = LAPSED, **more: Any) -> None:

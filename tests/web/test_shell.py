@@ -19,6 +19,7 @@ import web
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound, NotReady, TooSlow
 from core.settings import Settings
+from tests.web.conftest import Reused
 from web import registry
 from web.access import needs_role, needs_scope
 from web.app import create_app
@@ -99,9 +100,18 @@ def _api_blueprint() -> flask_smorest.Blueprint:
     return api
 
 
+_KEPT: list[Reused] = []
+
+
 @pytest.fixture
 def app(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """The application with one more page and one more resource, found as the real ones are."""
+    if not _KEPT:
+        _KEPT.append(Reused(_built(settings, database, monkeypatch)))
+    return _KEPT[0].over(settings, database)
+
+
+def _built(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Flask:
     real = registry.modules_of
 
     class Page:
@@ -183,7 +193,10 @@ def registry_doors(app: Flask) -> dict[str, str]:
     return dict(found.doors)
 
 
-def test_a_route_outside_the_doors_is_refused(app: Flask) -> None:
+def test_a_route_outside_the_doors_is_refused(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = _built(settings, database, monkeypatch)
     app.add_url_rule("/stray", "stray", lambda: "open")
     assert app.test_client().get("/stray").status_code == 403
 
