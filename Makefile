@@ -31,7 +31,7 @@ demo: install ## the whole story on real purchase history, then serve it (ARGS="
 test: install ## all tests on SQLite and PostgreSQL, browser included
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m pytest -m "not browser" -n $${WINBACK_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder $(ARGS)
-	@$(BIN)/python -m pytest -m browser $(ARGS)  # alone: a page that waits for a processor looks like one that fails
+	@$(BIN)/python -m pytest -m browser -n 2 $(ARGS)
 
 lint: install
 	@$(BIN)/ruff check .
@@ -47,7 +47,7 @@ bench: install ## benchmarks beside their baselines (ARGS="segments --quick")
 
 proofs: install ## the full races and crash drills
 	@$(BIN)/python -m tests.prepare
-	@WINBACK_PROOFS=1 $(BIN)/python -m pytest tests/stories tests/coupons $(ARGS)
+	@WINBACK_PROOFS=1 $(BIN)/python -m pytest -n 2 tests/stories tests/coupons $(ARGS)
 
 spark: install .venv-spark/.installed ## the tests of the Spark engine, in an environment of their own (needs Java 17)
 	@command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }

@@ -198,7 +198,8 @@ def live(chromium: Browser, sqlite_database: Database, tmp_path: Path) -> Iterat
         "WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": f"sqlite:///{sqlite_database.path}",
         "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
     })
-    app = create_app(settings, sqlite_database)
+    app = make_app(settings, sqlite_database)
+    app.config["WTF_CSRF_ENABLED"] = True
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
