@@ -58,7 +58,7 @@ def test_a_worker_killed_in_the_middle_of_a_question_changes_nothing(
             deadline = time.monotonic() + 120
             while _running_tasks() < 2 and time.monotonic() < deadline:
                 time.sleep(0.05)
-            assert _running_tasks() == 2 and not answers, "both workers must be at it"
+            assert _running_tasks() >= 2 and not answers, "both workers must be at it"
             cluster.kill(0)
             thread.join(180)
             assert answers == [_long_answer()]

@@ -13,6 +13,7 @@ from customers.models import Customer
 from segments.choices import choices
 from segments.conditions import Rule
 from segments.exporting import export_facts
+from segments.members import prepare
 from segments.mirrored import answerable
 from segments.operators import OPERATORS
 from segments.portable import _LOWER, _UPPER, fold
@@ -30,7 +31,7 @@ SECONDS = 110
 
 def _answers(questions: Questions, rule: Rule) -> list[int]:
     answer = questions.ids(rule, as_of=AS_OF)
-    assert answer.engine == ("spark" if answerable(rule) else "rows")
+    assert answer.engine == ("spark" if answerable(prepare(rule).statement) else "rows")
     return answer.value
 
 

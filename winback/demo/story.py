@@ -241,7 +241,7 @@ def _till(stage: Stage) -> Iterator[Till]:
     environment = {**os.environ, "WINBACK_HOME": str(stage.context.settings.home),
                    "WINBACK_DATABASE_URL": stage.context.settings.database_url.replace("+psycopg", "")}
     log = (stage.context.settings.home / "demo-web.log").open("ab")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         wait_until_up(f"http://127.0.0.1:{port}/healthz", server)
         yield Till("127.0.0.1", port, key)
