@@ -51,7 +51,7 @@ proofs: install ## the full races and crash drills
 
 spark: install .venv-spark/.installed ## the tests of the Spark engine, in an environment of their own (needs Java 17)
 	@command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }
-	@PYTHONWARNINGS=ignore::FutureWarning:pyspark timeout --signal=INT --kill-after=20 330 .venv-spark/bin/python -m pytest tests/spark $(ARGS)
+	@PYTHONWARNINGS=ignore::FutureWarning:pyspark timeout --signal=INT --kill-after=20 600 .venv-spark/bin/python -m pytest tests/spark $(ARGS)
 
 .venv-spark/.installed: requirements.lock requirements-spark.lock pyproject.toml
 	@test -x .venv-spark/bin/python || $(PY) -m venv .venv-spark
