@@ -153,7 +153,7 @@ def test_report_pages_are_accessible_and_fit_the_screen(live_shop: Live, width: 
     for path in ("/reports", "/reports/who-responds", "/campaigns/spring/report", "/campaigns/past-1/report"):
         page.goto(path)
         if path.endswith("report"):
-            expect(page.locator("table.gr")).to_be_attached(timeout=30_000)
+            expect(page.locator("table.gr")).to_be_attached()
         found = Axe().run(page).response["violations"]
         assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == [], path
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
