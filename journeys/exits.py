@@ -120,12 +120,19 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         connection = session.connection()
         after = position(connection, READER)
         plans = load_plans(connection, states=("running", "paused"))
-        changes = read_changes(connection, after=after, tables=_FOLLOWED if plans else ())
+        # With nobody inside there is nobody to let go: a first import's millions of changes need not be read.
+        changes = read_changes(connection, after=after, tables=_FOLLOWED if _anybody(connection, plans) else ())
         ids = _touched(connection, _customers(connection, changes), plans)
     left = sum(_let_leave(database, part, plans, now=now) for part in chunks(ids, limit))
     if changes.keys or changes.cursor - after > _IDLE_CHANGES:
         database.small(lambda connection: advance(connection, READER, changes.cursor))
     return left
+
+
+def _anybody(connection: Connection, plans: Mapping[int, Plan]) -> bool:
+    inside = select(Enrolment.id).where(in_ids(Enrolment.version_id, list(plans)),
+                                        Enrolment.state.in_(("active", "finished")), Enrolment.held_out.is_(False))
+    return connection.execute(inside.limit(1)).first() is not None
 
 
 def _customers(connection: Connection, changes: Changes) -> list[int]:
