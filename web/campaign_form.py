@@ -70,6 +70,21 @@ def form_of(campaign: Campaign, *, segment: str | None, known: Iterable[str]) ->
         categories=[name for name in campaign.goal_categories if name in known], version=campaign.version)
 
 
+def following_form(
+    campaign: Campaign, *, segment: str | None, known: Iterable[str], offer: str, owner: str
+) -> CampaignForm:
+    """The form of the campaign after this one: what was decided once is filled in, its days are to be chosen anew.
+
+    `offer` is the name of the offer that did best, for the objective; empty when none did.
+    """
+    form = form_of(campaign, segment=segment, known=known)
+    form.texts |= {"name": f"{campaign.name}, next"[:200], "first_day": "", "last_day": "", "owner": owner}
+    if offer:
+        form.texts["objective"] = f"{form.texts['objective']} Last time {offer} did best.".strip()
+    form.version = 0
+    return form
+
+
 def typed_form(form: MultiDict[str, str]) -> CampaignForm:
     """The form as it was sent."""
     version = form.get("version", "0")

@@ -53,6 +53,15 @@ def test_the_same_name_twice_makes_two_keys(shop: FlaskClient) -> None:
     assert shop.post("/campaigns/_new", data={**PLAN, "name": "Spring"}).location == "/campaigns/spring-2"
 
 
+def test_the_next_campaign_is_planned_from_an_earlier_one_but_for_its_days(shop: FlaskClient) -> None:
+    shop.post("/campaigns/_new", data={**PLAN, "name": "Möbel & mehr"})
+    page = shop.get("/campaigns/_new?after=moebel-mehr&offer=15+EUR").text
+    assert 'value="Möbel &amp; mehr, next"' in page and "Last time 15 EUR did best." in page
+    assert 'value="1500.50"' in page and '<option value="lapsed" selected' in page
+    assert "2026-03-20" not in page and "2026-04-18" not in page
+    assert shop.get("/campaigns/_new?after=no-such").status_code == 404
+
+
 @pytest.mark.parametrize(("field", "typed", "told"), [
     ("name", "", "name cannot be used"), ("holdout", "51", "out of range"), ("holdout", "ten", "Write a number"),
     ("holdout", "", "Write a number"), ("budget", "1.50.0", "Write a number"), ("budget", "-5", "not an amount"),

@@ -28,7 +28,17 @@ from journeys.showing import traffic
 from segments.saved import list_segments, segment_rule
 from web.access import person
 from web.audit import record
-from web.campaign_form import CURRENCIES, ZONES, CampaignForm, empty_form, fields_of, form_of, key_from, typed_form
+from web.campaign_form import (
+    CURRENCIES,
+    ZONES,
+    CampaignForm,
+    empty_form,
+    fields_of,
+    following_form,
+    form_of,
+    key_from,
+    typed_form,
+)
 from web.campaign_messages import CHANNELS, STATE_NOTES, STATE_WORDS, TROUBLE, state_lines
 from web.formatting import count
 from web.links import customer_url, segment_url
@@ -82,9 +92,15 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/campaigns/_new")
 def new() -> ResponseReturnValue:
-    """The empty form."""
+    """The empty form, or with `after` the one that plans the next campaign from an earlier one."""
     who = person()
-    form = empty_form(owner=who.name if who else "", segment=request.args.get("segment", "")[:100])
+    owner = who.name if who else ""
+    if (earlier := request.args.get("after")) is None:
+        return _form_page(empty_form(owner=owner, segment=request.args.get("segment", "")[:100]), None)
+    with reading() as session:
+        campaign = campaign_by_key(session, earlier)
+        form = following_form(campaign, segment=segment_key(session, campaign), known=list_categories(session),
+                              offer=request.args.get("offer", "")[:200], owner=owner)
     return _form_page(form, None)
 
 

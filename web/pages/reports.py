@@ -72,7 +72,7 @@ def show(key: str) -> ResponseReturnValue:
         "pages/reports/show.html", report=report, view=view_of(report), window=window_words(campaign, now=now),
         marked=marked, final_day=day(final_on, today=local_date(now, zone), zone=zone) if final_on else "",
         next_action=f"Plan the next with {label}" if label and who and who.may_change() else None,
-        next_href=url_for("campaigns.new"), grid_href=_grid_href(campaign, report))
+        next_href=url_for("campaigns.new", after=key, offer=label), grid_href=_grid_href(campaign, report))
 
 
 @blueprint.get("/campaigns/<key>/report.<form>")
