@@ -191,6 +191,10 @@ def _pandas(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
     return ask
 
 
+_ROOMY = ("shared_buffers=4GB", "work_mem=256MB", "maintenance_work_mem=2GB", "max_wal_size=16GB")
+"""What an administrator gives a database of this size: a baseline that is held back proves nothing."""
+
+
 @contextlib.contextmanager
 def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[[], int]]]:
     """A PostgreSQL with the same rows and the product's own indexes."""
@@ -198,11 +202,14 @@ def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[
 
     from tests.postgres import running_postgres
 
-    with running_postgres() as url:
+    with running_postgres(settings=_ROOMY) as url:
         engine = create_engine(url)
         wanted = [table for table in TABLES if table.name in ("customers", "addresses", "consents", "orders",
                                                               "order_lines")]
         Base.metadata.create_all(engine, tables=[table.table for table in wanted])
+        indexes = [index for table in wanted for index in table.table.indexes]
+        for index in indexes:
+            index.drop(engine)  # made once over all rows at the end, in a quarter of the time
         with adbc.connect(url.replace("postgresql+psycopg", "postgresql")) as own, own.cursor() as cursor:
             # The rows agree by construction; checking every reference would double the loading time.
             cursor.execute("SET session_replication_role = replica")
@@ -214,6 +221,8 @@ def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[
                                f" SELECT {names}{_REST[table.name][1]} FROM copy_{table.name}")
                 cursor.execute(f"DROP TABLE copy_{table.name}")
             own.commit()
+        for index in indexes:
+            index.create(engine)
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
             prepared = prepare(parse_rule(LAPSED))

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -26,8 +26,11 @@ def _system_bin() -> Path | None:
 
 
 @contextlib.contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[str]:
-    """Yield the address of a fresh server's `postgres` database; the server ends with the block."""
+def running_postgres(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the address of a fresh server's `postgres` database; the server ends with the block.
+
+    `settings` are further `name=value` pairs; a server from the wheel keeps its own.
+    """
     folder = _system_bin()
     if folder is None:
         with _from_wheel() as url:
@@ -47,6 +50,7 @@ def running_postgres(*, durable: bool = False) -> Iterator[str]:
                "-c", "shared_buffers=256MB", "-c", "jit=off"]
     if not durable:
         options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+    options += [part for setting in settings for part in ("-c", setting)]
     server = subprocess.Popen(
         [*as_user, str(folder / "postgres"), "-D", str(data), *options],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/tmp",
