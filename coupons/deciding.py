@@ -9,16 +9,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, exists, select, type_coerce
+from sqlalchemy.orm import aliased
 
 from core.codes import LONGEST, canonical
-from coupons.discount import Terms, discount_cents
+from core.types import from_us
+from coupons.baskets import basket_of
+from coupons.discount import discount_cents
+from coupons.eligibility import Basket, why_not
 from coupons.models import CancelledOrder, Code, CustomerUse, Offer, Redemption
 from coupons.refusals import Refused
 from coupons.requests import RedemptionRequest
+from coupons.terms import TERM_FIELDS, terms_of
 from customers.identity import email_lookup
 from customers.models import Address, Customer
 
 Situation = Row[*tuple[Any, ...]]
+
+_OTHER = aliased(Redemption)
+
+
+def _on_this_order(statement: Any) -> Any:
+    """Limits a question to other codes' live redemptions of the order asked about."""
+    return statement.where(_OTHER.shop == bindparam("shop"), _OTHER.order_ref == bindparam("order_ref"),
+                           _OTHER.state == "redeemed", _OTHER.code_id != Code.id)
+
 
 _LOOK = (
     select(
@@ -26,12 +40,11 @@ _LOOK = (
         Code.state, Code.use_limit, Code.used,
         type_coerce(Code.valid_from, BigInteger).label("from_us"),
         type_coerce(Code.valid_until, BigInteger).label("until_us"),
-        Offer.id.label("offer_id"), Offer.percent_bp, Offer.amount_cents, Offer.currency, Offer.minimum_cents,
-        Offer.cap_cents, Offer.categories, Offer.excluded_categories, Offer.holder.label("holder_rule"),
-        Offer.limit_per_customer,
-        Offer.limit_total, Offer.budget_cents, Offer.used.label("offer_used"), Offer.spent_cents,
+        Offer.id.label("offer_id"), Offer.holder.label("holder_rule"), *(getattr(Offer, name) for name in TERM_FIELDS),
+        Offer.limit_per_customer, Offer.limit_total, Offer.used.label("offer_used"), Offer.spent_cents,
         Customer.external_id.label("holder_number"),
         Redemption.id.label("redemption_id"),
+        _on_this_order(exists()).label("has_companions"),
         exists()
         .where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref"))
         .label("order_is_cancelled"),
@@ -89,23 +102,24 @@ def counted_customer(situation: Situation, named: Named) -> int | None:
     return situation.holder_id if situation.holder_id is not None else redeemer_of(situation, named)[0]
 
 
-def propose(situation: Situation, named: Named, request: RedemptionRequest, now_us: int) -> int | Refused:
+def basket_for(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest) -> Basket:
+    """The order as the offer looks at it; it is the order of whom the shop names, else of the code's holder."""
+    people = {customer_id for customer_id, _ in named}
+    if not request.names_customer and situation.holder_id is not None:
+        people = {situation.holder_id}
+    return basket_of(connection, situation, request, customer_ids=people)
+
+
+def propose(situation: Situation, named: Named, basket: Basket, now_us: int) -> int | Refused:
     """The discount in cents, or the first reason against it; counters of customer, offer and budget are not read."""
     refused = _against_code(situation, named, now_us)
     if refused is not None:
         return Refused(refused)
-    order = request.order
-    money_matters = any(value is not None for value in (
-        situation.amount_cents, situation.minimum_cents, situation.cap_cents, situation.budget_cents))
-    if money_matters and order.currency != situation.currency:
-        return Refused("not_applicable")
-    if situation.minimum_cents is not None and order.total_cents < situation.minimum_cents:
-        return Refused("minimum_not_met")
-    terms = Terms(situation.percent_bp, situation.amount_cents, situation.cap_cents, situation.categories,
-                  situation.excluded_categories)
-    discount = discount_cents(terms, order.lines, order.total_cents)
-    # A discount of nothing would use the code up for nothing.
-    return discount if discount > 0 else Refused("not_applicable")
+    terms = terms_of(situation)
+    unfit = why_not(terms, basket, from_us(now_us))
+    if unfit is not None:
+        return Refused(unfit)
+    return discount_cents(terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
 
 
 def _against_code(situation: Situation, named: Named, now_us: int) -> str | None:

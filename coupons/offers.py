@@ -19,7 +19,7 @@ from core.codes import ALPHABET
 from core.errors import Conflict, Invalid, NotFound
 from core.types import MICROSECOND
 from coupons.counters import recount
-from coupons.discount import MAX_CENTS, Terms
+from coupons.discount import MAX_CENTS
 from coupons.models import Code, Offer
 
 KINDS = ("percent", "fixed")
@@ -131,11 +131,6 @@ def list_offers(session: Session, *, after: str | None = None, limit: int = 100)
     """Offers in the order of their keys, those after `after`."""
     statement = select(Offer).order_by(Offer.key).limit(limit)
     return list(session.scalars(statement.where(Offer.key > after) if after else statement))
-
-
-def terms_of(offer: Offer) -> Terms:
-    """The offer's terms as the arithmetic of `coupons/discount.py` takes them."""
-    return Terms(offer.percent_bp, offer.amount_cents, offer.cap_cents, offer.categories, offer.excluded_categories)
 
 
 def _checked_worth(kind: str, percent: Decimal | float | int | str | None, amount_cents: int | None, currency: str,

@@ -22,18 +22,20 @@ from coupons.deciding import (
     Named,
     Situation,
     against_counters,
+    basket_for,
     counted_customer,
     look,
     named_customers,
     propose,
     redeemer_of,
 )
-from coupons.discount import Terms, split_over_lines
+from coupons.discount import split_over_lines
 from coupons.models import KeptAnswer, Offer, Redemption, Refusal
 from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
 from coupons.showing import redemption_body, stored_redemption
 from coupons.taking import Use, give_back, lock_code, take
+from coupons.terms import terms_of
 
 _ATTEMPTS = 4
 
@@ -103,17 +105,16 @@ def validate(connection: Connection, code: str, request: RedemptionRequest, *, n
         assert stored is not None
         return {"valid": stored["state"] == "redeemed", "reason": None, "discount_cents": stored["discount_cents"],
                 "line_discounts_cents": None}
-    outcome = propose(situation, named, asked, to_us(now))
+    basket = basket_for(connection, situation, named, asked)
+    outcome = propose(situation, named, basket, to_us(now))
     if isinstance(outcome, Refused):
         return _not_valid(outcome.reason)
     refused = against_counters(connection, situation, named, outcome)
     if refused is not None:
         return _not_valid(refused.reason)
-    terms = Terms(situation.percent_bp, situation.amount_cents, situation.cap_cents, situation.categories,
-                  situation.excluded_categories)
-    lines = asked.order.lines
+    lines = basket.lines
     return {"valid": True, "reason": None, "discount_cents": outcome,
-            "line_discounts_cents": split_over_lines(outcome, terms, lines) if lines else None}
+            "line_discounts_cents": split_over_lines(outcome, terms_of(situation), lines) if lines else None}
 
 
 def order_lock(shop: str, order_ref: str) -> int:
@@ -155,7 +156,7 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, no
             stored = stored_redemption(connection, redemption_id=situation.redemption_id)
             assert stored is not None
             return Answer(200, stored), situation
-        proposed = propose(situation, named, request, to_us(now))
+        proposed = propose(situation, named, basket_for(connection, situation, named, request), to_us(now))
         if isinstance(proposed, Refused):
             return proposed, situation
         use = _use(situation, named, request, proposed)

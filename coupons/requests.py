@@ -15,12 +15,16 @@ from coupons.discount import Line
 
 @dataclass(frozen=True)
 class Order:
-    """The order at the time of asking; `total_cents` is goods before this discount, VAT in, shipping out."""
+    """The order at the time of asking; `total_cents` is goods before this discount, VAT in, shipping out.
+
+    `shipping_cents` is what sending it costs, None where the shop does not say.
+    """
 
     id: str
     total_cents: int
     currency: str
     lines: tuple[Line, ...] = ()
+    shipping_cents: int | None = None
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,23 @@ class RedemptionRequest:
     customer_external_id: str | None = None
     customer_email: str | None = None
 
+    @property
+    def names_customer(self) -> bool:
+        """Whether the shop says who orders, be it somebody we do not know yet."""
+        return self.customer_external_id is not None or self.customer_email is not None
+
     def digest(self) -> str:
         """SHA-256 of everything asked."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(asdict(self, dict_factory=_said), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+_LATER = frozenset({"sale", "non_discountable", "shipping_cents"})
+
+
+def _said(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of one value; what shops may say only since later is left out unsaid, so that old digests stay."""
+    return {name: value for name, value in pairs if value is not None or name not in _LATER}
 
 
 @dataclass(frozen=True)

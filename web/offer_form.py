@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from core.errors import Invalid
-from coupons.discount import Line, Terms, discount_cents
+from coupons.discount import Line, discount_cents
 from coupons.models import Offer
+from coupons.terms import Terms
 from web import formatting
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 
@@ -129,7 +130,7 @@ def examples(values: Mapping[str, Any]) -> list[str]:
     if (is_percent and not 0 < percent <= 100) or (not is_percent and amount <= 0):
         return []
     minimum, cap = values.get("minimum_cents"), values.get("cap_cents")
-    terms = Terms(int(percent * 100) if is_percent else None, None if is_percent else amount, cap)
+    terms = Terms(kind=values["kind"], percent_bp=int(percent * 100), amount_cents=amount, cap_cents=cap)
     baskets = [TYPICAL_CENTS]
     if minimum:
         baskets += [minimum]

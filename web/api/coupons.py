@@ -30,6 +30,8 @@ class LineSchema(Schema):
     brand = Words(longest=200, shortest=0, allow_none=True, load_default=None)
     quantity = Exact(least=0, most=10**9, places=3, required=True)
     unit_price_cents = Whole(required=True)
+    sale = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
+    non_discountable = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
 
 
 class OrderSchema(Schema):
@@ -40,6 +42,7 @@ class OrderSchema(Schema):
     currency = fields.String(required=True, validate=validate.Regexp(
         r"[A-Z]{3}\Z", error="Use three capital letters, for example EUR."))
     lines = fields.List(fields.Nested(LineSchema), required=True, validate=validate.Length(max=MOST_LINES))
+    shipping_cents = Whole(allow_none=True, load_default=None)
 
 
 class NamedCustomer(Schema):
@@ -83,10 +86,11 @@ def request_of(body: dict[str, Any]) -> RedemptionRequest:
     order, customer = body["order"], body["customer"] or {}
     lines = tuple(
         Line(line["sku"], line["category"] or "", int(line["quantity"] * Decimal(1000)), line["unit_price_cents"],
-             line["brand"])
+             line["brand"], line["sale"], line["non_discountable"])
         for line in order["lines"])
     return RedemptionRequest(
-        body["code"], Order(order["id"], order["total_cents"], order["currency"], lines), body["shop"] or "",
+        body["code"], Order(order["id"], order["total_cents"], order["currency"], lines, order["shipping_cents"]),
+        body["shop"] or "",
         customer.get("external_id"), customer.get("email"))
 
 

@@ -1,0 +1,78 @@
+"""What does an offer need to know of an order beyond what the shop says?
+
+Owns gathering a `Basket`: which goods may never be discounted or are on sale, whether it is the customer's first order,
+and which other codes are used on the order already. Reads only; asks no more than the offer's rules need.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select
+
+from core.arrays import in_ids, in_texts
+from coupons.discount import Line
+from coupons.eligibility import Basket, Companion
+from coupons.models import Offer, Redemption
+from coupons.requests import RedemptionRequest
+from customers.models import Order, Product
+
+_ON_SALE = and_(Product.sale_price_cents.is_not(None),
+                or_(Product.price_cents.is_(None), Product.sale_price_cents < Product.price_cents))
+_MARKS = select(Product.sku, Product.non_discountable, _ON_SALE.label("sale")).where(
+    or_(Product.non_discountable, _ON_SALE))
+_COMPANIONS = (
+    select(Offer.offer_class, Offer.combines, Offer.combines_with)
+    .join(Redemption, Redemption.offer_id == Offer.id)
+    .where(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
+           Redemption.state == "redeemed", Redemption.code_id != bindparam("code"))
+)
+
+
+def basket_of(connection: Connection, situation: Any, request: RedemptionRequest, *,
+              customer_ids: Collection[int]) -> Basket:
+    """The order as the offer looks at it, with what the facts book knows of its goods and its customer.
+
+    `situation` carries the columns of code and offer that `coupons/deciding.py` reads; `customer_ids` are the people
+    whose order it may be, empty for somebody not known yet.
+    """
+    order = request.order
+    companions: list[Companion] = []
+    if situation.has_companions:
+        companions = [Companion(*row) for row in connection.execute(
+            _COMPANIONS, {"shop": request.shop, "order_ref": order.id, "code": situation.code_id})]
+    first_order = None
+    if situation.first_order_only and (customer_ids or request.names_customer):
+        first_order = not connection.execute(select(_ordered_before(customer_ids, request))).scalar_one()
+    return Basket(marked_lines(connection, order.lines), order.total_cents, order.currency, order.shipping_cents,
+                  first_order, companions)
+
+
+def marked_lines(connection: Connection, lines: Sequence[Line]) -> Sequence[Line]:
+    """The lines, each knowing whether it may be discounted and is on sale.
+
+    What the facts book forbids stays forbidden whatever the shop says; whether a line is on sale the shop knows best.
+    """
+    if not lines:
+        return lines
+    marks = {sku: (never, sale) for sku, never, sale in connection.execute(
+        _MARKS.where(in_texts(Product.sku, sorted({line.sku for line in lines}))))}
+    if not marks:
+        return lines
+    marked = []
+    for line in lines:
+        never, sale = marks.get(line.sku, (False, False))
+        marked.append(replace(line, non_discountable=bool(line.non_discountable or never),
+                              sale=sale if line.sale is None else line.sale))
+    return marked
+
+
+def _ordered_before(customer_ids: Collection[int], request: RedemptionRequest) -> ColumnElement[bool]:
+    """Whether one of these customers has an order that counts, or a live redemption, other than the order at hand."""
+    at_hand = (request.shop, request.order.id)
+    return or_(
+        exists().where(in_ids(Order.customer_id, customer_ids), Order.cancelled.is_(False),
+                       or_(Order.shop != at_hand[0], Order.external_id != at_hand[1])),
+        exists().where(in_ids(Redemption.customer_id, customer_ids), Redemption.state == "redeemed",
+                       or_(Redemption.shop != at_hand[0], Redemption.order_ref != at_hand[1])),
+    )
