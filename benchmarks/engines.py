@@ -20,10 +20,10 @@ from benchmarks.questions import AS_OF, LAPSED
 from benchmarks.segments import shop
 from core.mirror_rows import duckdb_type
 from segments.engines.duckdb import render
-from segments.exporting import Export, spark_address
-from segments.members import prepare
-from segments.mirrored import TABLES
-from segments.rules import parse_rule
+from segments.engines.exporting import Export, spark_address
+from segments.engines.members import prepare
+from segments.engines.mirrored import TABLES
+from segments.language.rules import parse_rule
 
 ROUNDS = 5
 

@@ -30,9 +30,9 @@ from delivery.models import Message
 from journeys import enrolling, running
 from journeys.editing import publish, save_draft
 from journeys.models import Enrolment, Visit
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from winback.schema import name_installation, upgrade
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

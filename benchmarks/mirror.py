@@ -27,9 +27,9 @@ from core.bulk import bulk_insert
 from core.database import Database, open_database
 from core.mirror import Mirror
 from core.settings import read_settings
-from segments.mirrored import TABLES, open_mirror
-from segments.questions import Questions
-from segments.rules import parse_rule
+from segments.engines.mirrored import TABLES, open_mirror
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
 from winback.schema import name_installation, upgrade
 
 FILLED = ("customers", "addresses", "consents", "orders", "order_lines")

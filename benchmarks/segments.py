@@ -38,9 +38,9 @@ from benchmarks.questions import (
 from core.mirror_rows import duckdb_type
 from core.types import Base, to_us
 from segments.engines.duckdb import render
-from segments.members import prepare
-from segments.mirrored import TABLES
-from segments.rules import parse_rule
+from segments.engines.members import prepare
+from segments.engines.mirrored import TABLES
+from segments.language.rules import parse_rule
 
 TEN_TIMES = 14.0
 """Ten times the data may take so many times as long."""

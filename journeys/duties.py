@@ -9,7 +9,7 @@ from datetime import datetime
 from core.database import Database
 from journeys import closing, enrolling, exits, running, settling
 from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
-from segments.questions import Questions
+from segments.engines.questions import Questions
 
 
 def tick(

@@ -30,7 +30,7 @@ from journeys.graph import Branch, Graph, Send, parse_graph
 from journeys.models import Enrolment, Journey, Version
 from journeys.states import move, move_journey
 from segments.models import Segment
-from segments.saved import resolved
+from segments.saving.saved import resolved
 
 LARGEST_DRAFT_BYTES = 500_000
 OVERDUE = ("send", "shift")

@@ -21,8 +21,8 @@ from customers.models import Customer
 from journeys.models import Enrolment, Journey, Version
 from journeys.plans import Plan, load_plans
 from journeys.steps import held_out
-from segments.questions import Questions
-from segments.saved import segment_rule
+from segments.engines.questions import Questions
+from segments.saving.saved import segment_rule
 
 log = logging.getLogger("winback.journeys")
 _ENROLMENTS: Table = Enrolment.__table__  # type: ignore[assignment]

@@ -20,7 +20,7 @@ from customers.models import Order, OrderLine
 from journeys.leaving import leave
 from journeys.models import Enrolment
 from journeys.plans import Plan, load_plans
-from segments.members import matching
+from segments.engines.members import matching
 
 READER = "journeys.exits"
 _FOLLOWED = ("redemptions", "orders", "order_lines")

@@ -15,7 +15,7 @@ from typing import Any
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT, read_instant
 from campaigns.problems import Problem, insist
 from core.errors import Invalid
-from segments.rules import Rule, parse_rule
+from segments.language.rules import Rule, parse_rule
 
 CHANNELS = ("preferred", "email", "letter", "phone")
 LATER_KINDS = ("wait_for", "best_arm", "give", "change", "call", "webhook", "jump")

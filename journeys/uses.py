@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.uses import campaigns_on
 from journeys.models import Journey, Version
-from segments.saved import segment_by_key
-from segments.uses import Use, uses_by_segments
+from segments.saving.saved import segment_by_key
+from segments.saving.uses import Use, uses_by_segments
 
 _OVER = ("ended", "history")
 

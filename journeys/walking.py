@@ -25,7 +25,7 @@ from journeys.leaving import REASONS, VISITS
 from journeys.models import Enrolment
 from journeys.plans import Plan
 from journeys.speaking import HELD_OUT, Listeners, Shelf, speak, withhold
-from segments.members import matching
+from segments.engines.members import matching
 
 MOST_STEPS = 20
 """Steps one person may pass in one claim; whoever wants more stays due and comes again."""

@@ -13,8 +13,8 @@ from core.statistics.estimates import Interval
 from core.statistics.proportions import Count, rate
 from reporting.histories import chosen_campaigns, responses, started_at
 from reporting.responders import FEWEST_PEOPLE
+from segments.engines.questions import Questions
 from segments.proposals.rfm_grid import Place, standing
-from segments.questions import Questions
 
 MOST_CAMPAIGNS = 6
 """Each campaign asks anew where everybody stood; so many of the newest ones are looked at."""

@@ -9,18 +9,24 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [["core"], ["customers"], ["coupons", "delivery"], ["segments"], ["campaigns"], ["journeys"], ["reporting"],
           ["web", "winback"]]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+SEGMENT_FLOORS = [["models", "dialects"], ["language"], ["saving", "compiling"], ["telling", "engines"],
+                  ["choosing", "figures", "membership", "proposals"]]
 # The command line and the migrations wire rooms together; the two doors may share what starts them.
 DOORS = {"web", "winback"}
 
 
-def _imports(path: Path) -> list[tuple[int, str]]:
+def _modules(path: Path) -> list[tuple[int, str]]:
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found += [(node.lineno, alias.name.split(".")[0]) for alias in node.names]
+            found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.append((node.lineno, node.module.split(".")[0]))
+            found.append((node.lineno, node.module))
     return found
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    return [(line, module.split(".")[0]) for line, module in _modules(path)]
 
 
 def _violations(room: str) -> list[str]:
@@ -38,6 +44,22 @@ def _violations(room: str) -> list[str]:
 @pytest.mark.parametrize("room", sorted(FLOOR))
 def test_a_room_imports_only_lower_floors(room: str) -> None:
     assert _violations(room) == []
+
+
+def test_inside_segments_the_arrows_point_one_way_too() -> None:
+    """`language` may look at `models`; strangers on one floor (`telling`, `engines`) do not know each other."""
+    floors = {room: number for number, rooms in enumerate(SEGMENT_FLOORS) for room in rooms}
+    wrong = []
+    for path in sorted((ROOT / "segments").rglob("*.py")):
+        own = path.relative_to(ROOT / "segments").parts[0].removesuffix(".py")
+        for line, target in _modules(path):
+            house, _, inside = target.partition(".")
+            room = inside.partition(".")[0]
+            if house == "segments" and room != own and floors[room] >= floors[own]:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
+    assert wrong == []
+    standing = {path.stem for path in (ROOT / "segments").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert standing - {"__init__", "__pycache__"} == set(floors)
 
 
 def test_no_room_imports_the_tests_and_only_doors_read_the_clock_or_the_environment() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from journeys.graph import Branch, Leave, Send, Split, Step, Wait
-from segments.words import question, sentence
+from segments.telling.words import question, sentence
 from web import formatting
 
 CHANNEL_WORDS: Mapping[str, str] = {"email": "e-mail", "letter": "letter", "phone": "phone"}

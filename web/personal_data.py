@@ -21,7 +21,7 @@ from delivery.channels.memory import erase as erase_sink
 from delivery.person import erase_messages, held_messages, ledger_ids
 from delivery.print_runs import erase_letters
 from journeys.person import erase_errors, held_passages
-from segments.person import erase_listings, held_segments
+from segments.membership.person import erase_listings, held_segments
 
 SECTIONS: dict[str, Callable[[Session, int], Any]] = {
     "messages": held_messages, "coupons": held_codes, "journeys": held_passages, "past_campaigns": held_history,

@@ -9,9 +9,9 @@ from threading import Lock
 from flask import current_app
 
 from core.settings import Settings
-from segments.over_time import Sizes
-from segments.overlap import Overlaps
-from segments.questions import Questions
+from segments.engines.questions import Questions
+from segments.figures.over_time import Sizes
+from segments.figures.overlap import Overlaps
 from web.transactions import database
 
 _lock = Lock()

@@ -17,8 +17,8 @@ from core.errors import WinbackError
 from customers.models import Customer
 from delivery.person import Spoken, messages_before
 from journeys.person import Passage, passages_of
-from segments.members import matching
-from segments.saved import segment_rule
+from segments.engines.members import matching
+from segments.saving.saved import segment_rule
 from web.formatting import day
 from web.people_words import CHANNEL_WORDS, Pronouns, pronouns
 

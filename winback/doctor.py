@@ -17,7 +17,7 @@ from core.models import Installation
 from coupons.invariants import drift
 from delivery.models import Message
 from delivery.standing import state_counts
-from segments.mirrored import open_mirror
+from segments.engines.mirrored import open_mirror
 from winback.context import Context, check_schema
 
 

@@ -8,7 +8,7 @@ one at a time holds the mirror's lease.
 import logging
 import threading
 
-from segments.questions import UNATTENDED_SECONDS, Questions
+from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from winback.context import Context
 
 log = logging.getLogger("winback.keeping")

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from core.clock import current_now
 from core.database import Database, open_database
-from segments import duty
-from segments.questions import UNATTENDED_SECONDS, Questions
+from segments.engines.questions import UNATTENDED_SECONDS, Questions
+from segments.membership import duty
 from winback.context import Context
 
 log = logging.getLogger("winback.refresher")

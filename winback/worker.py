@@ -22,8 +22,8 @@ from coupons import following
 from delivery import sending
 from journeys import due, duties, exits, settling
 from journeys.running import Services
-from segments import duty
-from segments.questions import UNATTENDED_SECONDS, Questions
+from segments.engines.questions import UNATTENDED_SECONDS, Questions
+from segments.membership import duty
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 

@@ -1,1 +1,4 @@
-"""Which engines answer a rule besides the row store? One module each; all run the same statement."""
+"""Who answers a question about an audience? `questions` chooses; one module for each engine; all run one statement.
+
+Owns the time limit, what the column mirror must hold, and the export to engines on other machines.
+"""

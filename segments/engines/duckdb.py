@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from core.mirror import View
 from core.types import to_us
+from segments.engines.limits import limited_duckdb
 from segments.engines.sources import Asked, Kept
-from segments.limits import limited_duckdb
 
 
 class MirrorDialect(PGDialect):

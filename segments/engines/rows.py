@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from core.database import Database
+from segments.engines.limits import limited_rows
+from segments.engines.members import row_store_currencies
 from segments.engines.sources import Asked
-from segments.limits import limited_rows
-from segments.members import row_store_currencies
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from sqlalchemy import func, not_, select
 
 from core.errors import NotReady
 from core.types import to_us
+from segments.compiling.sources import ORDERS
+from segments.engines.exporting import Export, SparkAddress, newest_export
+from segments.engines.limits import too_slow
+from segments.engines.mirrored import TABLES
 from segments.engines.sources import Asked, Kept
 from segments.engines.spark_sql import SparkText, spark_text
-from segments.exporting import Export, SparkAddress, newest_export
-from segments.limits import too_slow
-from segments.mirrored import TABLES
-from segments.sources import ORDERS
 
 # It would write every refused statement to the log, with what was asked for.
 logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)

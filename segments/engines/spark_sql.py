@@ -1,8 +1,8 @@
 """How does Spark run the very statement that the row store runs?
 
-Owns the way from a select to Spark's SQL: compiled like PostgreSQL's, with the few functions that segments/portable.py
-spells for Spark, and transpiled by sqlglot. The promise: values never become text; every one is a named parameter that
-Spark binds (`spark.sql(text, args=...)`). Needs no Spark itself.
+Owns the way from a select to Spark's SQL: compiled like PostgreSQL's, with the few functions that
+segments/dialects/portable.py spells for Spark, and transpiled by sqlglot. The promise: values never become text; every
+one is a named parameter that Spark binds (`spark.sql(text, args=...)`). Needs no Spark itself.
 """
 
 import json

@@ -17,11 +17,11 @@ from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal, n
 from core.statistics.estimates import Interval
 from core.statistics.proportions import Count, rate
 from core.types import to_us
-from segments.facts import CUSTOMERS
-from segments.portable import in_words
+from segments.compiling.facts import CUSTOMERS
+from segments.compiling.sources import LINES
+from segments.dialects.portable import in_words
+from segments.engines.questions import Questions
 from segments.proposals.spending import here, seen
-from segments.questions import Questions
-from segments.sources import LINES
 
 FEWEST_PEOPLE = 40
 """A category or brand that fewer people bought is left out."""

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Double, Select, and_, case, func, literal, select
 
 from core.types import to_us
-from segments.amounts import real
-from segments.facts import CUSTOMERS
+from segments.compiling.amounts import real
+from segments.compiling.facts import CUSTOMERS
+from segments.engines.questions import Questions
 from segments.proposals.reached import Reach, reach_by_group
 from segments.proposals.spending import here, main_currency, seen, spending
-from segments.questions import Questions
 
 EDGES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Where a band ends and the next begins, in usual intervals."""
@@ -97,7 +97,7 @@ def _plain(number: float) -> int | float:
 
 
 def _banded(spent: Any) -> Any:
-    """The number of the band; `_NONE` without a rhythm. Nothing divides, as in segments/rhythm.py."""
+    """The number of the band; `_NONE` without a rhythm. Nothing divides, as in segments/compiling/rhythm.py."""
     waited = real(seen() - spent.c.last_us) * real(spent.c.orders - 1)
     span = real(spent.c.last_us - spent.c.first_us)
     has_rhythm = and_(spent.c.orders >= FEWEST_ORDERS, spent.c.last_us > spent.c.first_us)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from delivery.preference import reachable
-from segments.questions import Questions
+from segments.engines.questions import Questions
 
 MOST_ASKED = 20_000
 

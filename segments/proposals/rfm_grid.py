@@ -16,13 +16,13 @@ from core.errors import Invalid
 from core.types import to_us
 from customers.scores.keeping import known_scores
 from customers.scores.rfm import FIFTHS
-from segments.facts import CUSTOMERS
-from segments.portable import InLongList, NumberList
+from segments.compiling.facts import CUSTOMERS
+from segments.compiling.scored import SCORES
+from segments.compiling.sources import ORDERS
+from segments.dialects.portable import InLongList, NumberList
+from segments.engines.questions import Questions
 from segments.proposals.reached import Reach, reach_by_group
 from segments.proposals.spending import MOMENT, here, main_currency, seen, spending
-from segments.questions import Questions
-from segments.scored import SCORES
-from segments.sources import ORDERS
 
 _DAY_US = timedelta(days=1) // timedelta(microseconds=1)
 

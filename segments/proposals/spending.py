@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Subquery, bindparam, case, func, literal, not_, select, type_coerce
 
 from core.types import to_us
-from segments.facts import CUSTOMERS
-from segments.questions import Questions
-from segments.sources import ORDERS
+from segments.compiling.facts import CUSTOMERS
+from segments.compiling.sources import ORDERS
+from segments.engines.questions import Questions
 
 MOMENT = type_coerce(ORDERS.c.ordered_at, BigInteger())
 

@@ -10,8 +10,8 @@ from campaigns.problems import InvalidPlan
 from campaigns.states import MOVES
 from core.database import Database
 from core.errors import Conflict
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 
 
 def test_a_campaign_is_created_and_edited(database: Database, now: datetime) -> None:

@@ -21,7 +21,7 @@ from core.mirror_rows import KEYS_AT_ONCE
 from coupons.models import Code, Offer
 from coupons.offers import save_offer
 from customers.models import Contact, Customer
-from segments.mirrored import open_mirror
+from segments.engines.mirrored import open_mirror
 from tests.conftest import only_postgresql
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

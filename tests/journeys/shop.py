@@ -22,9 +22,9 @@ from journeys import duties
 from journeys.editing import publish, save_draft
 from journeys.models import Enrolment, Version, Visit
 from journeys.running import Services
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.delivery.ledger import KEY, SETTINGS, add_content, add_people
 
 SERVICES = Services(secret_key=KEY)

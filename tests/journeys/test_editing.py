@@ -17,8 +17,8 @@ from delivery.models import Message
 from journeys.due import next_due_at
 from journeys.editing import end, journey_by_key, newest_version, pause, publish, resume, save_draft
 from journeys.models import Enrolment, Journey, Version
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.delivery.ledger import add_content, add_people, sink
 from tests.journeys.shop import (
     GRAPH,

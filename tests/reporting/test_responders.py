@@ -13,8 +13,8 @@ from customers.models import Customer
 from reporting.histories import past_campaigns
 from reporting.responders import Grid, grid
 from reporting.selecting import rule_for, selection
-from segments.members import member_ids
-from segments.rules import parse_rule
+from segments.engines.members import member_ids
+from segments.language.rules import parse_rule
 from tests.reporting.campaigns import Shelf, new_customer, new_order, past_campaign, past_redemption
 
 EDGES = (25_000, 150_000)

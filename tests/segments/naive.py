@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from segments.operators import OPERATORS
+from segments.language.operators import OPERATORS
 from tests.segments.outreach import Given, Note, Used, counted
 from tests.segments.told import Told, is_near, value_of
 

@@ -16,11 +16,11 @@ import pytest
 from core.bulk import bulk_insert
 from core.database import Database
 from core.settings import Settings
-from segments.facts import CUSTOMERS
-from segments.members import matching
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.sources import LINES, ORDERS
+from segments.compiling.facts import CUSTOMERS
+from segments.compiling.sources import LINES, ORDERS
+from segments.engines.members import matching
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
 
 pytestmark = pytest.mark.slow
 AS_OF = datetime(2018, 1, 2, tzinfo=UTC)

@@ -10,9 +10,9 @@ from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
 from customers.models import AttributeType, Customer, Event, Organisation, Relation
-from segments.choices import Choice, attribute_types, choices
-from segments.fields import CUSTOMER_FIELDS, WHERE
-from segments.questions import Questions
+from segments.choosing.choices import Choice, attribute_types, choices
+from segments.engines.questions import Questions
+from segments.language.fields import CUSTOMER_FIELDS, WHERE
 from tests.web.people import make_people
 
 AT = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ import random
 from typing import Any
 
 from segments.engines.duckdb import render
-from segments.members import prepare
-from segments.rules import parse_rule
+from segments.engines.members import prepare
+from segments.language.rules import parse_rule
 from tests.segments.population import AS_OF
 
 CLICKED: list[dict[str, Any]] = [

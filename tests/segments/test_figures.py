@@ -11,13 +11,13 @@ import pytest
 from core.database import Database
 from core.settings import Settings, read_settings
 from customers.models import Order
-from segments.conditions import Rule
-from segments.over_time import Sizes, month_ends
-from segments.overlap import Overlaps
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.saved import save_segment
-from segments.shape import Band, shape_of
+from segments.engines.questions import Questions
+from segments.figures.over_time import Sizes, month_ends
+from segments.figures.overlap import Overlaps
+from segments.figures.shape import Band, shape_of
+from segments.language.conditions import Rule
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.web.people import make_people
 
 FURNITURE = parse_rule({"orders": "count", "where": {"category": ["furniture"]}, "at_least": 1})

@@ -15,12 +15,12 @@ from core.settings import Settings
 from core.statistics.proportions import Count, rate
 from customers.models import Address, Customer, Order, OrderLine
 from customers.scores.rfm import compute_rfm
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
 from segments.proposals.associations import Associations, associations
 from segments.proposals.lateness import EDGES, Lateness, lateness
 from segments.proposals.reached import reach_by_group
 from segments.proposals.rfm_grid import PLACES, RfmGrid, _placed, cells_rule, rectangles, rfm_grid, standing
-from segments.questions import Questions
-from segments.rules import parse_rule
 
 PEOPLE = 150
 SECRET = "test-secret-key-0123456789"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from core.errors import Invalid
-from segments.rules import MAX_CONDITIONS, MAX_DEPTH, parse_rule
-from tests.segments.test_engines_agree import CUSTOMER, FACTS, SEQUENCES, TESTS, WHERES, WINDOWS, _orders
+from segments.language.rules import MAX_CONDITIONS, MAX_DEPTH, parse_rule
+from tests.segments.engines.test_engines_agree import CUSTOMER, FACTS, SEQUENCES, TESTS, WHERES, WINDOWS, _orders
 
 COUNT = {"orders": "count", "at_least": 1}
 

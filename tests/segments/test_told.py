@@ -11,10 +11,10 @@ from core.errors import NotComputed
 from core.settings import read_settings
 from core.types import to_us
 from customers.scores.keeping import note_names, write_scores
-from segments.members import count, matching
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.words import sentence, why_in
+from segments.engines.members import count, matching
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.telling.words import sentence, why_in
 from tests.segments.naive import Person
 from tests.segments.population import AS_OF, load
 from tests.segments.told import RULES, Told

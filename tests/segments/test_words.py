@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, seed, settings
 
 from core.database import Database
-from segments.phrases import LABELS, PHRASES
-from segments.rules import parse_rule
-from segments.words import question, sentence, why_in
-from tests.segments.naive import Line, Person, Purchase, holds
-from tests.segments.population import AS_OF, load, people
-from tests.segments.test_engines_agree import (
+from segments.language.rules import parse_rule
+from segments.telling.phrases import LABELS, PHRASES
+from segments.telling.words import question, sentence, why_in
+from tests.segments.engines.test_engines_agree import (
     CUSTOMER,
     FACTS,
     NTH,
@@ -27,6 +25,8 @@ from tests.segments.test_engines_agree import (
     WINDOWS,
     _orders,
 )
+from tests.segments.naive import Line, Person, Purchase, holds
+from tests.segments.population import AS_OF, load, people
 
 CROWD = people(40, seed=11)
 LAPSED = {"all": [

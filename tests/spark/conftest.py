@@ -9,8 +9,8 @@ import pytest
 
 from core.database import Database, open_database
 from core.settings import Settings, read_settings
-from segments.exporting import export_facts
-from segments.questions import Questions
+from segments.engines.exporting import export_facts
+from segments.engines.questions import Questions
 from tests.segments.population import AS_OF, load, people
 
 if importlib.util.find_spec("pyspark") is None:

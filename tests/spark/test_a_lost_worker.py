@@ -9,8 +9,8 @@ from pyspark import SparkContext
 from sqlalchemy import func, literal_column, select, text
 
 from core.database import Database
-from segments.questions import Questions
-from segments.rules import parse_rule
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
 from tests.segments.naive import holds
 from tests.segments.population import AS_OF
 from tests.spark.cluster import running_cluster

@@ -10,16 +10,16 @@ from sqlalchemy import func, literal_column, select, text, update
 from core.database import Database
 from core.errors import Invalid, NotReady, TooSlow
 from customers.models import Customer
-from segments.choices import choices
-from segments.conditions import Rule
-from segments.exporting import export_facts
-from segments.members import prepare
-from segments.mirrored import answerable
-from segments.operators import OPERATORS
-from segments.portable import _LOWER, _UPPER, fold
-from segments.questions import Questions
-from segments.rules import parse_rule
-from tests.segments.conformance import Json, drawn, entries, operators_tried, others, rules
+from segments.choosing.choices import choices
+from segments.dialects.portable import _LOWER, _UPPER, fold
+from segments.engines.exporting import export_facts
+from segments.engines.members import prepare
+from segments.engines.mirrored import answerable
+from segments.engines.questions import Questions
+from segments.language.conditions import Rule
+from segments.language.operators import OPERATORS
+from segments.language.rules import parse_rule
+from tests.segments.engines.conformance import Json, drawn, entries, operators_tried, others, rules
 from tests.segments.naive import holds
 from tests.segments.population import AS_OF
 from tests.spark.conftest import QUICK, SHOP, spark_settings

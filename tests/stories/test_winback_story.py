@@ -14,8 +14,8 @@ from coupons.offers import save_offer
 from customers.models import Customer
 from delivery.channels.memory import MemoryChannel
 from journeys.models import Visit
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.coupons.factories import ask, use
 from tests.delivery.ledger import add_content, add_people
 from tests.journeys.shop import add_order, codes, day, enrolments, everything, go, ledger

@@ -10,8 +10,8 @@ from sqlalchemy import update
 
 from core.database import Database
 from customers.models import Customer
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.web.people import make_people
 
 

@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core import clock
-from segments.rules import parse_rule
-from segments.saved import save_segment, versions_of
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment, versions_of
 from tests.conftest import NOW
 from tests.coupons.factories import make_codes, make_offer
 from tests.web.conftest import Live

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import Invalid
-from segments.rules import parse_rule
+from segments.language.rules import parse_rule
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 from web.builder.draft import Group, Line, draft_of, path_text, read_path
 from web.builder.lines import NEW, Around, problem_of, read_line, say

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from segments import rules
-from segments.fields import CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS, MEASURES, WHERE
-from segments.operators import fitting
-from segments.rules import parse_rule
-from segments.told_measures import SCORE_LABELS
+from segments.language import rules
+from segments.language.fields import CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS, MEASURES, WHERE
+from segments.language.operators import fitting
+from segments.language.rules import parse_rule
+from segments.language.told_measures import SCORE_LABELS
 from tests.web.test_builder_draft import AROUND as SPARE
 from tests.web.test_builder_draft import filled_in
 from web.builder import measured, person

@@ -19,9 +19,9 @@ from core.database import Database
 from core.settings import Settings, read_settings
 from coupons.models import Redemption
 from reporting.past_response import past_response
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.saved import list_segments
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.saving.saved import list_segments
 from tests.segments.test_proposals import PEOPLE, fill, naive_places
 from tests.web.conftest import Live
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core.database import Database
 from core.statistics.estimates import Interval
 from segments.models import Segment
-from segments.saved import segment_rule
+from segments.saving.saved import segment_rule
 from tests.web.conftest import Live, browser_of
 from tests.web.test_campaign_pages import words
 from web.plots import interval_plot

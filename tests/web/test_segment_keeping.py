@@ -17,10 +17,10 @@ from core.database import Database
 from core.settings import Settings, read_settings
 from customers.models import Customer
 from journeys.models import Journey
-from segments.questions import Questions
-from segments.refreshing import refresh
-from segments.rules import parse_rule
-from segments.saved import save_segment, segment_by_key, versions_of
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.membership.refreshing import refresh
+from segments.saving.saved import save_segment, segment_by_key, versions_of
 from tests.web.conftest import make_app
 from tests.web.people import make_people
 

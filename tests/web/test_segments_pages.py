@@ -16,9 +16,9 @@ from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
 from customers.models import Order
-from segments.filing import archive_segment
-from segments.rules import MAX_DEPTH, parse_rule
-from segments.saved import save_segment, segment_by_key, versions_of
+from segments.language.rules import MAX_DEPTH, parse_rule
+from segments.saving.filing import archive_segment
+from segments.saving.saved import save_segment, segment_by_key, versions_of
 from tests.web.conftest import make_app
 from tests.web.people import make_people
 

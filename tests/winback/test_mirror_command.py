@@ -9,8 +9,8 @@ from core.database import Database
 from core.errors import NotReady
 from core.settings import Settings
 from customers.models import Customer
-from segments.mirrored import open_mirror
-from segments.questions import Questions
+from segments.engines.mirrored import open_mirror
+from segments.engines.questions import Questions
 from tests.segments.population import load, people
 from web.app import create_app
 from winback.commands.mirror import mirror

@@ -12,12 +12,12 @@ from core.database import Database, open_database
 from core.leases import enlist
 from core.settings import Settings
 from delivery.sending import tick
-from segments.conditions import Rule
+from segments.engines.questions import Answer, Questions
+from segments.language.conditions import Rule
+from segments.language.rules import parse_rule
+from segments.membership.refreshing import refresh, steps
 from segments.models import Segment
-from segments.questions import Answer, Questions
-from segments.refreshing import refresh, steps
-from segments.rules import parse_rule
-from segments.saved import save_segment, segment_by_key
+from segments.saving.saved import save_segment, segment_by_key
 from tests.delivery.ledger import SETTINGS, prepared, run, sink, states
 from winback.context import Context
 from winback.refresher import Refresher, refresh_due

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 from core.database import Database
 from core.errors import Invalid, NotFound
 from core.settings import Settings
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.segments.naive import holds
 from tests.segments.population import AS_OF, load, people
 from winback.commands.segments import segment

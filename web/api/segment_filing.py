@@ -7,7 +7,8 @@ from marshmallow import Schema, fields
 
 from coupons.showing import instant_text
 from journeys.uses import higher_uses, uses_of
-from segments.filing import (
+from segments.language.rules import parse_rule
+from segments.saving.filing import (
     archive_segment,
     delete_segment,
     file_segment,
@@ -15,9 +16,8 @@ from segments.filing import (
     set_refreshing,
     unarchive_segment,
 )
-from segments.rules import parse_rule
-from segments.saved import segment_by_key, versions_of
-from segments.words import sentence
+from segments.saving.saved import segment_by_key, versions_of
+from segments.telling.words import sentence
 from web.api.segments import SegmentAnswer, segment_body
 from web.audit import record
 from web.bodies import Resource, Whole, Words

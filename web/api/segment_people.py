@@ -8,11 +8,11 @@ from marshmallow import Schema, fields
 from core.errors import Conflict, Invalid
 from coupons.showing import instant_text
 from customers.people import numbers_of
-from segments.lists import Entry, Outcome, add_people, make_list, remove_people
-from segments.membership import Place, members, moves
-from segments.refreshing import refresh
-from segments.saved import segment_by_key, segment_rule
-from segments.snapshots import freeze
+from segments.membership.refreshing import refresh
+from segments.membership.snapshots import freeze
+from segments.membership.stays import Place, members, moves
+from segments.saving.lists import Entry, Outcome, add_people, make_list, remove_people
+from segments.saving.saved import segment_by_key, segment_rule
 from web.audit import record
 from web.bodies import Page, Resource, Words, listed, page_of
 from web.questions import questions

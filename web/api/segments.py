@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid
 from coupons.showing import instant_text
+from segments.language.rules import parse_rule
 from segments.models import Segment
-from segments.rules import parse_rule
-from segments.saved import list_segments, save_segment, segment_by_key, segment_rule
-from segments.words import sentence
+from segments.saving.saved import list_segments, save_segment, segment_by_key, segment_rule
+from segments.telling.words import sentence
 from web.access import needs_scope
 from web.audit import record
 from web.bodies import Page, Resource, Whole, Words, listed, page_of

@@ -7,9 +7,9 @@ asks for them, once per request.
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from segments.choices import attribute_types
-from segments.saved import list_segments
-from segments.surroundings import event_properties, score_names, store_names, usual_currency
+from segments.choosing.choices import attribute_types
+from segments.choosing.surroundings import event_properties, score_names, store_names, usual_currency
+from segments.saving.saved import list_segments
 from web import formatting
 from web.builder.lines import Around
 from web.builder.places import SCORES

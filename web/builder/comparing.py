@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from core.errors import Invalid
-from segments.operators import OPERATORS
+from segments.language.operators import OPERATORS
 from web import formatting
 from web.amounts import read_cents, read_decimal, written_cents
 from web.builder.parts import Choice, Fields, Part, Picker, Text, joined, shown, texts_of

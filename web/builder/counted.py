@@ -9,7 +9,7 @@ from typing import Any
 from flask import url_for
 
 from core.errors import NotReady, WinbackError
-from segments.rules import parse_rule
+from segments.language.rules import parse_rule
 from web.builder import numbers as counting
 from web.builder import reaching
 from web.builder.figures import rule_text

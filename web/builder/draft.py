@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Invalid
-from segments.rules import MAX_DEPTH
+from segments.language.rules import MAX_DEPTH
 
 MODES = {
     "all": "all",

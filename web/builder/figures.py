@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from segments.conditions import Rule
-from segments.over_time import MonthEnd
-from segments.overlap import Overlap, narrowed
-from segments.shape import Band, Shape
+from segments.figures.over_time import MonthEnd
+from segments.figures.overlap import Overlap, narrowed
+from segments.figures.shape import Band, Shape
+from segments.language.conditions import Rule
 from web import formatting
 from web.plots import SmallLine, small_line
 

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from core.errors import Invalid
-from segments.rules import parse_rule
+from segments.language.rules import parse_rule
 from web.builder import measured, person, places, sequences
 from web.builder.draft import Line
 from web.builder.parts import Chip, Fields, Sentence, shown

@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from segments.fields import MEASURES
+from segments.language.fields import MEASURES
 from web.builder.comparing import (
     NO_VALUE,
     Kind,

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from core.errors import WinbackError
 from customers.people import customers_with_city, display_name
 from delivery.preference import choose_channels
-from segments.questions import Questions
-from segments.rules import parse_rule
-from segments.words import why_in
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from segments.telling.words import why_in
 from web.builder.draft import Group, Line, Path, Row, path_text
 from web.builder.lines import Around, problem_of
 from web.builder.reaching import CHANNEL_NAMES

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from core.errors import Invalid
-from segments.fields import ATTRIBUTES, CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS
+from segments.language.fields import ATTRIBUTES, CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS
 from web.amounts import read_decimal
 from web.builder.comparing import (
     Kind,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Invalid, WinbackError
-from segments.conditions import Rule
-from segments.rules import parse_rule
+from segments.language.conditions import Rule
+from segments.language.rules import parse_rule
 from web.builder import draft as trees
 from web.builder.comparing import operator_of
 from web.builder.draft import Group, Line, Path, path_text, read_path

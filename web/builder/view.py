@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import WinbackError
-from segments.naming import with_names
-from segments.rules import parse_rule
-from segments.words import sentence
+from segments.language.rules import parse_rule
+from segments.telling.naming import with_names
+from segments.telling.words import sentence
 from web import formatting
 from web.builder.draft import MODES, Group, Line, Path, Row, path_text
 from web.builder.lines import Around, say

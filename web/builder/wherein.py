@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.errors import Invalid
-from segments.fields import WHERE
+from segments.language.fields import WHERE
 from web.amounts import read_cents, read_whole, written_cents
 from web.builder.comparing import plain_money
 from web.builder.measure_words import NOTHING, WHERE_WORDS

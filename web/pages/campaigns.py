@@ -25,7 +25,7 @@ from journeys import editing
 from journeys.models import Journey
 from journeys.overview import journey_lines, journeys_by_campaign
 from journeys.showing import traffic
-from segments.saved import list_segments, segment_rule
+from segments.saving.saved import list_segments, segment_rule
 from web.access import person
 from web.audit import record
 from web.campaign_form import (

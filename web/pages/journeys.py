@@ -24,7 +24,7 @@ from journeys.models import Journey, Version
 from journeys.overview import count_journeys, journey_lines, journeys_by_campaign
 from journeys.showing import Traffic, people_here, people_who_went, traffic, version_of, versions_of
 from journeys.states import SENTENCES
-from segments.saved import list_segments
+from segments.saving.saved import list_segments
 from web.access import person
 from web.amounts import read_whole
 from web.audit import record

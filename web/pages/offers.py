@@ -14,7 +14,7 @@ from coupons.offers import list_offers, offer_by_key, save_offer
 from coupons.refusals import REASONS
 from coupons.showing import offer_body
 from coupons.wording import offer_terms, offer_words
-from segments.choices import choices
+from segments.choosing.choices import choices
 from web.access import needs_role
 from web.audit import record
 from web.offer_form import OfferForm, empty_form, examples, form_of, place_error, read_form

@@ -22,8 +22,8 @@ from reporting.responders import Grid, Place
 from reporting.responders import grid as responders_grid
 from reporting.results import CampaignReport
 from reporting.selecting import rule_for, selection
-from segments.rules import parse_rule
-from segments.saved import list_segments, save_segment, segment_by_key, segment_rule
+from segments.language.rules import parse_rule
+from segments.saving.saved import list_segments, save_segment, segment_by_key, segment_rule
 from web.access import person
 from web.audit import record
 from web.campaign_form import key_from

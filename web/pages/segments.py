@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.uses import campaigns_on
 from core.errors import Conflict, Forbidden, Invalid, NotFound, WinbackError
+from segments.language.rules import parse_rule
 from segments.models import Segment
-from segments.rules import parse_rule
-from segments.saved import (
+from segments.saving.saved import (
     save_segment,
     segment_by_key,
     segment_rule,

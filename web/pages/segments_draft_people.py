@@ -7,7 +7,7 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid
-from segments.rules import parse_rule
+from segments.language.rules import parse_rule
 from web.builder import numbers as counting
 from web.builder import reaching
 from web.builder.draft import draft_of, read_json

@@ -11,8 +11,8 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from core.errors import WinbackError
-from segments.choices import choices
-from segments.shape import shape_of
+from segments.choosing.choices import choices
+from segments.figures.shape import shape_of
 from web.access import needs_role
 from web.builder import numbers as counting
 from web.builder.around import around_of

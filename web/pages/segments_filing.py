@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from core.errors import Invalid, WinbackError
 from journeys.uses import higher_uses
-from segments.filing import (
+from segments.membership.snapshots import freeze
+from segments.saving.filing import (
     archive_segment,
     delete_segment,
     duplicate_segment,
@@ -17,8 +18,7 @@ from segments.filing import (
     set_refreshing,
     unarchive_segment,
 )
-from segments.saved import segment_by_key, segment_rule
-from segments.snapshots import freeze
+from segments.saving.saved import segment_by_key, segment_rule
 from web.access import person
 from web.audit import record
 from web.pages.segments import blueprint, free_key

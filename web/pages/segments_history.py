@@ -7,11 +7,11 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import NotFound, WinbackError
 from journeys.uses import uses_of
-from segments.filing import listed_folders
-from segments.membership import moved, newest_refreshes, refresh_numbered
-from segments.refreshing import refresh
-from segments.saved import segment_by_key, segment_rule
-from segments.snapshots import snapshot_of, snapshots_from
+from segments.membership.refreshing import refresh
+from segments.membership.snapshots import snapshot_of, snapshots_from
+from segments.membership.stays import moved, newest_refreshes, refresh_numbered
+from segments.saving.filing import listed_folders
+from segments.saving.saved import segment_by_key, segment_rule
 from web.audit import record
 from web.builder import numbers as counting
 from web.builder.draft import draft_of

@@ -10,12 +10,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import WinbackError
-from segments.filing import rename_folder
-from segments.membership import newest_of_all
+from segments.membership.stays import newest_of_all
 from segments.models import Segment, SegmentRefresh
-from segments.naming import segment_names, with_names
-from segments.saved import list_segments, segment_rule
-from segments.words import sentence
+from segments.saving.filing import rename_folder
+from segments.saving.saved import list_segments, segment_rule
+from segments.telling.naming import segment_names, with_names
+from segments.telling.words import sentence
 from web.audit import record
 from web.pages.segments import QUESTIONS, blueprint
 from web.questions import questions

@@ -4,9 +4,18 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid, WinbackError
-from segments.lists import Entry, Outcome, add_people, listed_ids, make_list, people_on, read_entries, remove_people
-from segments.saved import segment_by_key
-from segments.snapshots import snapshot_of
+from segments.membership.snapshots import snapshot_of
+from segments.saving.lists import (
+    Entry,
+    Outcome,
+    add_people,
+    listed_ids,
+    make_list,
+    people_on,
+    read_entries,
+    remove_people,
+)
+from segments.saving.saved import segment_by_key
 from web.access import person
 from web.audit import record
 from web.builder import numbers as counting

@@ -3,7 +3,7 @@
 from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from segments.saved import segment_by_key, segment_rule
+from segments.saving.saved import segment_by_key, segment_rule
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
 from web.pages.segments import blueprint

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from segments.language.rules import parse_rule
 from segments.models import SegmentVersion
-from segments.naming import segment_names, with_names
-from segments.rules import parse_rule
-from segments.saved import save_segment, segment_by_key, segment_rule, versions_of
-from segments.versions import Difference, difference
-from segments.words import sentence
+from segments.saving.saved import save_segment, segment_by_key, segment_rule, versions_of
+from segments.telling.naming import segment_names, with_names
+from segments.telling.versions import Difference, difference
+from segments.telling.words import sentence
 from web.access import person
 from web.audit import record
 from web.pages.segments import blueprint

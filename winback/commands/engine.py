@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from core.errors import Conflict
-from segments.exporting import export_facts, newest_export, spark_address
-from segments.questions import Questions
+from segments.engines.exporting import export_facts, newest_export, spark_address
+from segments.engines.questions import Questions
 from winback.context import Context
 
 

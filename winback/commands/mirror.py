@@ -7,7 +7,7 @@ import click
 
 from core.errors import Conflict
 from core.mirror import How, Manifest, Mirror
-from segments.mirrored import open_mirror
+from segments.engines.mirrored import open_mirror
 from winback.context import Context
 
 WAIT_SECONDS = 600.0

@@ -15,14 +15,14 @@ import click
 from sqlalchemy import bindparam, select
 
 from core.errors import Conflict, Invalid
-from segments.facts import CUSTOMERS
-from segments.portable import InLongList, NumberList
-from segments.questions import UNATTENDED_SECONDS, Engine, Questions
-from segments.refreshing import refresh as refresh_members
-from segments.rules import Rule, parse_rule
-from segments.saved import resolved, segment_rule
-from segments.snapshots import freeze as freeze_people
-from segments.words import sentence
+from segments.compiling.facts import CUSTOMERS
+from segments.dialects.portable import InLongList, NumberList
+from segments.engines.questions import UNATTENDED_SECONDS, Engine, Questions
+from segments.language.rules import Rule, parse_rule
+from segments.membership.refreshing import refresh as refresh_members
+from segments.membership.snapshots import freeze as freeze_people
+from segments.saving.saved import resolved, segment_rule
+from segments.telling.words import sentence
 from winback.context import Context
 
 PAGE = 10_000

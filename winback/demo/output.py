@@ -14,8 +14,8 @@ from campaigns.models import Campaign
 from coupons.models import Code, Redemption, Refusal
 from delivery.models import Message
 from reporting.reports import campaign_report
-from segments.members import count
-from segments.rules import parse_rule
+from segments.engines.members import count
+from segments.language.rules import parse_rule
 from winback.demo.plot import Plot
 
 MESSAGE_STATES = ("sent", "withheld", "suppressed", "failed", "uncertain")

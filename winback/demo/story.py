@@ -34,8 +34,8 @@ from delivery.contents import save_content
 from delivery.profile import Profile, save_profile
 from journeys.editing import publish, save_draft
 from journeys.models import Journey
-from segments.rules import parse_rule
-from segments.saved import save_segment
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from web.keys import issue_key
 from winback.commands.importing import ALL_KINDS
 from winback.context import Context

@@ -1,0 +1,235 @@
+"""How does a rule become one SQL statement that stays fast on a million people?
+
+Owns the staging: people are first restricted by what is cheap (their own columns, addresses, consent), then by having
+or not having certain rows, and only the survivors are counted and summed; tests over the same rows share one pass.
+The statement has bound parameters only, no time functions, and means the same on SQLite, PostgreSQL and DuckDB.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    column,
+    exists,
+    false,
+    not_,
+    or_,
+    select,
+    table,
+    true,
+)
+
+from segments.compiling.facts import CUSTOMERS, fact, needs_person
+from segments.compiling.measures import verdict
+from segments.compiling.placing import nth_orders
+from segments.compiling.plan import Group, Leaf, Part, Pile, is_measured, measured_leaves, order_within, planned
+from segments.compiling.sequences import followed
+from segments.compiling.sources import Rows, rows_of
+from segments.compiling.verdicts import Verdict, together
+from segments.dialects.instants import Cuts, Fixed
+from segments.language.conditions import Followed, Measured, Rule
+from segments.language.fields import MEASURES
+from segments.language.operators import straight
+
+OWN, ROWS, NO_ROWS, COUNTED = range(4)
+"""The cost classes: own facts; having rows; having none; counting, summing, dating or ranking somebody's rows."""
+TALL = 12
+"""Groups so many levels high stand in a statement of their own: no engine parses brackets without end."""
+
+
+def compile_rule(rule: Rule, *, as_of: datetime) -> Select[int]:
+    """One statement that selects `customers.id` of everybody the rule holds for, as things stood at `as_of`.
+
+    Raises Invalid for a rule that still names saved segments; `saved.resolved` puts their rules in.
+    """
+    return build(rule, Fixed(as_of))
+
+
+def build(
+    rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None, staged: bool = True
+) -> Select[int]:
+    """The statement with cut-offs made by `cuts`; `among` restricts it to a batch of people named by id.
+
+    `staged=False` is for engines that work out a common table expression anew wherever it is named, as Spark does: each
+    stage would double the work of the one before it.
+    """
+    builder = _Builder(cuts, among)
+    return builder.statement(planned(rule)) if staged else builder.at_once(planned(rule))
+
+
+class _Builder:
+    """Walks a plan once and writes its statement."""
+
+    def __init__(self, cuts: Cuts, among: ColumnElement[bool] | None) -> None:
+        self.cuts = cuts
+        self.among = among
+        self.known: dict[Leaf | Pile, tuple[Rows, Verdict]] = {}
+        self.apart: list[CTE] = []
+        self.costs: dict[int, int] = {}
+
+    def statement(self, plan: Part) -> Select[int]:
+        parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
+        ordered = self._sorted(parts)
+        early = [part for part in ordered if self._cost(part) < COUNTED]
+        late = [part for part in ordered if self._cost(part) == COUNTED]
+        people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in early))
+        if late and not early and self.among is None:
+            people = people.where(self._holds(late.pop(0), CUSTOMERS.c.id, None))
+        for part in late:
+            survivors = people.cte()
+            person = survivors.c.id
+            people = select(person)
+            if self._needs_person(part):
+                people, person = select(CUSTOMERS.c.id).where(CUSTOMERS.c.id.in_(_ids(survivors))), CUSTOMERS.c.id
+            people = people.where(self._holds(part, person, survivors))
+        return people.add_cte(*self.apart) if self.apart else people
+
+    def at_once(self, plan: Part) -> Select[int]:
+        """Everything in one place, for an engine that orders the work itself."""
+        parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
+        held = [self._holds(part, CUSTOMERS.c.id, None) for part in self._sorted(parts)]
+        people = self._everybody().where(*held)
+        return people.add_cte(*self.apart) if self.apart else people
+
+    def _everybody(self) -> Select[int]:
+        people = select(CUSTOMERS.c.id).where(CUSTOMERS.c.forgotten_at.is_(None))
+        return people if self.among is None else people.where(self.among)
+
+    def _sorted(self, parts: Sequence[Part]) -> list[Part]:
+        return sorted(parts, key=lambda part: (self._cost(part), order_within(part)))
+
+    def _cost(self, part: Part) -> int:
+        known = self.costs.get(id(part))
+        if known is None:
+            known = OWN if isinstance(part, Group) else self._of_condition(part)
+            for child in part.parts if isinstance(part, Group) else ():
+                known = max(known, self._cost(child))
+            self.costs[id(part)] = known
+        return known
+
+    def _of_condition(self, part: Leaf | Pile) -> int:
+        if isinstance(part, Leaf) and not is_measured(part):
+            return COUNTED if isinstance(part.rule, Followed) else OWN
+        rows, answer = self._verdict(part)
+        if rows.nth is not None or not isinstance(answer.having, bool):
+            return COUNTED
+        return NO_ROWS if answer.without else ROWS
+
+    def _needs_person(self, part: Part) -> bool:
+        if isinstance(part, Group):
+            return any(map(self._needs_person, part.parts))
+        return isinstance(part, Leaf) and needs_person(part.rule)
+
+    def _holds(self, part: Part, person: ColumnElement[Any], survivors: FromClause | None) -> ColumnElement[bool]:
+        if isinstance(part, Group):
+            tall = part.height % TALL == 0
+            within = self._batch() if tall else survivors
+            held: list[ColumnElement[bool]] = []
+            for child in self._sorted(part.parts):  # a generator would be one more level of the call stack
+                held += [self._holds(child, CUSTOMERS.c.id if tall else person, within)]
+            joined = and_(true(), *held) if part.every else or_(false(), *held)
+            return self._set_apart(joined, person) if tall else joined
+        if is_measured(part):
+            return self._having(part, person, survivors)
+        assert isinstance(part, Leaf)
+        if isinstance(part.rule, Followed):
+            found = followed(part.rule, self.cuts, None if survivors is None else _ids(survivors))
+            return person.in_(found) if part.holds else _nowhere(found, person)
+        return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None)
+
+    def _batch(self) -> CTE | None:
+        return None if self.among is None else self._everybody().cte()
+
+    def _set_apart(self, inside: ColumnElement[bool], person: ColumnElement[Any]) -> ColumnElement[bool]:
+        """A tall group as a list of people, referred to by its name alone: SQLAlchemy never sees the whole tower."""
+        name = f"tall_{len(self.apart)}"
+        self.apart.append(self._everybody().where(inside).cte(name))
+        return person.in_(select(table(name, column("id")).c.id).correlate(None))
+
+    def _having(
+        self, part: Leaf | Pile, person: ColumnElement[Any], survivors: FromClause | None
+    ) -> ColumnElement[bool]:
+        rows, answer = self._verdict(part)
+        if isinstance(answer.having, bool):
+            return self._simple(rows, answer, person, survivors)
+        ask = answer.opposite() if answer.without else answer
+        grouped = self._rows(rows, survivors)
+        if rows.chosen is not None and self.among is None:
+            # Only who bought some of it can have a share other than 0.
+            some = select(rows.person).select_from(rows.origin).where(*rows.holds, rows.chosen)
+            grouped = grouped.where(rows.person.in_(some.correlate(None)))
+        assert not isinstance(ask.having, bool)
+        grouped = grouped.group_by(rows.person).having(ask.having).correlate(None)
+        return _nowhere(grouped, person) if answer.without else person.in_(grouped)
+
+    def _rows(self, rows: Rows, survivors: FromClause | None) -> Select[Any]:
+        """The people whose rows they are, of the survivors."""
+        mine = select(rows.person).select_from(rows.origin).where(*rows.holds)
+        if survivors is not None:
+            mine = mine.where(rows.person.in_(_ids(survivors)))
+        if rows.nth is None:
+            return mine
+        people = [] if survivors is None else [_ids(survivors)]
+        if self.among is None:
+            # Only who has such an order at all can have it in this place.
+            people.append(mine.correlate(None))
+        assert rows.order is not None
+        return mine.where(rows.order.in_(nth_orders(rows.nth, self.cuts, people)))
+
+    def _simple(
+        self, rows: Rows, answer: Verdict, person: ColumnElement[Any], survivors: FromClause | None
+    ) -> ColumnElement[bool]:
+        if answer.having == answer.without:
+            return true() if answer.having else false()
+        if rows.nth is not None:
+            found = self._rows(rows, survivors).correlate(None)
+            return person.in_(found) if answer.having else _nowhere(found, person)
+        mine = select(rows.person).select_from(rows.origin).where(*rows.holds)
+        if answer.having and self.among is None:
+            return person.in_(mine.correlate(None))
+        some = exists(mine.where(rows.person == person).correlate(person.table))
+        return some if answer.having else not_(some)
+
+    def _verdict(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+        if part not in self.known:
+            self.known[part] = self._judged(part)
+        return self.known[part]
+
+    def _judged(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+        leaves = measured_leaves(part)
+        rules = [leaf.rule for leaf in leaves if isinstance(leaf.rule, Measured)]
+        first = rules[0]
+        rows = rows_of(first.source, [rule.measure for rule in rules], first.where, first.window, self.cuts,
+                       nth=first.nth)
+        verdicts = []
+        for leaf, rule in zip(leaves, rules, strict=True):
+            test, positive = straight(rule.test)
+            answer = verdict(rule.source, rule.measure, test, rows, self.cuts)
+            verdicts.append(answer if positive == leaf.holds else answer.opposite())
+        return rows, together(verdicts, every=part.every if isinstance(part, Pile) else True)
+
+
+def _nowhere(found: Select[Any], person: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The person is not among those found: an anti-join, which no missing value can upset."""
+    inside = found.subquery()
+    return not_(exists().where(inside.c[0] == person).correlate(person.table))
+
+
+def _ids(survivors: FromClause) -> Select[Any]:
+    # Without this, a list of survivors inside a statement over the survivors would be taken for the same row.
+    return select(survivors.c.id).correlate(None)
+
+
+def measures_money(rule: Rule) -> bool:
+    """Whether amounts are added up somewhere in the rule without exactly one currency."""
+    return any(
+        isinstance(node, Measured) and MEASURES[node.source][node.measure].money
+        and len(node.where.get("currency") or ()) != 1
+        for node in rule.walk()
+    )

@@ -1,0 +1,40 @@
+"""Who bought this and then that, or then not that?
+
+Owns the SQL of sequences. What follows is strictly later, so one order never follows itself, and at most so many days
+after. `then_not` holds when an order's days have passed before `as_of` without the other one: who may still come is not
+counted yet.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, Subquery, exists, literal, not_, select, type_coerce
+
+from core.types import to_us
+from segments.compiling.rhythm import DAY_US
+from segments.compiling.sources import rows_of
+from segments.dialects.instants import Cuts
+from segments.language.conditions import Followed, Where
+from segments.language.windows import Window
+
+
+def followed(rule: Followed, cuts: Cuts, people: Select[Any] | None) -> Select[Any]:
+    """Whoever the sequence holds for, perhaps more than once, of those in `people`."""
+    first = _orders(rule.bought, rule.window, cuts, people)
+    second = _orders(rule.then, None, cuts, people)
+    within = literal(rule.within_days * DAY_US, BigInteger())
+    after = (second.c.person == first.c.person, second.c.at > first.c.at, second.c.at <= first.c.at + within)
+    if not rule.never:
+        return select(first.c.person).where(*after).correlate(None)
+    passed = cuts(lambda as_of: to_us(as_of) - rule.within_days * DAY_US, BigInteger())
+    later = exists().where(*after).correlate(first)
+    return select(first.c.person).where(first.c.at < passed, not_(later)).correlate(None)
+
+
+def _orders(where: Where, window: Window | None, cuts: Cuts, people: Select[Any] | None) -> Subquery:
+    """Person and time of each order with a matching line."""
+    rows = rows_of("orders", ["count"], where, window, cuts)
+    found = select(rows.person.label("person"), type_coerce(rows.at, BigInteger()).label("at")).select_from(
+        rows.origin).where(*rows.holds)
+    if people is not None:
+        found = found.where(rows.person.in_(people))
+    return (found.distinct() if rows.by_line else found).correlate(None).subquery()

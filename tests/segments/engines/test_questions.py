@@ -1,0 +1,140 @@
+"""Questions: the engine is chosen by size, answers say how fresh they are, currencies are never added up."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from core.database import Database
+from core.errors import Invalid, NotReady
+from core.settings import Settings
+from customers.models import Customer, Order
+from segments.engines.members import count, matching, member_ids
+from segments.engines.questions import Questions
+from segments.language.rules import parse_rule
+from tests.segments.naive import Line, Person, Purchase, holds
+from tests.segments.population import AS_OF, load, people
+
+SHOP = people(80, seed=11)
+BUYERS = parse_rule({"orders": "count", "at_least": 2})
+REVENUE = {"orders": "revenue", "at_least": 1}
+
+
+@pytest.fixture(params=["rows", "mirror"])
+def questions(request: pytest.FixtureRequest, database: Database, settings: Settings) -> Iterator[Questions]:
+    load(database, SHOP)
+    asked = Questions(database, settings, engine=request.param)
+    yield asked
+    asked.close()
+
+
+def test_count_list_and_sample_agree_and_name_their_engine(questions: Questions) -> None:
+    expected = [person.id for person in SHOP if holds(BUYERS.to_json(), person, AS_OF)]
+    counted = questions.count(BUYERS, as_of=AS_OF)
+    assert (counted.value, counted.as_of, counted.engine) == (len(expected), AS_OF, questions._forced)
+    assert counted.facts_at == AS_OF and counted.took_ms > 0
+    assert questions.ids(BUYERS, as_of=AS_OF).value == expected
+    drawn = questions.sample(BUYERS, as_of=AS_OF, size=5).value
+    assert len(drawn) == 5 and set(drawn) <= set(expected)
+    assert questions.sample(BUYERS, as_of=AS_OF, size=5).value == drawn
+
+
+def test_an_answer_knows_what_was_written_just_before(questions: Questions) -> None:
+    everybody = parse_rule({"all": []})
+    assert questions.count(everybody, as_of=AS_OF).value == 80
+    with questions.database.writing() as session:
+        session.execute(insert(Customer), [{"id": 5000, "external_id": "new", "attributes": {}, "imported_at": AS_OF}])
+    later = AS_OF + timedelta(seconds=5)
+    answer = questions.count(everybody, as_of=AS_OF, now=later)
+    assert (answer.value, answer.facts_at) == (81, later)
+
+
+def test_a_forgotten_person_is_in_no_audience(questions: Questions) -> None:
+    with questions.database.writing() as session:
+        session.execute(update(Customer).where(Customer.id == 1).values(forgotten_at=AS_OF))
+    for rule in ({"all": []}, {"not": {"any": []}}, {"not": {"customer": "country", "is": "XX"}}):
+        assert 1 not in questions.ids(parse_rule(rule), as_of=AS_OF).value
+
+
+def test_mixed_currencies_are_an_error_for_money_unless_one_is_named(questions: Questions) -> None:
+    dollars = Person(900, "usd", orders=[Purchase(AS_OF - timedelta(days=1), [
+        Line("lamps", "a", None, 1000, 100, 100)], currency="USD")])
+    load(questions.database, [*SHOP, dollars])
+    rule = parse_rule(REVENUE)
+    with pytest.raises(Invalid, match="orders in EUR, USD") as refused:
+        questions.count(rule, as_of=AS_OF)
+    assert "currency" in refused.value.message
+    with pytest.raises(Invalid, match="EUR, USD"):
+        questions.count(parse_rule({"not": {"any": [{"orders": "average_value", "at_least": 1}]}}), as_of=AS_OF)
+    # Before the first dollar there was only one currency.
+    assert questions.count(rule, as_of=AS_OF - timedelta(days=2)).value > 0
+    named = parse_rule({**REVENUE, "where": {"currency": ["USD"]}})
+    assert questions.ids(named, as_of=AS_OF).value == [900]
+    assert questions.count(BUYERS, as_of=AS_OF).value > 0
+
+
+def test_a_batch_with_mixed_currencies_is_refused_too(database: Database) -> None:
+    line = Line(None, "a", None, 1, 1, 1)
+    both = Person(1, "both", orders=[Purchase(AS_OF - timedelta(days=1), [line], currency=name)
+                                     for name in ("EUR", "USD")])
+    load(database, [both, Person(2, "none")])
+    with database.reading() as session:
+        connection = session.connection()
+        with pytest.raises(Invalid, match="EUR, USD"):
+            matching(connection, parse_rule(REVENUE), [1, 2], as_of=AS_OF)
+        assert matching(connection, parse_rule(REVENUE), [2], as_of=AS_OF) == set()
+        with pytest.raises(Invalid, match="EUR, USD"):
+            count(session, parse_rule(REVENUE), as_of=AS_OF)
+
+
+def test_a_small_base_is_answered_by_the_rows_and_a_large_one_by_the_mirror(
+    sqlite_database: Database, tmp_path: Any
+) -> None:
+    load(sqlite_database, SHOP)
+    home = tmp_path / "home"
+    settings = Settings(str(sqlite_database.engine.url), home, "x" * 16, "http://localhost", None, "duckdb:")
+    assert Questions(sqlite_database, settings).count(BUYERS, as_of=AS_OF).engine == "rows"
+    asked = Questions(sqlite_database, settings, small=50)
+    with pytest.raises(NotReady, match="being built"):
+        asked.count(BUYERS, as_of=AS_OF, fresh=False)
+    assert asked.count(BUYERS, as_of=AS_OF).engine == "mirror"
+    codes = parse_rule({"coupons": "issued", "equals": 0})
+    assert asked.count(codes, as_of=AS_OF).engine == "mirror"
+    asked.close()
+    shutil.rmtree(home / "mirror")
+    assert asked.refresh(now=AS_OF)
+    assert asked.count(BUYERS, as_of=AS_OF, fresh=False).engine == "mirror"
+    asked.close()
+
+
+@pytest.mark.parametrize("text", ["'; DROP TABLE customers; --", '" OR 1=1', "%s", ":name", "$1", "\\", "{}", "?"])
+def test_hostile_words_stay_parameters(questions: Questions, text: str) -> None:
+    rules = [
+        {"customer": "first_name", "is": text}, {"customer": "city", "contains": text},
+        {"customer": "city", "in": [text, *(f"{text}{n}" for n in range(40))]},
+        {"orders": "count", "where": {"category": [text]}, "at_least": 1},
+        {"sample": {"percent": 0, "salt": text}},
+        *([] if {'"', "\\"} & set(text) else [{"customer": f"attributes.{text}", "is": text}]),
+    ]
+    for rule in rules:
+        assert questions.count(parse_rule(rule), as_of=AS_OF).value == 0
+    assert questions.count(parse_rule({"sample": {"percent": 100, "salt": text}}), as_of=AS_OF).value == 80
+
+
+def test_ten_thousand_customer_numbers_are_one_parameter(questions: Questions) -> None:
+    numbers = [f"C-{number:03d}" for number in range(1, 12_001)]
+    assert questions.count(parse_rule({"customer": "customer_id", "in": numbers}), as_of=AS_OF).value == 80
+    assert questions.count(parse_rule({"customer": "customer_id", "not_in": numbers}), as_of=AS_OF).value == 0
+
+
+def test_a_batch_names_only_people_of_the_batch(database: Database) -> None:
+    load(database, SHOP)
+    with database.reading() as session:
+        inside = set(member_ids(session, BUYERS, as_of=AS_OF))
+        batch = [7, 3, 3, 5, 10_000]
+        assert matching(session.connection(), BUYERS, batch, as_of=AS_OF) == inside & set(batch)
+        assert matching(session.connection(), BUYERS, [], as_of=AS_OF) == set()
+        assert session.scalar(select(Order.id).limit(1)) is not None
