@@ -4,8 +4,10 @@ Owns the names, defaults and checks of all `WINBACK_*` variables. A bad value st
 names the variable and the way out; nothing below the doors reads the environment again.
 """
 
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,17 +89,26 @@ def _secret_key(given: str | None, home: Path) -> str:
             raise SettingsError("WINBACK_SECRET_KEY: use at least 16 characters.")
         return given
     path = home / "secret_key"
+    if not path.exists():
+        _publish_once(path, secrets.token_urlsafe(32))
+    text = path.read_text(encoding="ascii").strip()
+    if len(text) < 16:
+        raise SettingsError(f"WINBACK_SECRET_KEY: {path} is damaged. Remove it or set the variable.")
+    return text
+
+
+def _publish_once(path: Path, text: str) -> None:
+    """Write a private file that appears whole or not at all; of several processes at it, the first one's stays."""
+    descriptor, draft = tempfile.mkstemp(prefix=path.name, dir=path.parent)  # readable by its owner alone
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        text = path.read_text(encoding="ascii").strip()
-        if len(text) < 16:
-            raise SettingsError(f"WINBACK_SECRET_KEY: {path} is damaged. Remove it or set the variable.") from None
-        return text
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        key = secrets.token_urlsafe(32)
-        file.write(key)
-    return key
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
 
 
 def _web_url(name: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """A bad value stops the start with a sentence that names the variable; good ones are read once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,12 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     settings = _read(tmp_path)
     assert (settings.zone, settings.question_seconds, settings.engine_url) == ("UTC", 20, "duckdb:")
     assert _read(tmp_path, WINBACK_ZONE="Europe/Berlin").zone == "Europe/Berlin"
+
+
+def test_processes_that_start_at_once_in_a_new_home_agree_on_its_secret(tmp_path: Path) -> None:
+    environ = {"WINBACK_HOME": str(tmp_path / "home")}
+    with ThreadPoolExecutor(8) as pool:
+        keys = {settings.secret_key for settings in pool.map(read_settings, [environ] * 24)}
+    assert len(keys) == 1 and len(keys.pop()) >= 32
+    files = list((tmp_path / "home").iterdir())
+    assert [file.name for file in files] == ["secret_key"] and files[0].stat().st_mode & 0o077 == 0
