@@ -108,7 +108,7 @@ def _publish_once(path: Path, text: str) -> None:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()
 
 
 def _web_url(name: str, text: str) -> str:
