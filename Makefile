@@ -5,6 +5,8 @@ BIN := .venv/bin
 ARGS ?=
 export UV_PYTHON_DOWNLOADS := never
 export WINBACK_QUIET_PIP := 1
+# Images that forbid compiled files make every process compile its libraries anew: half a minute for each test worker.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench proofs lint types spark
