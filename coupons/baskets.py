@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, 
 from core.arrays import in_ids, in_texts
 from coupons.discount import Line
 from coupons.eligibility import Basket, Companion
-from coupons.models import Offer, Redemption
+from coupons.models import Offer, Redemption, Reservation
 from coupons.requests import RedemptionRequest
 from customers.models import Order, Product
 
@@ -21,11 +21,19 @@ _ON_SALE = and_(Product.sale_price_cents.is_not(None),
                 or_(Product.price_cents.is_(None), Product.sale_price_cents < Product.price_cents))
 _MARKS = select(Product.sku, Product.non_discountable, _ON_SALE.label("sale")).where(
     or_(Product.non_discountable, _ON_SALE))
+_RULES = (Offer.offer_class, Offer.combines, Offer.combines_with)
 _COMPANIONS = (
-    select(Offer.offer_class, Offer.combines, Offer.combines_with)
+    select(*_RULES, Redemption.discount_cents - Redemption.rolled_back_cents)
     .join(Redemption, Redemption.offer_id == Offer.id)
     .where(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
            Redemption.state == "redeemed", Redemption.code_id != bindparam("code"))
+)
+_RESERVED = (
+    select(*_RULES, Reservation.discount_cents)
+    .join(Reservation, Reservation.offer_id == Offer.id)
+    .where(Reservation.shop == bindparam("shop"), Reservation.order_ref == bindparam("order_ref"),
+           Reservation.state == "held", Reservation.expires_at > bindparam("at"),
+           Reservation.code_id != bindparam("code"))
 )
 
 
@@ -39,8 +47,10 @@ def basket_of(connection: Connection, situation: Any, request: RedemptionRequest
     order = request.order
     companions: list[Companion] = []
     if situation.has_companions:
-        companions = [Companion(*row) for row in connection.execute(
-            _COMPANIONS, {"shop": request.shop, "order_ref": order.id, "code": situation.code_id})]
+        asked = {"shop": request.shop, "order_ref": order.id, "code": situation.code_id}
+        companions = [Companion(*row) for row in (
+            *connection.execute(_COMPANIONS, asked),
+            *connection.execute(_RESERVED, {**asked, "at": situation.at_us}))]
     first_order = None
     if situation.first_order_only and (customer_ids or request.names_customer):
         first_order = not connection.execute(select(_ordered_before(customer_ids, request))).scalar_one()

@@ -6,87 +6,116 @@ held against a change of its terms and limits until the transaction ends.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, exists, select, type_coerce
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from core.codes import LONGEST, canonical
-from core.types import from_us
+from core.hot import Hot
+from core.types import from_us, to_us
 from coupons.baskets import basket_of
+from coupons.counting_as import who_counts
 from coupons.discount import discount_cents
 from coupons.eligibility import Basket, why_not
-from coupons.models import CancelledOrder, Code, CustomerUse, Offer, Redemption
+from coupons.kept_offers import OfferFacts, offer_facts
+from coupons.models import CancelledOrder, Code, LimitUse, Offer, Redemption, Reservation
 from coupons.refusals import Refused
 from coupons.requests import RedemptionRequest
-from coupons.terms import TERM_FIELDS, terms_of
+from coupons.taking import Hold, Use
 from customers.identity import email_lookup
 from customers.models import Address, Customer
 
-Situation = Row[*tuple[Any, ...]]
-
 _OTHER = aliased(Redemption)
+_OTHER_HELD = aliased(Reservation)
+_has_companions = or_(
+    exists().where(_OTHER.shop == bindparam("shop"), _OTHER.order_ref == bindparam("order_ref"),
+                   _OTHER.state == "redeemed", _OTHER.code_id != Code.id),
+    exists().where(_OTHER_HELD.shop == bindparam("shop"), _OTHER_HELD.order_ref == bindparam("order_ref"),
+                   _OTHER_HELD.state == "held", _OTHER_HELD.expires_at > bindparam("at"),
+                   _OTHER_HELD.code_id != Code.id),
+)
 
 
-def _on_this_order(statement: Any) -> Any:
-    """Limits a question to other codes' live redemptions of the order asked about."""
-    return statement.where(_OTHER.shop == bindparam("shop"), _OTHER.order_ref == bindparam("order_ref"),
-                           _OTHER.state == "redeemed", _OTHER.code_id != Code.id)
+class Situation(NamedTuple):
+    """Everything stored that bears on one request, at `at_us`; instants in microseconds."""
+
+    code_id: int
+    code: str
+    holder_id: int | None
+    origin: str
+    campaign: str | None
+    state: str
+    use_limit: int
+    used: int
+    reserved: int
+    from_us: int
+    until_us: int | None
+    offer_id: int
+    offer_version: int
+    offer_used: int
+    offer_reserved: int
+    spent_cents: int
+    reserved_cents: int
+    holder_number: str | None
+    redemption_id: int | None
+    has_companions: bool
+    order_is_cancelled: bool
+    offer: OfferFacts
+    at_us: int
+
+    @property
+    def first_order_only(self) -> bool:
+        """Whether the offer is for first orders only."""
+        return self.offer.terms.first_order_only
 
 
 _LOOK = (
     select(
-        Code.id.label("code_id"), Code.code, Code.customer_id.label("holder_id"), Code.origin, Code.campaign,
-        Code.state, Code.use_limit, Code.used,
-        type_coerce(Code.valid_from, BigInteger).label("from_us"),
-        type_coerce(Code.valid_until, BigInteger).label("until_us"),
-        Offer.id.label("offer_id"), Offer.holder.label("holder_rule"), *(getattr(Offer, name) for name in TERM_FIELDS),
-        Offer.limit_per_customer, Offer.limit_total, Offer.used.label("offer_used"), Offer.spent_cents,
-        Customer.external_id.label("holder_number"),
-        Redemption.id.label("redemption_id"),
-        _on_this_order(exists()).label("has_companions"),
-        exists()
-        .where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref"))
-        .label("order_is_cancelled"),
+        Code.id, Code.code, Code.customer_id, Code.origin, Code.campaign, Code.state, Code.use_limit, Code.used,
+        Code.reserved, Code.valid_from, Code.valid_until, Offer.id, Offer.updated_at, Offer.used, Offer.reserved,
+        Offer.spent_cents, Offer.reserved_cents, Customer.external_id, Redemption.id, _has_companions,
+        exists().where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref")),
     )
     .join(Offer, Offer.id == Code.offer_id)
     .outerjoin(Customer, Customer.id == Code.customer_id)
     .outerjoin(Redemption, and_(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
                                 Redemption.code_id == Code.id))
-    .where(Code.code == bindparam("code"))
+    .where(Code.code == bindparam("code"), Code.state != "stock")  # nobody was given what lies in a pool
 )
-_LOOK_AND_HOLD = _LOOK.with_for_update(of=Offer, read=True, key_share=True)
-_BY_NUMBER = select(Customer.id, Customer.external_id).where(Customer.external_id == bindparam("external_id"))
-_BY_EMAIL = (
+_LOOK_ONLY = Hot(_LOOK)
+_LOOK_AND_HOLD = Hot(_LOOK.with_for_update(of=Offer, read=True, key_share=True))
+_BY_NUMBER = Hot(select(Customer.id, Customer.external_id).where(Customer.external_id == bindparam("external_id")))
+_BY_EMAIL = Hot(
     select(Customer.id, Customer.external_id).join(Address, Address.customer_id == Customer.id)
     .where(Address.channel == "email", Address.lookup == bindparam("lookup")).order_by(Customer.id)
 )
-_CUSTOMER_USED = select(CustomerUse.used).where(
-    CustomerUse.offer_id == bindparam("offer"), CustomerUse.customer_id == bindparam("customer"))
 
 Named = Sequence[tuple[int, str]]
 """Ids and numbers of the customers that the shop's words fit; an e-mail address may belong to several."""
 
 
-def look(connection: Connection, request: RedemptionRequest, *, hold: bool) -> Situation | None:
+def look(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool) -> Situation | None:
     """Everything stored that bears on this request; None: no such code. `hold` keeps the offer's terms as they are."""
     code = canonical(request.code)
     if len(code) > LONGEST:
         code = ""  # nothing is stored under this: the same work, and the same answer, as for any unknown code
-    return connection.execute(
-        _LOOK_AND_HOLD if hold else _LOOK, {"code": code, "shop": request.shop, "order_ref": request.order.id}
-    ).one_or_none()
+    at_us = to_us(now)
+    row = (_LOOK_AND_HOLD if hold else _LOOK_ONLY).row(
+        connection, {"code": code, "shop": request.shop, "order_ref": request.order.id, "at": at_us})
+    return None if row is None else Situation._make((*row, offer_facts(connection, row[11], row[12]), at_us))
 
 
 def named_customers(connection: Connection, request: RedemptionRequest) -> Named:
     """The customers whom the request names; empty when it names nobody we know."""
     if request.customer_external_id is not None:
-        rows = connection.execute(_BY_NUMBER, {"external_id": request.customer_external_id})
+        rows = _BY_NUMBER.rows(connection, {"external_id": request.customer_external_id})
     elif request.customer_email is not None:
-        rows = connection.execute(_BY_EMAIL, {"lookup": email_lookup(request.customer_email)})
+        rows = _BY_EMAIL.rows(connection, {"lookup": email_lookup(request.customer_email)})
     else:
         return []
-    return [(row.id, row.external_id) for row in rows]
+    return [(row[0], row[1]) for row in rows]
 
 
 def redeemer_of(situation: Situation, named: Named) -> tuple[int | None, str | None]:
@@ -110,19 +139,38 @@ def basket_for(connection: Connection, situation: Situation, named: Named, reque
     return basket_of(connection, situation, request, customer_ids=people)
 
 
-def propose(situation: Situation, named: Named, basket: Basket, now_us: int) -> int | Refused:
-    """The discount in cents, or the first reason against it; counters of customer, offer and budget are not read."""
-    refused = _against_code(situation, named, now_us)
+def propose(situation: Situation, named: Named, basket: Basket, at_us: int, *, held: bool = False) -> int | Refused:
+    """The discount in cents, or the first reason against it; counters of customer, offer and budget are not read.
+
+    `at_us` is now, or when the use was reserved; `held`: this order holds one of the uses that are reserved.
+    """
+    refused = _against_code(situation, named, at_us, held=held)
     if refused is not None:
         return Refused(refused)
-    terms = terms_of(situation)
-    unfit = why_not(terms, basket, from_us(now_us))
+    terms = situation.offer.terms
+    unfit = why_not(terms, basket, from_us(at_us))
     if unfit is not None:
         return Refused(unfit)
-    return discount_cents(terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
+    discount = discount_cents(terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
+    if not basket.companions:
+        return discount
+    # All codes of an order together never take off more than the goods are worth.
+    left = max(0, basket.total_cents - sum(companion.cents for companion in basket.companions))
+    return min(discount, left) if left > 0 else Refused("not_applicable")
 
 
-def _against_code(situation: Situation, named: Named, now_us: int) -> str | None:
+def use_of(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest, cents: int, *,
+           now: datetime) -> Use:
+    """What a use of this code for this order counts on; `cents` is the discount."""
+    limits = situation.offer.limits
+    who = who_counts(connection, counted_customer(situation, named), request, limits.customer_is)
+    return Use(
+        code_id=situation.code_id, offer_id=situation.offer_id, who=who, rows=limits.rows(who, now),
+        offer_is_limited=limits.on_offer, cents=cents if request.order.currency == limits.currency else 0,
+    )
+
+
+def _against_code(situation: Situation, named: Named, now_us: int, *, held: bool) -> str | None:
     if situation.order_is_cancelled:
         return "order_cancelled"
     if situation.state == "revoked":
@@ -133,22 +181,39 @@ def _against_code(situation: Situation, named: Named, now_us: int) -> str | None
         return "not_yet_valid"
     if situation.until_us is not None and now_us >= situation.until_us:
         return "expired"
-    enforced = situation.holder_rule == "enforce" and situation.holder_id is not None
+    enforced = situation.offer.holder_rule == "enforce" and situation.holder_id is not None
     if enforced and all(customer_id != situation.holder_id for customer_id, _ in named):
         return "wrong_customer"
+    if not held and situation.used + situation.reserved >= situation.use_limit:
+        return "limit_reached"
     return None
 
 
-def against_counters(connection: Connection, situation: Situation, named: Named, discount: int) -> Refused | None:
+_ROWS_NOW = select(
+    LimitUse.who, LimitUse.period, LimitUse.used + LimitUse.reserved, LimitUse.spent_cents + LimitUse.reserved_cents,
+).where(LimitUse.offer_id == bindparam("offer"), LimitUse.who.in_(bindparam("whos", expanding=True)))
+
+
+def against_counters(connection: Connection, situation: Situation, use: Use, *, hold: Hold | None = None
+                     ) -> Refused | None:
     """What the counters say against it now, for somebody who only asks; redeeming decides by its UPDATEs."""
-    customer = counted_customer(situation, named)
-    if situation.limit_per_customer is not None and customer is not None:
-        used = connection.execute(
-            _CUSTOMER_USED, {"offer": situation.offer_id, "customer": customer}).scalar_one_or_none() or 0
-        if used >= situation.limit_per_customer:
-            return Refused("limit_reached")
-    if situation.limit_total is not None and situation.offer_used >= situation.limit_total:
+    own, own_cents = (0, 0) if hold is None else (1, hold.use.cents)
+    held_rows = set() if hold is None else {row.place for row in hold.use.rows}
+    if use.rows:
+        found = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(
+            _ROWS_NOW, {"offer": situation.offer_id, "whos": sorted({row.who for row in use.rows})})}
+        for row in use.rows:
+            uses, cents = found.get((row.who, row.period), (0, 0))
+            if row.place in held_rows:
+                uses, cents = uses - own, cents - own_cents
+            if row.uses is not None and uses >= row.uses:
+                return Refused("limit_reached")
+            if row.cents is not None and cents + use.cents > row.cents:
+                return Refused("budget_exhausted")
+    limits = situation.offer.limits
+    if limits.total is not None and situation.offer_used + situation.offer_reserved - own >= limits.total:
         return Refused("limit_reached")
-    if situation.budget_cents is not None and situation.spent_cents + discount > situation.budget_cents:
+    spent = situation.spent_cents + situation.reserved_cents - own_cents
+    if limits.budget_cents is not None and spent + use.cents > limits.budget_cents:
         return Refused("budget_exhausted")
     return None

@@ -16,11 +16,12 @@ from coupons.terms import Terms
 
 
 class Companion(NamedTuple):
-    """What an offer says about others in one order; see the columns of the same names."""
+    """What an offer says about others in one order; see the columns of the same names. `cents` it took off already."""
 
     offer_class: str
     combines: str
     combines_with: Sequence[str]
+    cents: int = 0
 
 
 @dataclass(frozen=True)

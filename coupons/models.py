@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     ForeignKey,
     Index,
     Integer,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -87,6 +89,8 @@ class Offer(Base):
         BigInteger, default=0, doc="live redemptions, counted while a total limit or budget is set"
     )
     spent_cents: Mapped[int] = mapped_column(BigInteger, default=0, doc="discounts in its currency, counted likewise")
+    reserved: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0", doc="held uses, counted likewise")
+    reserved_cents: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -99,6 +103,10 @@ class Code(Base):
         # The origin leads: one index keeps issuing idempotent and finds the codes of an enrolment.
         UniqueConstraint("origin", "offer_id", "customer_id"),
         Index("ix_codes_customer_id", "customer_id"),
+        Index("ix_codes_stock", "offer_id", "id", sqlite_where=text("state = 'stock'"),
+              postgresql_where=text("state = 'stock'")),
+        Index("ix_codes_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL"),
+              postgresql_where=text("batch_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -107,9 +115,12 @@ class Code(Base):
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"))
     origin: Mapped[str] = mapped_column(String(100), doc="what it was issued for, e.g. enrolment:17")
     campaign: Mapped[str | None] = mapped_column(String(100), index=True, doc="label: the campaign's key")
-    state: Mapped[str] = mapped_column(String(16), doc="issued, redeemed or revoked; expired is derived")
+    state: Mapped[str] = mapped_column(String(16), doc="stock, issued, redeemed or revoked; expired is derived")
     use_limit: Mapped[int] = mapped_column(Integer, default=1)
     used: Mapped[int] = mapped_column(Integer, default=0)
+    reserved: Mapped[int] = mapped_column(Integer, default=0, server_default="0", doc="uses held for baskets")
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), doc="the pool or poster it belongs to")
+    region: Mapped[str | None] = mapped_column(String(100), doc="public codes: where this one hangs or is printed")
     issued_at: Mapped[datetime] = mapped_column(Instant)
     valid_from: Mapped[datetime] = mapped_column(Instant)
     valid_until: Mapped[datetime | None] = mapped_column(Instant, doc="exclusive; None: no end")
@@ -118,14 +129,62 @@ class Code(Base):
     revoked_reason: Mapped[str | None] = mapped_column(String(100))
 
 
-class CustomerUse(Base):
-    """How often one customer used one offer, while it has a limit per customer; the row that limit is decided on."""
+class Batch(Base):
+    """Codes that came together: a pool, generated or imported, or public codes for posters."""
 
-    __tablename__ = "customer_uses"
+    __tablename__ = "batches"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(12), doc="generated, imported or public")
+    name: Mapped[str] = mapped_column(String(200))
+    codes: Mapped[int] = mapped_column(BigInteger, default=0, doc="how many it brought")
+    rejected: Mapped[int] = mapped_column(BigInteger, default=0, doc="imported: lines not taken")
+    created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class LimitUse(Base):
+    """What one customer, or everybody in one period, used of an offer that limits it: the row it is decided on."""
+
+    __tablename__ = "limit_uses"
+    __table_args__ = (
+        CheckConstraint("used >= 0 AND reserved >= 0 AND spent_cents >= 0 AND reserved_cents >= 0"),
+    )
 
     offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"), primary_key=True)
-    customer_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    used: Mapped[int] = mapped_column(Integer, default=0)
+    who: Mapped[str] = mapped_column(String(80), primary_key=True, doc="id:17, email:.., address:..; empty: everybody")
+    period: Mapped[str] = mapped_column(String(12), primary_key=True, doc="d, w or m and its first day; empty: ever")
+    used: Mapped[int] = mapped_column(BigInteger, default=0)
+    reserved: Mapped[int] = mapped_column(BigInteger, default=0)
+    spent_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    reserved_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Reservation(Base):
+    """One use of a code held for a basket until an instant; redeeming the same order spends it."""
+
+    __tablename__ = "reservations"
+    __table_args__ = (
+        Index("uq_reservations_held", "shop", "order_ref", "code_id", unique=True,
+              sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
+        Index("ix_reservations_lapsing", "expires_at", sqlite_where=text("state = 'held'"),
+              postgresql_where=text("state = 'held'")),
+        Index("ix_reservations_code_id", "code_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(40), unique=True, doc="what the API shows; not guessable")
+    code_id: Mapped[int] = mapped_column(ForeignKey("codes.id"))
+    offer_id: Mapped[int] = mapped_column(ForeignKey("offers.id"))
+    counted_as: Mapped[str | None] = mapped_column(String(80), doc="who its customer limit counts; as in limit_uses")
+    shop: Mapped[str] = mapped_column(String(100), default="")
+    order_ref: Mapped[str] = mapped_column(String(200), doc="the shop's order or basket")
+    discount_cents: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(12), doc="held, spent, released or lapsed")
+    reserved_at: Mapped[datetime] = mapped_column(Instant, doc="the last time it was asked for; its periods count then")
+    expires_at: Mapped[datetime] = mapped_column(Instant, doc="exclusive; from then on nobody counts it")
+    settled_at: Mapped[datetime | None] = mapped_column(Instant, doc="spent, released or found lapsed")
 
 
 class Redemption(Base):
@@ -151,6 +210,7 @@ class Redemption(Base):
     campaign: Mapped[str | None] = mapped_column(String(100), doc="the code's campaign label")
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), doc="the holder, else who redeemed")
     redeemer_id: Mapped[int | None] = mapped_column(BigInteger, doc="customer named by the shop, when known")
+    counted_as: Mapped[str | None] = mapped_column(String(80), doc="who its customer limit counts; as in limit_uses")
     shop: Mapped[str] = mapped_column(String(100), default="")
     order_ref: Mapped[str | None] = mapped_column(String(200), doc="the shop's order id")
     order_total_cents: Mapped[int | None] = mapped_column(BigInteger, doc="goods before this discount")
@@ -201,3 +261,13 @@ class KeptAnswer(Base):
     status: Mapped[int] = mapped_column(Integer)
     answer: Mapped[dict[str, Any]] = mapped_column(Json)
     at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
+class Guess(Base):
+    """How many unknown codes one caller named within one window, over all processes."""
+
+    __tablename__ = "guesses"
+
+    caller: Mapped[str] = mapped_column(String(64), primary_key=True, doc="hash of key, address and customer")
+    minute: Mapped[int] = mapped_column(BigInteger, primary_key=True, doc="number of the minute since 1970")
+    unknown: Mapped[int] = mapped_column(Integer)

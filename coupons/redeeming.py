@@ -7,16 +7,18 @@ later one refuses. The answer is kept under the shop's idempotency key in the sa
 and a crash leaves neither.
 """
 
-import hashlib
+import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import Conflict, Invalid, NotFound
+from core.hot import Hot
 from core.types import to_us
 from coupons.deciding import (
     Named,
@@ -28,36 +30,43 @@ from coupons.deciding import (
     named_customers,
     propose,
     redeemer_of,
+    use_of,
 )
 from coupons.discount import split_over_lines
+from coupons.limits import limits_of
+from coupons.locking import lock_order, order_number
 from coupons.models import KeptAnswer, Offer, Redemption, Refusal
 from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
+from coupons.reserving import beware_of_lapsed, hold_for, spend
 from coupons.showing import redemption_body, stored_redemption
-from coupons.taking import Use, give_back, lock_code, take
-from coupons.terms import terms_of
+from coupons.taking import Hold, Use, give_back, lock_code, take
 
 _ATTEMPTS = 4
 
-# On PostgreSQL the same first statement takes a lock shared by everybody who redeems for this order; whoever cancels
-# the order takes it alone, so that no redemption slips in between.
-_CLAIM_KEY: dict[str, TextClause] = {
-    "sqlite": text("INSERT INTO kept_answers (client, key, body_hash, status, answer, at)"
-                   " VALUES (:client, :key, :hash, 0, '{}', :at) ON CONFLICT DO NOTHING"),
-    "postgresql": text("INSERT INTO kept_answers (client, key, body_hash, status, answer, at)"
-                       " SELECT :client, :key, :hash, 0, '{}'::jsonb, :at"
-                       " FROM (SELECT pg_advisory_xact_lock_shared(:order_lock)) AS held ON CONFLICT DO NOTHING"),
+_CLAIM_KEY = {
+    "sqlite": Hot(text("INSERT INTO kept_answers (client, key, body_hash, status, answer, at)"
+                       " VALUES (:client, :key, :hash, 0, '{}', :at) ON CONFLICT DO NOTHING")),
+    # Whoever acts on the same order waits in the same statement; what is read next is read after that.
+    "postgresql": Hot(text("INSERT INTO kept_answers (client, key, body_hash, status, answer, at)"
+                           " SELECT :client, :key, :hash, 0, '{}'::jsonb, :at"
+                           " FROM (SELECT pg_advisory_xact_lock(:order_lock)) AS held ON CONFLICT DO NOTHING")),
 }
 _KEPT = select(KeptAnswer.body_hash, KeptAnswer.status, KeptAnswer.answer).where(
     KeptAnswer.client == bindparam("of_client"), KeptAnswer.key == bindparam("of_key"))
-_KEEP = update(KeptAnswer).where(
+_KEEP = Hot(update(KeptAnswer).where(
     KeptAnswer.client == bindparam("of_client"), KeptAnswer.key == bindparam("of_key")
-).values(status=bindparam("new_status"), answer=bindparam("new_answer", type_=KeptAnswer.answer.type))
+).values(status=bindparam("new_status"), answer=bindparam("new_answer", type_=KeptAnswer.answer.type)))
+_COLUMNS = (
+    "public_id", "code_id", "code_text", "offer_id", "origin", "campaign", "customer_id", "redeemer_id", "counted_as",
+    "shop", "order_ref", "order_total_cents", "discount_cents", "rolled_back_cents", "currency", "state", "history",
+    "redeemed_at",
+)
 
 
-def _write_redemption(dialect_insert: Any) -> Any:
-    return dialect_insert(Redemption).on_conflict_do_nothing(
-        index_elements=["shop", "order_ref", "code_id"]).execution_options(preserve_rowcount=True).inline()
+def _write_redemption(dialect_insert: Any) -> Hot:
+    return Hot(dialect_insert(Redemption).values({name: bindparam(name) for name in _COLUMNS}).on_conflict_do_nothing(
+        index_elements=["shop", "order_ref", "code_id"]).inline())
 
 
 _WRITE_REDEMPTION = {"sqlite": _write_redemption(sqlite.insert), "postgresql": _write_redemption(postgresql.insert)}
@@ -75,7 +84,7 @@ def redeem(
 ) -> Answer:
     """Redeem a code for an order, or refuse; 201 with the redemption, 200 when it was there, 4xx with a reason.
 
-    Call it in a transaction of its own, as one job of `Database.small`. `client` and `key` name the request: the same
+    Call it in a transaction of its own, through `reserving.deciding`. `client` and `key` name the request: the same
     request again gets the kept answer, another request under the same key is refused with `idempotency_mismatch`.
     """
     digest = request.digest()
@@ -84,19 +93,21 @@ def redeem(
     named = named_customers(connection, request)
     outcome, situation = _decide(connection, request, named, now, random_bytes)
     if isinstance(outcome, Refused):
+        if situation is not None:
+            beware_of_lapsed(connection, outcome, situation, now=now)
         _record_refusal(connection, outcome, request, situation, named, now)
         answer = Answer(outcome.status, {"reason": outcome.reason, "detail": outcome.detail})
     else:
         answer = outcome
-    connection.execute(_KEEP, {"of_client": client, "of_key": key, "new_status": answer.status,
-                               "new_answer": answer.body})
+    _KEEP.count(connection, {"of_client": client, "of_key": key, "new_status": answer.status,
+                             "new_answer": json.dumps(answer.body)})
     return answer
 
 
 def validate(connection: Connection, code: str, request: RedemptionRequest, *, now: datetime) -> dict[str, Any]:
     """What redeeming would answer now, changing nothing: valid, reason and discount, split over the order's lines."""
-    asked = RedemptionRequest(code, request.order, request.shop, request.customer_external_id, request.customer_email)
-    situation = look(connection, asked, hold=False)
+    asked = replace(request, code=code)
+    situation = look(connection, asked, now=now, hold=False)
     named = named_customers(connection, asked)
     if situation is None:
         return _not_valid("unknown_code")
@@ -105,25 +116,27 @@ def validate(connection: Connection, code: str, request: RedemptionRequest, *, n
         assert stored is not None
         return {"valid": stored["state"] == "redeemed", "reason": None, "discount_cents": stored["discount_cents"],
                 "line_discounts_cents": None}
+    hold = hold_for(connection, situation, asked, now=now, lock=False)
     basket = basket_for(connection, situation, named, asked)
-    outcome = propose(situation, named, basket, to_us(now))
+    outcome: int | Refused | None = propose(situation, named, basket, _good_at(hold, now), held=hold is not None)
+    if isinstance(outcome, int):
+        use = use_of(connection, situation, named, asked, outcome, now=now)
+        discount, outcome = outcome, against_counters(connection, situation, use, hold=hold)
     if isinstance(outcome, Refused):
+        beware_of_lapsed(connection, outcome, situation, now=now)
         return _not_valid(outcome.reason)
-    refused = against_counters(connection, situation, named, outcome)
-    if refused is not None:
-        return _not_valid(refused.reason)
-    lines = basket.lines
-    return {"valid": True, "reason": None, "discount_cents": outcome,
-            "line_discounts_cents": split_over_lines(outcome, terms_of(situation), lines) if lines else None}
-
-
-def order_lock(shop: str, order_ref: str) -> int:
-    """The number of the lock that redeeming shares and cancelling takes alone, per order."""
-    return int.from_bytes(hashlib.sha256(f"{shop}\0{order_ref}".encode()).digest()[:8], "big", signed=True)
+    terms, lines = situation.offer.terms, basket.lines
+    return {"valid": True, "reason": None, "discount_cents": discount,
+            "line_discounts_cents": split_over_lines(discount, terms, lines) if lines else None}
 
 
 def _not_valid(reason: str) -> dict[str, Any]:
     return {"valid": False, "reason": reason, "discount_cents": 0, "line_discounts_cents": None}
+
+
+def _good_at(hold: Hold | None, now: datetime) -> int:
+    """The instant at which the code has to be good: when it was reserved, else now."""
+    return to_us(now if hold is None else hold.reserved_at)
 
 
 def _claim_key(connection: Connection, request: RedemptionRequest, client: str, key: str, digest: str,
@@ -131,8 +144,8 @@ def _claim_key(connection: Connection, request: RedemptionRequest, client: str, 
     values: dict[str, Any] = {"client": client, "key": key, "hash": digest, "at": to_us(now)}
     dialect = connection.dialect.name
     if dialect == "postgresql":
-        values["order_lock"] = order_lock(request.shop, request.order.id)
-    return connection.execute(_CLAIM_KEY[dialect], values).rowcount == 1
+        values["order_lock"] = order_number(request.shop, request.order.id)
+    return _CLAIM_KEY[dialect].count(connection, values) == 1
 
 
 def _repeated(connection: Connection, client: str, key: str, digest: str) -> Answer:
@@ -149,55 +162,48 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, no
             random_bytes: Callable[[int], bytes]) -> tuple[Answer | Refused, Situation | None]:
     """Look, propose, take; look again when somebody was faster, from then on holding the code's row."""
     for _attempt in range(_ATTEMPTS):
-        situation = look(connection, request, hold=True)
+        situation = look(connection, request, now=now, hold=True)
         if situation is None:
             return Refused("unknown_code"), None
         if situation.redemption_id is not None:
             stored = stored_redemption(connection, redemption_id=situation.redemption_id)
             assert stored is not None
             return Answer(200, stored), situation
-        proposed = propose(situation, named, basket_for(connection, situation, named, request), to_us(now))
+        hold = hold_for(connection, situation, request, now=now)
+        proposed = propose(situation, named, basket_for(connection, situation, named, request), _good_at(hold, now),
+                           held=hold is not None)
         if isinstance(proposed, Refused):
             return proposed, situation
-        use = _use(situation, named, request, proposed)
-        taken = take(connection, use, now=now)
+        use = use_of(connection, situation, named, request, proposed, now=now)
+        taken = take(connection, use, now=now, hold=hold)
         if isinstance(taken, Refused):
             return taken, situation
         if taken:
-            body = _write(connection, situation, named, request, proposed, now, random_bytes)
+            body = _write(connection, situation, named, request, use, proposed, now, random_bytes)
             if body is not None:
+                if hold is not None:
+                    spend(connection, hold, now=now)
                 return Answer(201, body), situation
             give_back(connection, use, whole=True)  # the same order was redeemed under another key meanwhile
         lock_code(connection, situation.code_id)
     raise Conflict("This code changed several times while it was being redeemed; send the request again.")
 
 
-def _use(situation: Situation, named: Named, request: RedemptionRequest, discount: int) -> Use:
-    return Use(
-        code_id=situation.code_id,
-        offer_id=situation.offer_id,
-        customer_id=counted_customer(situation, named),
-        limit_per_customer=situation.limit_per_customer,
-        offer_is_limited=situation.limit_total is not None or situation.budget_cents is not None,
-        cents=discount if request.order.currency == situation.currency else 0,
-    )
-
-
-def _write(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest, discount: int,
-           now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any] | None:
+def _write(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest, use: Use,
+           discount: int, now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any] | None:
     """Write the ledger row and return the redemption as the shop sees it; None: this order has one already."""
     redeemer_id, redeemer = redeemer_of(situation, named)
     row = {
         "public_id": f"r_{random_bytes(12).hex()}", "code_id": situation.code_id, "code_text": situation.code,
         "offer_id": situation.offer_id, "origin": situation.origin, "campaign": situation.campaign,
         "customer_id": situation.holder_id if situation.holder_id is not None else redeemer_id,
-        "redeemer_id": redeemer_id, "shop": request.shop, "order_ref": request.order.id,
+        "redeemer_id": redeemer_id, "counted_as": use.who, "shop": request.shop, "order_ref": request.order.id,
         "order_total_cents": request.order.total_cents, "discount_cents": discount, "rolled_back_cents": 0,
-        "currency": request.order.currency, "state": "redeemed", "history": False, "redeemed_at": now,
+        "currency": request.order.currency, "state": "redeemed", "history": False, "redeemed_at": to_us(now),
     }
-    if connection.execute(_WRITE_REDEMPTION[connection.dialect.name], row).rowcount != 1:
+    if _WRITE_REDEMPTION[connection.dialect.name].count(connection, row) != 1:
         return None
-    return redemption_body(row, situation.holder_number or redeemer)
+    return redemption_body({**row, "redeemed_at": now}, situation.holder_number or redeemer)
 
 
 def _record_refusal(connection: Connection, refused: Refused, request: RedemptionRequest, situation: Situation | None,
@@ -214,6 +220,7 @@ _LOCK_REDEMPTION = (
     select(
         Redemption.id, Redemption.code_id, Redemption.offer_id, Redemption.customer_id, Redemption.discount_cents,
         Redemption.rolled_back_cents, Redemption.currency, Redemption.state, Redemption.history,
+        Redemption.counted_as, Redemption.redeemed_at,
     )
     .where(Redemption.public_id == bindparam("public_id"))
     .with_for_update()
@@ -227,10 +234,7 @@ _ROLL_BACK = (
         state=bindparam("new_state"), rolled_back_at=bindparam("at"),
     )
 )
-_HOLD_OFFER = (
-    select(Offer.currency, Offer.limit_per_customer, Offer.limit_total, Offer.budget_cents)
-    .where(Offer.id == bindparam("offer")).with_for_update(read=True, key_share=True)
-)
+_HOLD_OFFER = select(Offer).where(Offer.id == bindparam("offer")).with_for_update(read=True, key_share=True)
 
 
 def roll_back(
@@ -264,7 +268,8 @@ def roll_back(
     return body
 
 
-def _take_back(connection: Connection, redemption: Situation, amount_cents: int | None, now: datetime) -> None:
+def _take_back(connection: Connection, redemption: Row[*tuple[Any, ...]], amount_cents: int | None,
+               now: datetime) -> None:
     left = redemption.discount_cents - redemption.rolled_back_cents
     cents = left if amount_cents is None else amount_cents
     whole = cents == left
@@ -274,12 +279,11 @@ def _take_back(connection: Connection, redemption: Situation, amount_cents: int 
         raise Invalid(f"At most {left} cents of this discount are left to take back.", place="amount_cents")
     if redemption.history or redemption.offer_id is None or redemption.code_id is None:
         return  # imported history never touched a limit
-    offer = connection.execute(_HOLD_OFFER, {"offer": redemption.offer_id}).one()
+    limits = limits_of(connection.execute(_HOLD_OFFER, {"offer": redemption.offer_id}).one())
     use = Use(
-        code_id=redemption.code_id, offer_id=redemption.offer_id, customer_id=redemption.customer_id,
-        limit_per_customer=offer.limit_per_customer,
-        offer_is_limited=offer.limit_total is not None or offer.budget_cents is not None,
-        cents=cents if redemption.currency == offer.currency else 0,
+        code_id=redemption.code_id, offer_id=redemption.offer_id, who=redemption.counted_as,
+        rows=limits.rows(redemption.counted_as, redemption.redeemed_at), offer_is_limited=limits.on_offer,
+        cents=cents if redemption.currency == limits.currency else 0,
     )
     give_back(connection, use, whole=whole)
 
@@ -289,8 +293,7 @@ def cancel_order(connection: Connection, *, shop: str, order_ref: str, now: date
 
     A redemption that arrives later is refused with `order_cancelled`, also when the cancellation came first.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": order_lock(shop, order_ref)})
+    lock_order(connection, shop, order_ref)
     connection.execute(
         text("INSERT INTO cancelled_orders (shop, order_ref, at) VALUES (:shop, :order_ref, :at)"
              " ON CONFLICT DO NOTHING"),

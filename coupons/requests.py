@@ -36,6 +36,7 @@ class RedemptionRequest:
     shop: str = ""
     customer_external_id: str | None = None
     customer_email: str | None = None
+    reservation: str | None = None
 
     @property
     def names_customer(self) -> bool:
@@ -48,7 +49,7 @@ class RedemptionRequest:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-_LATER = frozenset({"sale", "non_discountable", "shipping_cents"})
+_LATER = frozenset({"reservation", "sale", "non_discountable", "shipping_cents"})
 
 
 def _said(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,12 +14,16 @@ from core.arrays import in_ids
 from coupons.models import Code
 
 CODE_MOVES: dict[str, tuple[str, ...]] = {
-    "issued": ("redeemed", "revoked"),
+    "stock": ("issued", "revoked"),  # a code of a pool, handed out or withdrawn unseen
+    "issued": ("redeemed", "revoked", "stock"),  # back to its pool: the message that carried it never went
     "redeemed": ("issued",),  # a full rollback gives the use back
     "revoked": (),
 }
 REDEMPTION_MOVES: dict[str, tuple[str, ...]] = {"redeemed": ("rolled_back",), "rolled_back": ()}
-SHOWN_STATES = ("issued", "redeemed", "revoked", "expired")
+RESERVATION_MOVES: dict[str, tuple[str, ...]] = {
+    "held": ("spent", "released", "lapsed"), "spent": (), "released": (), "lapsed": (),
+}
+SHOWN_STATES = ("stock", "issued", "redeemed", "revoked", "expired")
 """What a code is shown as; a filter takes the same words."""
 
 

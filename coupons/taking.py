@@ -1,136 +1,264 @@
 """How is one use taken from the code, the customer and the offer, and how is it given back?
 
 Owns the conditional UPDATEs that limits are decided on. The promise: each names the limit in its own condition and its
-row count is checked; they run in the order code, customer, offer and budget (hottest last); when a later one refuses,
-the earlier ones are undone under the row locks that this transaction holds. Customer and offer rows are counted on
-only while there is such a limit; the caller holds the offer's row, so that cannot change meanwhile.
+row count is checked; used and reserved together never pass it. They run in the order code, customer, periods, offer and
+budget (hottest last); when a later one refuses, the earlier ones are undone under the row locks that this transaction
+holds. A use may take the place of a reservation: each counter moves from one to the other in one statement. Customer,
+period and offer rows are counted on only while there is such a limit; the caller holds the offer's row, so that cannot
+change meanwhile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from core.hot import Hot
 from core.types import to_us
-from coupons.models import Code, CustomerUse, Offer
+from coupons.limits import LimitRow
+from coupons.models import Code, LimitUse, Offer
 from coupons.refusals import Refused
 
 
 @dataclass(frozen=True)
 class Use:
-    """One use of a code: whose, of which offer, and what it costs the budget (0 in a foreign currency)."""
+    """One use of a code: of which offer, on which limit rows it counts, what it costs the budget (0: foreign money)."""
 
     code_id: int
     offer_id: int
-    customer_id: int | None
-    limit_per_customer: int | None
+    who: str | None
+    rows: tuple[LimitRow, ...]
     offer_is_limited: bool
     cents: int
 
-    @property
-    def counts_customer(self) -> bool:
-        """Whether the customer's row is counted on."""
-        return self.limit_per_customer is not None and self.customer_id is not None
+
+@dataclass(frozen=True)
+class Hold:
+    """A live reservation that a use takes the place of, with what it holds."""
+
+    reservation_id: int
+    reserved_at: datetime
+    use: Use
 
 
-_USES_UP = Code.used + 1 >= Code.use_limit
-_TAKE_CODE = (
+@dataclass(frozen=True)
+class _Change:
+    """By how much the counters of one row move."""
+
+    uses: int
+    holds: int
+    cents: int
+    held_cents: int
+
+    def values(self, sign: int = 1) -> dict[str, int]:
+        return {"uses": sign * self.uses, "holds": sign * self.holds, "cents": sign * self.cents,
+                "held_cents": sign * self.held_cents}
+
+
+def _number(name: str) -> Any:
+    return bindparam(name, type_=BigInteger())
+
+
+_USES_UP = Code.used + _number("uses") >= Code.use_limit
+_TAKE_CODE = Hot(
     update(Code)
     .where(
-        Code.id == bindparam("code_id"), Code.state == "issued", Code.used < Code.use_limit,
-        Code.valid_from <= bindparam("at"),
-        or_(Code.valid_until.is_(None), Code.valid_until > bindparam("at")),
+        Code.id == bindparam("code_id"), Code.state == "issued",
+        Code.used + Code.reserved + _number("uses") + _number("holds") <= Code.use_limit,
+        or_(_number("good_at").is_(None), and_(
+            Code.valid_from <= _number("good_at"),
+            or_(Code.valid_until.is_(None), Code.valid_until > _number("good_at")))),
     )
     .values(
-        used=Code.used + 1,
+        used=Code.used + _number("uses"),
+        reserved=Code.reserved + _number("holds"),
         state=case((_USES_UP, "redeemed"), else_="issued"),
         redeemed_at=case((_USES_UP, bindparam("at")), else_=Code.redeemed_at),
     )
 )
-_GIVE_CODE_BACK = (
+_GIVE_CODE_BACK = Hot(
     update(Code)
-    .where(Code.id == bindparam("code_id"), Code.used > 0)
-    .values(used=Code.used - 1, state=case((Code.state == "redeemed", "issued"), else_=Code.state), redeemed_at=None)
+    .where(Code.id == bindparam("code_id"), Code.used + _number("uses") >= 0, Code.reserved + _number("holds") >= 0)
+    .values(
+        used=Code.used + _number("uses"),
+        reserved=Code.reserved + _number("holds"),
+        state=case((and_(Code.state == "redeemed", Code.used + _number("uses") < Code.use_limit), "issued"),
+                   else_=Code.state),
+        redeemed_at=case((Code.used + _number("uses") < Code.use_limit, None), else_=Code.redeemed_at),
+    )
 )
-_LOCK_CODE = select(Code.id).where(Code.id == bindparam("code_id")).with_for_update()
+_LOCK_CODE = Hot(select(Code.id).where(Code.id == bindparam("code_id")).with_for_update())
+
+_ROOM = and_(
+    or_(_number("most").is_(None),
+        LimitUse.used + LimitUse.reserved + _number("uses") + _number("holds") <= _number("most")),
+    or_(_number("most_cents").is_(None),
+        LimitUse.spent_cents + LimitUse.reserved_cents + _number("cents") + _number("held_cents")
+        <= _number("most_cents")),
+)
+
+_THE_ROW = and_(LimitUse.offer_id == bindparam("offer"), LimitUse.who == bindparam("who"),
+                LimitUse.period == bindparam("period"))
+_MOVED_ROW = {
+    "used": LimitUse.used + _number("uses"), "reserved": LimitUse.reserved + _number("holds"),
+    "spent_cents": LimitUse.spent_cents + _number("cents"),
+    "reserved_cents": LimitUse.reserved_cents + _number("held_cents"),
+}
 
 
-def _take_customer(insert: Any) -> Any:
+def _take_row(insert: Any) -> Any:
     return (
-        insert(CustomerUse)
-        .values(offer_id=bindparam("offer"), customer_id=bindparam("customer"), used=1)
-        .on_conflict_do_update(
-            index_elements=["offer_id", "customer_id"],
-            set_={"used": CustomerUse.used + 1},
-            where=CustomerUse.used < bindparam("limit"),
+        insert(LimitUse)
+        .from_select(
+            ["offer_id", "who", "period", "used", "reserved", "spent_cents", "reserved_cents"],
+            select(_number("offer"), bindparam("who", type_=LimitUse.who.type),
+                   bindparam("period", type_=LimitUse.period.type), _number("uses"), _number("holds"),
+                   _number("cents"), _number("held_cents"))
+            .where(or_(_number("most_cents").is_(None),
+                       _number("cents") + _number("held_cents") <= _number("most_cents"))),
         )
-        .execution_options(preserve_rowcount=True)
+        .on_conflict_do_update(
+            index_elements=["offer_id", "who", "period"],
+            set_=_MOVED_ROW,
+            where=_ROOM,
+        )
     )
 
 
-_TAKE_CUSTOMER = {"sqlite": _take_customer(sqlite.insert), "postgresql": _take_customer(postgresql.insert)}
-_GIVE_CUSTOMER_BACK = (
-    update(CustomerUse)
-    .where(CustomerUse.offer_id == bindparam("offer"), CustomerUse.customer_id == bindparam("customer"),
-           CustomerUse.used > 0)
-    .values(used=CustomerUse.used - 1)
-)
-_TAKE_OFFER = (
+_TAKE_ROW = Hot({"sqlite": _take_row(sqlite.insert), "postgresql": _take_row(postgresql.insert)})
+# What is reserved has its row; an insert that would be turned into an update may not name what is below nothing.
+_MOVE_ROW = Hot(update(LimitUse).where(_THE_ROW, _ROOM).values(_MOVED_ROW))
+_GIVE_ROW_BACK = Hot(update(LimitUse).where(_THE_ROW).values(_MOVED_ROW))
+_ROW_IS_FULL = Hot(select(LimitUse.used + LimitUse.reserved).where(_THE_ROW))
+_MOVED_OFFER = {
+    "used": Offer.used + _number("uses"), "reserved": Offer.reserved + _number("holds"),
+    "spent_cents": Offer.spent_cents + _number("cents"),
+    "reserved_cents": Offer.reserved_cents + _number("held_cents"),
+}
+_TAKE_OFFER = Hot(
     update(Offer)
     .where(
         Offer.id == bindparam("offer"),
-        or_(Offer.limit_total.is_(None), Offer.used < Offer.limit_total),
-        or_(Offer.budget_cents.is_(None), Offer.spent_cents + bindparam("cents") <= Offer.budget_cents),
+        or_(Offer.limit_total.is_(None),
+            Offer.used + Offer.reserved + _number("uses") + _number("holds") <= Offer.limit_total),
+        or_(Offer.budget_cents.is_(None),
+            Offer.spent_cents + Offer.reserved_cents + _number("cents") + _number("held_cents")
+            <= Offer.budget_cents),
     )
-    .values(used=Offer.used + 1, spent_cents=Offer.spent_cents + bindparam("cents"))
+    .values(_MOVED_OFFER)
 )
-_OFFER_IS_FULL = select(and_(Offer.limit_total.is_not(None), Offer.used >= Offer.limit_total)).where(
-    Offer.id == bindparam("offer"))
-_GIVE_OFFER_BACK = (
-    update(Offer)
-    .where(Offer.id == bindparam("offer"))
-    .values(used=Offer.used - bindparam("uses"), spent_cents=Offer.spent_cents - bindparam("cents"))
-)
+_OFFER_USES = Hot(select(Offer.used + Offer.reserved, Offer.limit_total).where(Offer.id == bindparam("offer")))
+_GIVE_OFFER_BACK = Hot(update(Offer).where(Offer.id == bindparam("offer")).values(_MOVED_OFFER))
 
 
-def take(connection: Connection, use: Use, *, now: datetime) -> bool | Refused:
-    """Take one use; False when the code's own row does not allow it any more, Refused when another limit is reached."""
-    if connection.execute(_TAKE_CODE, {"code_id": use.code_id, "at": to_us(now)}).rowcount != 1:
+def take(connection: Connection, use: Use, *, now: datetime, hold: Hold | None = None,
+         reserve: bool = False, as_fact: bool = False) -> bool | Refused:
+    """Take one use, or hold one for a basket; False when the code's own row does not allow it any more.
+
+    Refused when another limit is reached. `hold` is a live reservation whose place the new one takes; its code was
+    good when it was reserved, so redeeming asks for that instant. `as_fact`: it has happened, so the code's validity
+    is not asked; limits are.
+    """
+    change = _change(use.cents, hold, reserve=reserve)
+    good_at = None if as_fact else to_us(now if hold is None or reserve else hold.reserved_at)
+    if _TAKE_CODE.count(connection, {"code_id": use.code_id, "at": to_us(now), "good_at": good_at,
+                                     "uses": change.uses, "holds": change.holds}) != 1:
         return False
-    offer = {"offer": use.offer_id}
-    if use.counts_customer:
-        asked = {**offer, "customer": use.customer_id, "limit": use.limit_per_customer}
-        if connection.execute(_TAKE_CUSTOMER[connection.dialect.name], asked).rowcount != 1:
-            _give_code_back(connection, use)
-            return Refused("limit_reached")
-    if use.offer_is_limited and connection.execute(_TAKE_OFFER, {**offer, "cents": use.cents}).rowcount != 1:
-        full = connection.execute(_OFFER_IS_FULL, offer).scalar_one()
-        _give_customer_back(connection, use)
-        _give_code_back(connection, use)
-        return Refused("limit_reached" if full else "budget_exhausted")
+    done: list[tuple[LimitRow, _Change]] = []
+    for row, moved in _rows(use, hold, reserve=reserve):
+        if not _take_one(connection, use, row, moved):
+            refused = Refused(_why_row(connection, use, row, moved))
+            _undo(connection, use, change, done)
+            return refused
+        done.append((row, moved))
+    if use.offer_is_limited and _TAKE_OFFER.count(connection, {"offer": use.offer_id, **change.values()}) != 1:
+        refused = Refused(_why_offer(connection, use, change))
+        _undo(connection, use, change, done)
+        return refused
     return True
 
 
-def give_back(connection: Connection, use: Use, *, whole: bool) -> None:
-    """Give `use.cents` back to the budget and, if `whole`, the use itself, in the order in which it was taken."""
+def give_back(connection: Connection, use: Use, *, whole: bool, reserved: bool = False) -> None:
+    """Give `use.cents` back to the budgets and, if `whole`, the use itself (or, if `reserved`, what was held).
+
+    In the order in which it was taken.
+    """
+    count = int(whole)
+    change = _Change(0, count, 0, use.cents) if reserved else _Change(count, 0, use.cents, 0)
     if whole:
-        _give_code_back(connection, use)
-        _give_customer_back(connection, use)
+        _give_code_back(connection, use, change)
+    for row in use.rows:
+        _give_row_back(connection, use, row, change)
     if use.offer_is_limited:
-        connection.execute(_GIVE_OFFER_BACK, {"offer": use.offer_id, "uses": int(whole), "cents": use.cents})
+        _GIVE_OFFER_BACK.count(connection, {"offer": use.offer_id, **change.values(-1)})
 
 
 def lock_code(connection: Connection, code_id: int) -> None:
     """Hold the code's row, so that what is read next stays true."""
-    connection.execute(_LOCK_CODE, {"code_id": code_id})
+    _LOCK_CODE.rows(connection, {"code_id": code_id})
 
 
-def _give_code_back(connection: Connection, use: Use) -> None:
-    connection.execute(_GIVE_CODE_BACK, {"code_id": use.code_id})
+def _change(cents: int, hold: Hold | None, *, reserve: bool) -> _Change:
+    before = 0 if hold is None else 1
+    held = 0 if hold is None else hold.use.cents
+    if reserve:
+        return _Change(0, 1 - before, 0, cents - held)
+    return _Change(1, -before, cents, -held)
 
 
-def _give_customer_back(connection: Connection, use: Use) -> None:
-    if use.counts_customer:
-        connection.execute(_GIVE_CUSTOMER_BACK, {"offer": use.offer_id, "customer": use.customer_id})
+def _rows(use: Use, hold: Hold | None, *, reserve: bool) -> Sequence[tuple[LimitRow, _Change]]:
+    """The limit rows to move, in the one order of locks; rows that only the reservation counted on are given back."""
+    if hold is None:
+        change = _change(use.cents, None, reserve=reserve)
+        return [(row, change) for row in use.rows]
+    before = {row.place: row for row in hold.use.rows}
+    wanted = {row.place: row for row in use.rows}
+    moves = []
+    for place in sorted(before.keys() | wanted.keys()):
+        if place not in wanted:
+            row = LimitRow(before[place].who, before[place].period, None, None)
+            moves.append((row, _Change(0, -1, 0, -hold.use.cents)))
+        else:
+            moves.append((wanted[place], _change(use.cents, hold if place in before else None, reserve=reserve)))
+    return moves
+
+
+def _take_one(connection: Connection, use: Use, row: LimitRow, change: _Change) -> bool:
+    if change.uses + change.holds < 0:
+        _give_row_back(connection, use, row, _Change(-change.uses, -change.holds, -change.cents, -change.held_cents))
+        return True
+    statement = _MOVE_ROW if change.holds < 0 or change.held_cents < 0 else _TAKE_ROW
+    return statement.count(connection, {
+        "offer": use.offer_id, "who": row.who, "period": row.period, "most": row.uses, "most_cents": row.cents,
+        **change.values()}) == 1
+
+
+def _why_row(connection: Connection, use: Use, row: LimitRow, change: _Change) -> str:
+    full = _ROW_IS_FULL.row(connection, {"offer": use.offer_id, "who": row.who, "period": row.period})
+    taken = full[0] if full is not None else 0
+    return "limit_reached" if row.uses is not None and taken + change.uses + change.holds > row.uses \
+        else "budget_exhausted"
+
+
+def _why_offer(connection: Connection, use: Use, change: _Change) -> str:
+    found = _OFFER_USES.row(connection, {"offer": use.offer_id})
+    taken, limit = found if found is not None else (0, None)
+    return "limit_reached" if limit is not None and taken + change.uses + change.holds > limit else "budget_exhausted"
+
+
+def _undo(connection: Connection, use: Use, change: _Change, done: Sequence[tuple[LimitRow, _Change]]) -> None:
+    _give_code_back(connection, use, change)
+    for row, moved in done:
+        _give_row_back(connection, use, row, moved)
+
+
+def _give_code_back(connection: Connection, use: Use, change: _Change) -> None:
+    _GIVE_CODE_BACK.count(connection, {"code_id": use.code_id, "uses": -change.uses, "holds": -change.holds})
+
+
+def _give_row_back(connection: Connection, use: Use, row: LimitRow, change: _Change) -> None:
+    _GIVE_ROW_BACK.count(connection, {
+        "offer": use.offer_id, "who": row.who, "period": row.period, **change.values(-1)})

@@ -1,9 +1,9 @@
 """Who does the work that is due, and in which order?
 
-Owns the round of duties (rescue, cancelled orders, exits, entries, steps, settling, sends), repeated until a round
-finds nothing, and the moving clock of `winback tick --until`. Every duty keeps its own list of work in the tables; this
-module only calls them, so it can be killed anywhere and the next round continues. On SQLite one worker runs at a time,
-others stand by.
+Owns the round of duties (rescue, cancelled orders, lapsed reservations, exits, entries, steps, settling, sends),
+repeated until a round finds nothing, and the moving clock of `winback tick --until`. Every duty keeps its own list of
+work in the tables; this module only calls them, so it can be killed anywhere and the next round continues. On SQLite
+one worker runs at a time, others stand by.
 """
 
 import logging
@@ -18,7 +18,7 @@ from core import clock, cursors, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from core.mirror import TOO_MANY_CHANGES
-from coupons import following
+from coupons import following, reserving
 from delivery import sending
 from journeys import due, duties, exits, settling
 from journeys.running import Services
@@ -53,6 +53,7 @@ class Worker:
             delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
         done += following.tick(database, now=now, limit=self.batch)
+        done += reserving.free_lapsed(database, now=now)
         done += duties.tick(
             database, now=now, limit=self.batch, questions=self.questions,
             services=Services(secret_key=self.context.settings.secret_key),

@@ -13,6 +13,7 @@ from coupons.models import Offer
 from coupons.offers import save_offer
 from coupons.redeeming import redeem
 from coupons.requests import Answer, Order, RedemptionRequest
+from coupons.reserving import deciding
 from customers.models import Address, Customer
 
 _keys = itertools.count(1)
@@ -63,4 +64,4 @@ def use(database: Database, request: RedemptionRequest, *, now: datetime, key: s
         client: str = "shop") -> Answer:
     """Redeem in a transaction of its own, under a fresh key unless one is given."""
     name = key or f"key-{next(_keys)}"
-    return database.small(lambda connection: redeem(connection, request, client=client, key=name, now=now))
+    return deciding(database, lambda connection: redeem(connection, request, client=client, key=name, now=now), now=now)

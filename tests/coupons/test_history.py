@@ -18,7 +18,7 @@ def test_a_past_redemption_is_history_and_touches_no_limit(database: Database, t
                      " currency, state, history, rolled_back_cents FROM redemptions ORDER BY external_id") == [
         ("R1", None, "SAVE10", "ten", "18", "O1", 250, "USD", "redeemed", True, 0),
         ("R2", None, "", None, None, None, 0, "EUR", "redeemed", True, 0)]
-    assert desk.rows("SELECT count(*) FROM customer_uses") == [(0,)]
+    assert desk.rows("SELECT count(*) FROM limit_uses") == [(0,)]
     assert desk.rows("SELECT c.external_id FROM redemptions r JOIN customers c ON c.id = r.customer_id") == [("C1",)]
 
 

@@ -13,7 +13,7 @@ from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
 from coupons.invariants import drift
 from coupons.issuing import revoke
-from coupons.models import Code, CustomerUse, Offer, Redemption, Refusal
+from coupons.models import Code, LimitUse, Offer, Redemption, Refusal
 from coupons.offers import save_offer
 from coupons.redeeming import cancel_order, roll_back, validate
 from tests.coupons.factories import LAMP, SOFA, ask, make_codes, make_customers, make_offer, use
@@ -216,7 +216,7 @@ def test_the_total_limit_and_the_budget_refuse_and_give_back_what_was_taken(data
     assert use(database, ask(codes[2].code, "new"), now=now).reason == "budget_exhausted"
     with database.reading() as session:
         assert session.get_one(Code, codes[2].code_id).state == "issued"
-        assert session.scalar(select(func.sum(CustomerUse.used))) == 2
+        assert session.scalar(select(func.sum(LimitUse.used))) == 2
         assert session.scalars(select(Offer)).one().spent_cents == 2 * 5800
     assert _drift(database) == []
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, func, select, update
 from core.database import Database
 from coupons.invariants import drift
 from coupons.issuing import revoke, start_validity
-from coupons.models import Code, CustomerUse, KeptAnswer, Offer, Redemption
+from coupons.models import Code, KeptAnswer, LimitUse, Offer, Redemption
 from coupons.offers import save_offer
 from coupons.redeeming import cancel_order, redeem, roll_back
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
@@ -82,7 +82,7 @@ def test_one_customer_with_many_codes_passes_no_limit(database: Database, now: d
     assert outcomes(results) == {"ok 201": 2, "limit_reached": THREADS - 2}
     with database.reading() as session:
         assert session.scalar(select(func.sum(Code.used))) == 2
-        assert session.scalars(select(CustomerUse.used)).all() == [2]
+        assert session.scalars(select(LimitUse.used)).all() == [2]
     assert_no_drift(database)
 
 

@@ -274,3 +274,31 @@ def test_the_openapi_document_names_the_resources(app: Flask, client: FlaskClien
     assert document is not None
     for path in ("/api/v1/redemptions", "/api/v1/coupons/{code}/validate", "/api/v1/codes", "/api/v1/offers/{key}"):
         assert path in document["paths"]
+
+
+def test_a_use_is_reserved_redeemed_by_its_order_and_released_by_its_id(
+    client: FlaskClient, headers: dict[str, str], codes: list[Issued], database: Database
+) -> None:
+    address = f"/api/v1/coupons/{codes[0].code}/reservations"
+    held = client.post(address, json={"order": ORDER, "ttl_seconds": 60}, headers=headers)
+    assert held.status_code == 201 and held.json is not None
+    assert {"id", "expires_at"} <= set(held.json)
+    again = client.post(address, json={"order": ORDER, "ttl_seconds": 60}, headers=headers)
+    assert again.json is not None and (again.status_code, again.json["id"]) == (200, held.json["id"])
+    other = post(client, headers, {"code": codes[0].code, "order": {**ORDER, "id": "o2"}})
+    assert other.json is not None and (other.status_code, other.json["reason"]) == (409, "limit_reached")
+    named = {"code": codes[0].code, "order": {**ORDER, "id": "o3"}, "reservation": held.json["id"]}
+    assert post(client, headers, named, key="k2").status_code == 201
+    second = client.post(f"/api/v1/coupons/{codes[1].code}/reservations", json={"order": ORDER}, headers=headers)
+    assert second.json is not None
+    for _ in range(2):
+        gone = client.delete(f"/api/v1/reservations/{second.json['id']}", headers=headers)
+        assert gone.json is not None and (gone.status_code, gone.json["state"]) == (200, "released")
+    assert client.delete("/api/v1/reservations/v_none", headers=headers).status_code == 404
+    unknown = client.post("/api/v1/coupons/NOSUCH/reservations", json={"order": ORDER}, headers=headers)
+    assert unknown.json is not None and (unknown.status_code, unknown.json["reason"]) == (422, "unknown_code")
+    for seconds in (0, 604_801, "60", 1.5, True):
+        wrong = client.post(address, json={"order": ORDER, "ttl_seconds": seconds}, headers=headers)
+        assert wrong.status_code == 400
+    with database.reading() as session:
+        assert drift(session.connection()) == []

@@ -1,4 +1,4 @@
-"""What would this code be worth? The resource `coupons`: ask first, change nothing."""
+"""What would this code be worth, and can it be held for a basket? The resource `coupons`."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,14 +10,16 @@ from core.codes import canonical
 from core.errors import Invalid
 from coupons.discount import Line
 from coupons.redeeming import validate as foresee
-from coupons.requests import Order, RedemptionRequest
+from coupons.requests import Answer, Order, RedemptionRequest
+from coupons.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
 from web.access import needs_scope
 from web.bodies import Exact, Resource, Whole, Words
+from web.errors import Problem, answer
 from web.guessing import note_unknown, refuse_guessers
-from web.transactions import reading, request_now
+from web.transactions import database, request_now
 
 blueprint = Resource("api-coupons", __name__, url_prefix="/api/v1",
-                     description="Asking what a code would be worth, without using it.")
+                     description="Asking what a code would be worth, and holding it for a basket.")
 
 MOST_LINES = 1000
 
@@ -64,12 +66,33 @@ class RedemptionSchema(Schema):
     shop = Words(longest=100, shortest=0, allow_none=True, load_default=None)
     order = fields.Nested(OrderSchema, required=True)
     customer = fields.Nested(NamedCustomer, allow_none=True, load_default=None)
+    reservation = Words(longest=40, allow_none=True, load_default=None)
 
 
 class ForeseenSchema(RedemptionSchema):
     """The same body; the code stands in the address and may be repeated."""
 
     code = Words(longest=200, load_default=None)
+
+
+class ReservationSchema(ForeseenSchema):
+    """The same body and for how long; asking again for the same order renews its reservation."""
+
+    ttl_seconds = Whole(least=1, most=LONGEST_SECONDS, load_default=900)
+
+
+class ReservationAnswer(Schema):
+    """One use of a code held for an order; `state` is held, spent, released or lapsed."""
+
+    id = fields.String(required=True)
+    code = fields.String()
+    order_id = fields.String(required=True)
+    shop = fields.String()
+    discount_cents = fields.Integer(required=True)
+    currency = fields.String(required=True)
+    state = fields.String(required=True)
+    expires_at = fields.String(required=True)
+    settled_at = fields.String(allow_none=True)
 
 
 class ForeseenAnswer(Schema):
@@ -91,7 +114,16 @@ def request_of(body: dict[str, Any]) -> RedemptionRequest:
     return RedemptionRequest(
         body["code"], Order(order["id"], order["total_cents"], order["currency"], lines, order["shipping_cents"]),
         body["shop"] or "",
-        customer.get("external_id"), customer.get("email"))
+        customer.get("external_id"), customer.get("email"), body["reservation"])
+
+
+def written(given: Answer) -> Response:
+    """A decision as the shop reads it."""
+    if given.reason is not None:
+        return answer(Problem(given.status, given.reason, given.body["detail"]))
+    response = jsonify(given.body)
+    response.status_code = given.status
+    return response
 
 
 def caller_of(asked: RedemptionRequest) -> str:
@@ -106,14 +138,44 @@ def caller_of(asked: RedemptionRequest) -> str:
 @needs_scope("redemptions")
 def validate_code(body: dict[str, Any], code: str) -> Response:
     """Say whether the code would be accepted for this order, and what it would take off. Changes nothing."""
-    if body["code"] is not None and canonical(body["code"]) != canonical(code):
-        raise Invalid("The body names another code than the address.", place="code")
-    asked = request_of({**body, "code": code})
+    asked = _asked(body, code)
     caller = caller_of(asked)
     refuse_guessers(caller)
     now = request_now()
-    with reading() as session:
-        foreseen = foresee(session.connection(), code, asked, now=now)
+    foreseen = asking(database(), lambda connection: foresee(connection, code, asked, now=now), now=now)
     if foreseen["reason"] == "unknown_code":
         note_unknown(caller)
     return jsonify(foreseen)
+
+
+@blueprint.route("/coupons/<code>/reservations", methods=["POST"])
+@blueprint.arguments(ReservationSchema())
+@blueprint.response(201, ReservationAnswer)
+@needs_scope("redemptions")
+def reserve_code(body: dict[str, Any], code: str) -> Response:
+    """Hold one use of the code for this order until it is paid, or say why not. Redeeming the order spends it."""
+    asked = _asked(body, code)
+    caller = caller_of(asked)
+    refuse_guessers(caller)
+    now = request_now()
+    ttl = body["ttl_seconds"]
+    given = deciding(database(), lambda connection: reserve(connection, asked, ttl_seconds=ttl, now=now), now=now)
+    if given.reason == "unknown_code":
+        note_unknown(caller)
+    return written(given)
+
+
+@blueprint.route("/reservations/<public_id>", methods=["DELETE"])
+@blueprint.response(200, ReservationAnswer)
+@needs_scope("redemptions")
+def give_up(public_id: str) -> Response:
+    """Give a reservation up before its time. Repeated it changes nothing."""
+    wanted = public_id if public_id.isascii() and public_id.isprintable() else ""
+    now = request_now()
+    return jsonify(database().small(lambda connection: release(connection, wanted, now=now)))
+
+
+def _asked(body: dict[str, Any], code: str) -> RedemptionRequest:
+    if body["code"] is not None and canonical(body["code"]) != canonical(code):
+        raise Invalid("The body names another code than the address.", place="code")
+    return request_of({**body, "code": code})

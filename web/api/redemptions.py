@@ -7,12 +7,11 @@ from marshmallow import Schema, fields
 
 from core.errors import Invalid, NotFound
 from coupons.redeeming import redeem, roll_back
-from coupons.requests import Answer
+from coupons.reserving import deciding
 from coupons.showing import list_redemptions, stored_redemption
 from web.access import needs_scope
-from web.api.coupons import RedemptionSchema, caller_of, request_of
+from web.api.coupons import RedemptionSchema, caller_of, request_of, written
 from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.errors import Problem, answer
 from web.guessing import note_unknown, refuse_guessers
 from web.transactions import database, reading, request_now
 
@@ -72,14 +71,6 @@ def _idempotency_key(*, required: bool) -> str | None:
     return key
 
 
-def _written(given: Answer) -> Response:
-    if given.reason is not None:
-        return answer(Problem(given.status, given.reason, given.body["detail"]))
-    response = jsonify(given.body)
-    response.status_code = given.status
-    return response
-
-
 @blueprint.route("/redemptions", methods=["POST"], parameters=[{**_KEY_HEADER, "required": True}])
 @blueprint.arguments(RedemptionSchema())
 @blueprint.response(201, RedemptionAnswer)
@@ -92,10 +83,11 @@ def create(body: dict[str, Any]) -> Response:
     refuse_guessers(caller)
     client = f"key:{g.api_key.id}"
     now = request_now()
-    given = database().small(lambda connection: redeem(connection, asked, client=client, key=key or "", now=now))
+    given = deciding(
+        database(), lambda connection: redeem(connection, asked, client=client, key=key or "", now=now), now=now)
     if given.reason == "unknown_code":
         note_unknown(caller)
-    return _written(given)
+    return written(given)
 
 
 @blueprint.route("/redemptions", methods=["GET"])

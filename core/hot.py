@@ -1,0 +1,63 @@
+"""How does a statement that runs thousands of times a second cost little more than the driver?
+
+Owns `Hot`: a Core statement with bound parameters, compiled once per dialect and then run on the connection's own
+driver cursor, inside the same transaction. Values go in and come out as the driver has them: instants as microseconds,
+JSON as text. Where somebody listens to statements (tests, tracing) it takes SQLAlchemy's way, so that they hear it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.sql.elements import ClauseElement
+
+_Compiled = tuple[str, tuple[str, ...] | None, dict[str, Any]]
+"""The text, the order of its parameters (None: by name) and the values written in the statement itself."""
+
+
+class Hot:
+    """One statement for each dialect, or one for all."""
+
+    def __init__(self, statement: ClauseElement | Mapping[str, ClauseElement]) -> None:
+        self._statements = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run it and return every row as the driver gives it."""
+        text, parameters, heard = self._ready_for(connection, values)
+        if heard:
+            return [tuple(row) for row in connection.exec_driver_sql(text, parameters)]
+        found: list[tuple[Any, ...]] = _driver(connection).execute(text, parameters).fetchall()
+        return found
+
+    def row(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """Run it and return its first row, None when there is none."""
+        found = self.rows(connection, values)
+        return found[0] if found else None
+
+    def count(self, connection: Connection, values: Mapping[str, Any]) -> int:
+        """Run it and return how many rows it changed."""
+        text, parameters, heard = self._ready_for(connection, values)
+        if heard:
+            return connection.exec_driver_sql(text, parameters).rowcount
+        return int(_driver(connection).execute(text, parameters).rowcount)
+
+    def _ready_for(self, connection: Connection, values: Mapping[str, Any]) -> tuple[str, Any, bool]:
+        text, order, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection)
+        given = {**fixed, **values}
+        parameters = given if order is None else tuple([given[name] for name in order])
+        heard = bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
+        return text, parameters, heard
+
+    def _compile(self, connection: Connection) -> _Compiled:
+        name = connection.dialect.name
+        statement: Any = self._statements[name] if isinstance(self._statements, Mapping) else self._statements
+        compiled = statement.compile(dialect=connection.dialect)
+        fixed = {key: value for key, value in compiled.params.items() if value is not None}
+        made = (str(compiled), tuple(compiled.positiontup) if compiled.positional else None, fixed)
+        self._compiled[name] = made
+        return made
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
