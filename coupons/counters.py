@@ -32,8 +32,8 @@ from core.types import from_us
 from coupons.limits import Limits, limits_of
 from coupons.models import LimitUse, Offer, Redemption, Reservation
 
-OURS = Redemption.history.is_(False)
-"""Rows of the ledger that counters know of; imported history touched none."""
+OURS = and_(Redemption.history.is_(False), Redemption.uncounted.is_(False))
+"""Rows of the ledger that counters know of; imported history and facts beyond a limit touched none."""
 LIVE = and_(Redemption.state == "redeemed", OURS)
 _KEPT_CENTS = Redemption.discount_cents - Redemption.rolled_back_cents
 _OF_OFFER = and_(Redemption.offer_id == bindparam("offer"), OURS)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -197,6 +198,9 @@ class Redemption(Base):
         Index("ix_redemptions_campaign", "campaign", "redeemed_at"),
         Index("ix_redemptions_customer_id", "customer_id"),
         Index("ix_redemptions_code_id", "code_id"),
+        Index("ix_redemptions_order", "shop", "order_ref"),
+        Index("ix_redemptions_flagged", "id", sqlite_where=text("flags <> '' AND flags_seen_at IS NULL"),
+              postgresql_where=text("flags <> '' AND flags_seen_at IS NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -219,8 +223,34 @@ class Redemption(Base):
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(16), doc="redeemed or rolled_back")
     history: Mapped[bool] = mapped_column(Boolean, default=False, doc="imported: touched no limit")
+    told_by: Mapped[str] = mapped_column(
+        String(16), server_default="api", doc="api: decided here; order: reported with it; agent"
+    )
+    agent: Mapped[str | None] = mapped_column(String(200), doc="who redeemed it for a phone or letter order")
+    flags: Mapped[str] = mapped_column(
+        String(120), server_default="", doc="words of coupons.flags.FLAGS with spaces; empty: nothing odd"
+    )
+    flags_seen_at: Mapped[datetime | None] = mapped_column(Instant, doc="somebody has looked at the flags")
+    uncounted: Mapped[bool] = mapped_column(
+        Boolean, server_default=false(), doc="told beyond a limit or with no code of ours: no counter"
+    )
     redeemed_at: Mapped[datetime] = mapped_column(Instant, index=True)
     rolled_back_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class CodeRenewal(Base):
+    """One time an agent gave an expired code more days, with the reason."""
+
+    __tablename__ = "code_renewals"
+    __table_args__ = (Index("ix_code_renewals_agent", "agent", "at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    code_id: Mapped[int] = mapped_column(ForeignKey("codes.id"), index=True)
+    at: Mapped[datetime] = mapped_column(Instant)
+    agent: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(300))
+    ended_at: Mapped[datetime] = mapped_column(Instant, doc="the end that had passed")
+    valid_until: Mapped[datetime] = mapped_column(Instant, doc="the new end, exclusive")
 
 
 class CancelledOrder(Base):

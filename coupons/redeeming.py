@@ -33,6 +33,7 @@ from coupons.deciding import (
     use_of,
 )
 from coupons.discount import split_over_lines
+from coupons.flags import holder_flag, joined
 from coupons.limits import limits_of
 from coupons.locking import lock_order, order_number
 from coupons.models import KeptAnswer, Offer, Redemption, Refusal
@@ -60,7 +61,7 @@ _KEEP = Hot(update(KeptAnswer).where(
 _COLUMNS = (
     "public_id", "code_id", "code_text", "offer_id", "origin", "campaign", "customer_id", "redeemer_id", "counted_as",
     "shop", "order_ref", "order_total_cents", "discount_cents", "rolled_back_cents", "currency", "state", "history",
-    "redeemed_at",
+    "redeemed_at", "flags",
 )
 
 
@@ -200,6 +201,7 @@ def _write(connection: Connection, situation: Situation, named: Named, request: 
         "redeemer_id": redeemer_id, "counted_as": use.who, "shop": request.shop, "order_ref": request.order.id,
         "order_total_cents": request.order.total_cents, "discount_cents": discount, "rolled_back_cents": 0,
         "currency": request.order.currency, "state": "redeemed", "history": False, "redeemed_at": to_us(now),
+        "flags": joined(holder_flag(situation, named)),
     }
     if _WRITE_REDEMPTION[connection.dialect.name].count(connection, row) != 1:
         return None
@@ -220,7 +222,7 @@ _LOCK_REDEMPTION = (
     select(
         Redemption.id, Redemption.code_id, Redemption.offer_id, Redemption.customer_id, Redemption.discount_cents,
         Redemption.rolled_back_cents, Redemption.currency, Redemption.state, Redemption.history,
-        Redemption.counted_as, Redemption.redeemed_at,
+        Redemption.counted_as, Redemption.redeemed_at, Redemption.uncounted,
     )
     .where(Redemption.public_id == bindparam("public_id"))
     .with_for_update()
@@ -277,8 +279,8 @@ def _take_back(connection: Connection, redemption: Row[*tuple[Any, ...]], amount
              "new_state": "rolled_back" if whole else "redeemed"}
     if cents > left or connection.execute(_ROLL_BACK, asked).rowcount != 1:
         raise Invalid(f"At most {left} cents of this discount are left to take back.", place="amount_cents")
-    if redemption.history or redemption.offer_id is None or redemption.code_id is None:
-        return  # imported history never touched a limit
+    if redemption.history or redemption.uncounted or redemption.offer_id is None or redemption.code_id is None:
+        return  # imported history and facts beyond a limit never touched one
     limits = limits_of(connection.execute(_HOLD_OFFER, {"offer": redemption.offer_id}).one())
     use = Use(
         code_id=redemption.code_id, offer_id=redemption.offer_id, who=redemption.counted_as,

@@ -140,6 +140,20 @@ class Order(Base):
     total_cents: Mapped[int] = mapped_column(BigInteger, doc="sum of its lines, VAT in, shipping out")
 
 
+class ToldOrder(Base):
+    """How new the state is that a shop's webhook told us of an order, so that an older one changes nothing.
+
+    The row stays when the shop has removed the order, and may come before the order itself.
+    """
+
+    __tablename__ = "told_orders"
+
+    shop: Mapped[str] = mapped_column(String(100), primary_key=True)
+    external_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    modified_at: Mapped[datetime] = mapped_column(Instant, doc="as the shop says")
+    gone: Mapped[bool] = mapped_column(Boolean, doc="removed in the shop")
+
+
 class OrderLine(Base):
     """One line of an order. Customer, time and cancellation repeat the order's: one table answers most rules."""
 

@@ -22,12 +22,13 @@ from delivery.person import erase_messages, held_messages, ledger_ids
 from delivery.print_runs import erase_letters
 from journeys.person import erase_errors, held_passages
 from segments.membership.person import erase_listings, held_segments
+from web.shops.inbox import erase_bodies, held_deliveries
 
 SECTIONS: dict[str, Callable[[Session, int], Any]] = {
     "messages": held_messages, "coupons": held_codes, "journeys": held_passages, "past_campaigns": held_history,
-    "segments": held_segments,
+    "segments": held_segments, "shop_messages": held_deliveries,
 }
-ERASERS = (erase_messages, erase_kept_answers, erase_errors, erase_listings)
+ERASERS = (erase_messages, erase_kept_answers, erase_errors, erase_listings, erase_bodies)
 
 STAYS = (
     ("Erased", "names, addresses, birthday, attributes, events, relations, scores, the words of contacts, consents"

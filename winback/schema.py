@@ -10,13 +10,14 @@ from pathlib import Path
 from sqlalchemy import MetaData, inspect, select, text
 from sqlalchemy.orm import Session
 
-import campaigns.models  # noqa: F401  (imported for their tables, like the five below)
+import campaigns.models  # noqa: F401  (imported for their tables, like those below)
 import coupons.models  # noqa: F401
 import customers.models  # noqa: F401
 import delivery.models  # noqa: F401
 import journeys.models  # noqa: F401
 import segments.models  # noqa: F401
-import web.models  # noqa: F401
+import web.models
+import web.shops.models  # noqa: F401
 from core.database import Database
 from core.errors import Invalid
 from core.models import Installation

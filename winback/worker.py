@@ -1,9 +1,9 @@
 """Who does the work that is due, and in which order?
 
-Owns the round of duties (rescue, cancelled orders, lapsed reservations, exits, entries, steps, settling, sends),
-repeated until a round finds nothing, and the moving clock of `winback tick --until`. Every duty keeps its own list of
-work in the tables; this module only calls them, so it can be killed anywhere and the next round continues. On SQLite
-one worker runs at a time, others stand by.
+Owns the round of duties (rescue, the shops' inbox, cancelled orders, lapsed reservations, exits, entries, steps,
+settling, sends), repeated until a round finds nothing, and the moving clock of `winback tick --until`. Every duty keeps
+its own list of work in the tables; this module only calls them, so it can be killed anywhere and the next round
+continues. On SQLite one worker runs at a time, others stand by.
 """
 
 import logging
@@ -24,6 +24,7 @@ from journeys import due, duties, exits, settling
 from journeys.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from segments.membership import duty
+from web.shops import processing
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 
@@ -52,6 +53,7 @@ class Worker:
         with database.reading() as session:
             delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
+        done += processing.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
         done += following.tick(database, now=now, limit=self.batch)
         done += reserving.free_lapsed(database, now=now)
         done += duties.tick(

@@ -74,11 +74,14 @@ def nightly(context: Context) -> None:
     """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), the
     mirror is compared with the row store and put in order, and what everybody has read of the changes is deleted.
     """
+    from web.shops.inbox import drop_bodies
     from winback.doctor import examine
     from winback.keeping import put_in_order
     from winback.worker import forget_changes
 
     forget_changes(context.database)
+    now = context.now()
+    context.database.small(lambda connection: drop_bodies(connection, now=now))
     for finding in examine(context, areas=["coupons"]):
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
