@@ -11,13 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from core.arrays import in_texts
 from core.codes import LONGEST, canonical, grouped
 from core.errors import Invalid, NotFound
+from coupons.conditions import offer_terms
 from coupons.counters import ledger_used
 from coupons.models import Code, Offer, Redemption
 from coupons.states import SHOWN_STATES, shown_as, shown_state
-from coupons.wording import offer_terms, offer_words
-from customers.models import Customer
+from coupons.wording import clock_text, offer_words
+from customers.models import Customer, Product
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -130,22 +132,45 @@ def _page(session: Session, statement: Select[*tuple[Any, ...]], limit: int) -> 
     return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
+def names_for(session: Session, offer: Offer) -> dict[str, str]:
+    """The names of the products that an offer tells of by their numbers, as far as the facts book has them."""
+    skus = sorted({*offer.free_skus, *offer.skus, *offer.excluded_skus})
+    if not skus:
+        return {}
+    rows = session.execute(select(Product.sku, Product.name).where(in_texts(Product.sku, skus),
+                                                                   Product.name.is_not(None)))
+    return {sku: name for sku, name in rows if name}
+
+
+_OFFER_FIELDS = (
+    "key", "name", "kind", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
+    "minimum_items", "cap_cents", "categories", "excluded_categories", "skus", "excluded_skus", "brands",
+    "excluded_brands", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
+    "limit_per_code", "limit_per_customer", "customer_period", "customer_is", "limit_total", "limit_per_day",
+    "limit_per_week", "limit_per_month", "budget_cents", "budget_per_day_cents", "budget_per_week_cents",
+    "budget_per_month_cents", "valid_days", "weekdays", "zone", "holder", "return_rule", "prefix", "active",
+)
+
+
 def offer_body(session: Session, offer: Offer) -> dict[str, Any]:
     """An offer as programs see it, with its use by codes issued and redemptions still standing."""
     issued = session.scalar(select(func.count()).where(Code.offer_id == offer.id)) or 0
     redeemed = session.scalar(select(ledger_used).where(Redemption.offer_id == offer.id)) or 0
+    names = names_for(session, offer)
     return {
-        "key": offer.key, "name": offer.name, "kind": offer.kind,
+        **{field: getattr(offer, field) for field in _OFFER_FIELDS},
         "percent": None if offer.percent_bp is None else offer.percent_bp / 100,
-        "amount_cents": offer.amount_cents, "currency": offer.currency, "minimum_cents": offer.minimum_cents,
-        "cap_cents": offer.cap_cents, "categories": offer.categories,
-        "excluded_categories": offer.excluded_categories, "limit_per_code": offer.limit_per_code,
-        "limit_per_customer": offer.limit_per_customer, "limit_total": offer.limit_total,
-        "budget_cents": offer.budget_cents, "valid_days": offer.valid_days,
         "valid_from": instant_text(offer.valid_from), "valid_until": instant_text(offer.valid_until),
-        "holder": offer.holder, "prefix": offer.prefix, "active": offer.active,
-        "words": {language: offer_words(offer, language) for language in ("en", "de")},
-        "terms": {language: offer_terms(offer, language) for language in ("en", "de")},
+        "hours": hours_body(offer.from_minute, offer.until_minute),
+        "words": {language: offer_words(offer, language, names=names) for language in ("en", "de")},
+        "terms": {language: offer_terms(offer, language, names=names) for language in ("en", "de")},
         "codes_issued": issued, "redemptions": redeemed,
         "created_at": instant_text(offer.created_at), "updated_at": instant_text(offer.updated_at),
     }
+
+
+def hours_body(from_minute: int | None, until_minute: int | None) -> dict[str, str] | None:
+    """The hours of the day in which an offer holds, as `{"from": "09:00", "until": "18:00"}`; None: the whole day."""
+    if from_minute is None or until_minute is None:
+        return None
+    return {"from": clock_text(from_minute), "until": clock_text(until_minute)}

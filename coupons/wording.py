@@ -1,11 +1,14 @@
-"""How is an offer said to people, in English and in German?
+"""How is an offer said in a few words, and how are its money, days and lists written?
 
-Owns `offer_words`, the short phrase ("10 % off furniture from €150"), and `offer_terms`, the conditions that are
-printed under it, generated from the stored terms so that they never promise something else.
+Owns `offer_words`, the short phrase ("10 % off furniture from €150"), in English and German, and the spelling that the
+conditions in `coupons/conditions.py` share. `names` gives products the name that customers know; others keep their
+number.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
@@ -14,83 +17,59 @@ from coupons.models import Offer
 
 NBSP = "\N{NO-BREAK SPACE}"
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
-
-_TERMS = {
-    "minimum": ("For orders of {0} or more, reckoned before this discount.",
-                "Ab einem Bestellwert von {0} vor Abzug dieses Rabatts."),
-    "cap": ("At most {0} off one order.", "Höchstens {0} Rabatt je Bestellung."),
-    "categories": ("For goods from: {0}.", "Für Waren aus: {0}."),
-    "excluded": ("Not for goods from: {0}.", "Nicht für Waren aus: {0}."),
-    "once": ("Each code can be used once.", "Jeder Code gilt einmal."),
-    "often": ("Each code can be used {0} times.", "Jeder Code gilt {0}-mal."),
-    "customer_once": ("Once per customer.", "Einmal je Kundin oder Kunde."),
-    "customer": ("At most {0} times per customer.", "Höchstens {0}-mal je Kundin oder Kunde."),
-    "total": ("Limited to {0} uses in all.", "Insgesamt auf {0} Einlösungen begrenzt."),
-    "budget": ("While this offer's budget lasts.", "Solange das Budget dieser Aktion reicht."),
-    "days": ("Valid for {0} days.", "{0} Tage gültig."),
-    "day": ("Valid for one day.", "Einen Tag gültig."),
-    "from": ("Valid from {0} (UTC).", "Gültig ab {0} (UTC)."),
-    "until": ("Valid before {0} (UTC).", "Gültig vor dem {0} (UTC)."),
-    "holder": ("Only for the person it was sent to.", "Nur für die Person, die den Code erhalten hat."),
-}
+_FEW = 3
 
 
-def offer_words(offer: Offer, language: str = "en") -> str:
+def offer_words(offer: Offer, language: str = "en", *, names: Mapping[str, str] | None = None) -> str:
     """The offer in a few words: "10 % off furniture from €150", "10 % auf furniture ab 150 €"."""
     german = language == "de"
-    worth = _percent(offer.percent_bp, language) if offer.percent_bp is not None else _money(
-        offer.amount_cents or 0, offer.currency, language)
-    goods = _listed(offer.categories, language)
-    if german:
-        words = f"{worth} auf {goods}" if goods else f"{worth} Rabatt"
-    else:
-        words = f"{worth} off {goods}" if goods else f"{worth} off"
+    words = _worth(offer, _goods(offer, language, names or {}), language, names or {})
     if offer.minimum_cents is not None:
-        words += f" {'ab' if german else 'from'} {_money(offer.minimum_cents, offer.currency, language)}"
+        words += f" {'ab' if german else 'from'} {money(offer.minimum_cents, offer.currency, language)}"
+    elif offer.minimum_items is not None:
+        words += f" ab {offer.minimum_items} Stück" if german else f" from {offer.minimum_items} items"
     return words
 
 
-def offer_terms(offer: Offer, language: str = "en") -> list[str]:
-    """The conditions as sentences, in the order in which they are printed."""
-    place = 1 if language == "de" else 0
-
-    def say(name: str, value: object = "") -> str:
-        return _TERMS[name][place].format(value)
-
-    found: list[str] = []
-    if offer.categories:
-        found.append(say("categories", ", ".join(offer.categories)))
-    if offer.excluded_categories:
-        found.append(say("excluded", ", ".join(offer.excluded_categories)))
-    if offer.minimum_cents is not None:
-        found.append(say("minimum", _money(offer.minimum_cents, offer.currency, language)))
-    if offer.cap_cents is not None:
-        found.append(say("cap", _money(offer.cap_cents, offer.currency, language)))
-    if offer.valid_days is not None:
-        found.append(say("day") if offer.valid_days == 1 else say("days", offer.valid_days))
-    if offer.valid_from is not None:
-        found.append(say("from", _date(offer.valid_from, language)))
-    if offer.valid_until is not None:
-        found.append(say("until", _date(offer.valid_until, language)))
-    found.append(say("once") if offer.limit_per_code == 1 else say("often", offer.limit_per_code))
-    if offer.limit_per_customer is not None:
-        found.append(say("customer_once") if offer.limit_per_customer == 1
-                     else say("customer", offer.limit_per_customer))
-    if offer.limit_total is not None:
-        found.append(say("total", format_decimal(offer.limit_total, locale=_LOCALES.get(language, "en_GB"))))
-    if offer.budget_cents is not None:
-        found.append(say("budget"))
-    if offer.holder == "enforce":
-        found.append(say("holder"))
-    return found
+def _worth(offer: Offer, goods: str, language: str, names: Mapping[str, str]) -> str:
+    german = language == "de"
+    if offer.kind == "free_shipping":
+        words = "kostenloser Versand" if german else "free shipping"
+        return f"{words} {'für' if german else 'on'} {goods}" if goods else words
+    if offer.kind == "free_item":
+        shown = [names.get(sku, sku) for sku in offer.free_skus[:_FEW]]
+        if len(offer.free_skus) > _FEW:
+            shown[-1] = "anderes" if german else "others"
+        pieces = f"{offer.free_items} × " if (offer.free_items or 1) > 1 else ""
+        beside = f" {'zu' if german else 'with'} {goods}" if goods else ""
+        gift = listed(shown, language, last="oder" if german else "or")
+        return f"{pieces}{gift} {'gratis' if german else 'free'}{beside}"
+    if offer.kind == "fixed_price":
+        price = money(offer.price_cents or 0, offer.currency, language)
+        return f"{goods or ('alles' if german else 'everything')} {'für' if german else 'for'} {price}"
+    worth = (percentage(offer.percent_bp, language) if offer.percent_bp is not None
+             else money(offer.amount_cents or 0, offer.currency, language))
+    if german:
+        return f"{worth} auf {goods}" if goods else f"{worth} Rabatt"
+    return f"{worth} off {goods}" if goods else f"{worth} off"
 
 
-def _percent(basis_points: int, language: str) -> str:
+def _goods(offer: Offer, language: str, names: Mapping[str, str]) -> str:
+    """What it is for, in a few words; empty: everything."""
+    chosen = offer.categories or offer.brands or [names.get(sku, sku) for sku in offer.skus]
+    if len(chosen) > _FEW and chosen is not offer.categories:
+        return "ausgewählte Artikel" if language == "de" else "chosen goods"
+    return listed(chosen, language)
+
+
+def percentage(basis_points: int, language: str) -> str:
+    """Hundredths of a percent as people write them: 12.5 %."""
     number = format_decimal(Decimal(basis_points) / 100, format="0.##", locale=_LOCALES.get(language, "en_GB"))
     return f"{number}{NBSP}%"
 
 
-def _money(cents: int, currency: str, language: str) -> str:
+def money(cents: int, currency: str, language: str) -> str:
+    """An amount with its currency; round amounts without decimals."""
     locale = _LOCALES.get(language, "en_GB")
     places = get_currency_precision(currency)
     major = Decimal(cents).scaleb(-places)
@@ -102,12 +81,34 @@ def _money(cents: int, currency: str, language: str) -> str:
     return f"{symbol}{NBSP if symbol.isalpha() else ''}{number}"
 
 
-def _listed(names: list[str], language: str) -> str:
+def count(number: int, language: str) -> str:
+    """A whole number with its thousands apart."""
+    return str(format_decimal(number, locale=_LOCALES.get(language, "en_GB")))
+
+
+def listed(names: Sequence[str], language: str, *, last: str = "") -> str:
+    """Names in a row: "a, b and c"."""
     if len(names) < 2:
         return "".join(names)
-    return f"{', '.join(names[:-1])} {'und' if language == 'de' else 'and'} {names[-1]}"
+    return f"{', '.join(names[:-1])} {last or ('und' if language == 'de' else 'and')} {names[-1]}"
 
 
-def _date(instant: datetime, language: str) -> str:
-    return str(format_date(instant.date(), format="d MMM yyyy" if language != "de" else "d. MMM yyyy",
-                           locale=_LOCALES.get(language, "en_GB")))
+def moment(instant: datetime, zone: str, language: str) -> str:
+    """An instant on the clock of a zone: "1 May 2026, 18:00 (Europe/Berlin time)"."""
+    local = instant.astimezone(ZoneInfo(zone))
+    day = format_date(local.date(), format="d MMM yyyy" if language != "de" else "d. MMM yyyy",
+                      locale=_LOCALES.get(language, "en_GB"))
+    clock = f", {local:%H:%M}" + (" Uhr" if language == "de" else "")
+    return f"{day}{clock} ({zone_words(zone, language)})"
+
+
+def clock_text(minute: int) -> str:
+    """A minute of the day as HH:MM; 1440 is 24:00."""
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def zone_words(zone: str, language: str) -> str:
+    """Whose clock it is."""
+    if zone == "UTC":
+        return "UTC"
+    return f"Zeitzone {zone}" if language == "de" else f"{zone} time"

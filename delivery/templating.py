@@ -57,6 +57,7 @@ VARIABLES: dict[str, str] = {
     "code_valid_until": "the last day the code is valid, written out",
     "offer.name": "name of the offer",
     "offer.text": "what the offer gives, in words",
+    "offer.terms": "the offer's conditions, written from its rules",
     "campaign.name": "name of the campaign",
     "shop.name": "name of the shop",
     "shop.address": "postal address of the shop",

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
 from core.types import to_us
+from coupons.conditions import offer_terms
 from coupons.issuing import Issued, issue
 from coupons.models import Code, Offer
+from coupons.showing import names_for
 from coupons.wording import offer_words
 from delivery.arrival import expected_arrival
 from delivery.content import compiled_from
@@ -40,6 +42,7 @@ class _ContentFacts:
     channels: tuple[str, ...]
     message_class: str
     language: str
+    prints_terms: bool
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Shelf:
 
     contents: dict[int, _ContentFacts] = field(default_factory=dict)
     offers: dict[int, Offer] = field(default_factory=dict)
-    words: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
+    words: dict[tuple[int, str, bool], dict[str, str]] = field(default_factory=dict)
 
     def content(self, session: Session, revision_id: int) -> _ContentFacts:
         """Channels, class and language of a content revision."""
@@ -58,7 +61,8 @@ class Shelf:
                 .join(Content, Content.id == ContentRevision.content_id).where(ContentRevision.id == revision_id)
             ).one()
             value = compiled_from(compiled)
-            self.contents[revision_id] = _ContentFacts(tuple(value.channels), message_class, value.language)
+            self.contents[revision_id] = _ContentFacts(
+                tuple(value.channels), message_class, value.language, "offer.terms" in value.variables)
         return self.contents[revision_id]
 
     def offer(self, session: Session, offer_id: int) -> Offer:
@@ -69,12 +73,15 @@ class Shelf:
             self.offers[offer_id] = found
         return self.offers[offer_id]
 
-    def offer_values(self, session: Session, offer_id: int, language: str) -> dict[str, str]:
-        """Name and words of an offer, as contents show them."""
-        key = (offer_id, "de" if language[:2].lower() == "de" else "en")
+    def offer_values(self, session: Session, offer_id: int, language: str, *, with_terms: bool) -> dict[str, str]:
+        """Name and words of an offer, as contents show them; its conditions only for contents that print them."""
+        key = (offer_id, "de" if language[:2].lower() == "de" else "en", with_terms)
         if key not in self.words:
             offer = self.offer(session, offer_id)
-            self.words[key] = {"name": offer.name, "text": offer_words(offer, key[1])}
+            names = names_for(session, offer)
+            self.words[key] = {"name": offer.name, "text": offer_words(offer, key[1], names=names)}
+            if with_terms:
+                self.words[key]["terms"] = " ".join(offer_terms(offer, key[1], names=names))
         return self.words[key]
 
 
@@ -136,7 +143,7 @@ def put(
         codes, silent = _codes(session, plan, step, people, speaking, channels, now=now, shelf=shelf)
         for place, reason in silent.items():
             channels[place], details[place] = None, reason
-    values = _values(session, plan, step, people, codes, facts.language, shelf)
+    values = _values(session, plan, step, people, codes, facts, shelf)
     revision = plan.contents[step.content]
     queue(session.connection(), _columns(
         plan, step, people, fallbacks, now=now, message_class=facts.message_class,
@@ -223,8 +230,8 @@ def _held(session: Session, offer_id: int, customer_ids: list[int]) -> dict[int,
 
 
 def _values(
-    session: Session, plan: Plan, step: Send, people: Listeners, codes: Sequence[Issued | None], language: str,
-    shelf: Shelf,
+    session: Session, plan: Plan, step: Send, people: Listeners, codes: Sequence[Issued | None],
+    facts: _ContentFacts, shelf: Shelf,
 ) -> list[Mapping[str, Any]]:
     """What the content may say of the offer and the code; equal values are one object."""
     offer_id = plan.offers[step.offer] if step.offer is not None else None
@@ -232,11 +239,11 @@ def _values(
     known: dict[tuple[datetime | None, str], Mapping[str, Any]] = {}
     result = []
     for code, own in zip(codes, people.languages, strict=True):
-        key = (None if code is None else code.valid_until, own or language)
+        key = (None if code is None else code.valid_until, own or facts.language)
         if key not in known:
             values: dict[str, Any] = {"campaign": {"name": plan.campaign_name}}
             if offer_id is not None and code is not None:
-                values["offer"] = shelf.offer_values(session, offer_id, key[1])
+                values["offer"] = shelf.offer_values(session, offer_id, key[1], with_terms=facts.prints_terms)
             if key[0] is not None:
                 values["code_valid_until"] = _last_day(key[0], zone)
             known[key] = values

@@ -14,6 +14,8 @@ from delivery.content import CompiledContent
 from delivery.personal import FilledEmail, fill, fill_call_script, fill_letter
 
 SAMPLE_CODE = "7KQM-4T2X-9HBD8"
+_SAMPLE_TERMS = ("For goods from: furniture. For orders of €150 or more, reckoned before this discount."
+                 " Valid for 14 days. Each code can be used once.")
 
 
 def sample_person(*, now: datetime) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def sample_person(*, now: datetime) -> dict[str, Any]:
                      "street": "Lindenweg 12", "postal_code": "23552", "city": "Lübeck", "country": "DE",
                      "attributes": {}},
         "code": SAMPLE_CODE, "code_valid_until": _day(now + timedelta(days=14)),
-        "offer": {"name": "Ten percent", "text": "10 % off furniture from €150"},
+        "offer": {"name": "Ten percent", "text": "10 % off furniture from €150", "terms": _SAMPLE_TERMS},
         "campaign": {"name": "Furniture win-back"},
         "shop": {"name": "The shop", "address": "Am Markt 1, 23552 Lübeck", "url": "https://shop.example"},
         "unsubscribe_url": "https://shop.example/unsubscribe", "preferences_url": "https://shop.example/preferences",

@@ -37,7 +37,7 @@ def make_customers(database: Database, count: int, *, now: datetime) -> list[int
 def make_offer(database: Database, *, now: datetime, key: str = "ten-percent", **fields: Any) -> Offer:
     """An offer of 10 % without conditions, or with the fields given."""
     given: dict[str, Any] = {"name": "Ten percent", "kind": "percent", "percent": 10, **fields}
-    if given["kind"] == "fixed":
+    if given["kind"] != "percent" and "percent" not in fields:
         given["percent"] = None
     with database.writing() as session:
         return save_offer(session, key, now=now, **given)

@@ -87,7 +87,7 @@ def test_the_example_says_what_a_basket_pays(marketer: FlaskClient) -> None:
     ("limit_total", "2.5", "whole number"), ("valid_days", "99999", "from 1 to 3650"),
     ("valid_until", "tomorrow", "Choose a day"), ("currency", "Euro", "three capital letters"),
     ("key", "No spaces", "small letters"), ("name", " ", "Give the offer a name"), ("prefix", "SOIL", "misread"),
-    ("excluded_categories", "a\n" + "x" * 300, "1 to 200"), ("holder", "me", "Use off or enforce"),
+    ("excluded_categories", "a\n" + "x" * 300, "1 to 200"), ("holder", "me", "Use enforce, flag or off"),
 ])
 def test_a_wrong_field_says_so_beside_it_and_nothing_typed_is_lost(
     marketer: FlaskClient, field: str, text: str, said: str

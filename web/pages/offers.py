@@ -1,6 +1,6 @@
 """The pages of offers: the list with how far each is used, the form with worked examples, the latest at the till."""
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 
 from core.codes import grouped
 from core.errors import Conflict, NotFound, WinbackError
+from coupons.checking import Given, checked_terms
+from coupons.conditions import offer_terms
 from coupons.feed import latest
 from coupons.models import Offer
 from coupons.offers import list_offers, offer_by_key, save_offer
 from coupons.refusals import REASONS
 from coupons.showing import offer_body
-from coupons.wording import offer_terms, offer_words
+from coupons.wording import offer_words
 from segments.choosing.choices import choices
 from web.access import needs_role
 from web.audit import record
@@ -131,17 +133,12 @@ def example() -> ResponseReturnValue:
 
 def _draft_words(form: OfferForm) -> tuple[str, list[str]] | None:
     """The terms typed so far as they would be printed; None while they cannot be read."""
-    values = form.values
-    if form.errors or values["kind"] not in ("percent", "fixed"):
+    if form.errors:
         return None
-    percent = values["percent"]
-    if (values["kind"] == "percent") != (percent is not None) or (percent is None and not values["amount_cents"]):
-        return None
-    kept = {name: value for name, value in values.items() if name != "percent"}
-    draft = Offer(**kept, key="draft", percent_bp=None if percent is None else int(percent * 100))
     try:
+        draft = Offer(**checked_terms(cast(Given, {**form.values, "name": "draft"})))
         return offer_words(draft), offer_terms(draft)
-    except (ValueError, ArithmeticError, OverflowError):
+    except (WinbackError, ValueError, ArithmeticError, OverflowError):
         return None
 
 
