@@ -16,7 +16,8 @@ from coupons.wording import clock_text, count, listed, moment, money, percentage
 
 UNTOLD = {
     "id": "internal", "key": "internal", "name": "the heading above the conditions", "created_at": "internal",
-    "updated_at": "internal", "used": "a counter", "spent_cents": "a counter", "active": "codes that are out stay good",
+    "updated_at": "internal", "used": "a counter", "spent_cents": "a counter",
+    "reserved": "a counter", "reserved_cents": "a counter", "active": "codes that are out stay good",
     "offer_class": "told by the offers that name it", "code_source": "how codes are made",
     "pattern": "seen on the code", "prefix": "seen on the code", "low_stock": "a warning to its owner",
 }

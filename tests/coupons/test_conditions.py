@@ -99,6 +99,7 @@ def test_an_offer_is_shown_with_every_rule_it_has(sqlite_database: Database, now
     with sqlite_database.reading() as session:
         body = offer_body(session, offer)
     assert body["hours"] == {"from": "09:00", "until": "24:00"}
-    under_other_names = {"percent_bp", "from_minute", "until_minute", "id", "used", "spent_cents"}
+    under_other_names = {"percent_bp", "from_minute", "until_minute", "id", "used", "spent_cents", "reserved",
+                         "reserved_cents"}
     unshown = {column.key for column in Offer.__table__.columns} - set(body) - under_other_names
     assert unshown == {"code_source", "pattern", "low_stock"}
