@@ -12,13 +12,12 @@ from journeys.graph import (
     Branch,
     Graph,
     Leave,
-    Reading,
     Send,
     Split,
     Step,
     Wait,
-    read_graph,
 )
+from journeys.reading import Reading, read_graph
 
 
 def check_graph(

@@ -7,7 +7,7 @@ steps, and what follows from settled messages. Sending comes after, from the doo
 from datetime import datetime
 
 from core.database import Database
-from journeys import closing, enrolling, exits, running, settling
+from journeys import closing, enrolling, exits, following, running, settling
 from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
 from segments.engines.questions import Questions
 
@@ -20,5 +20,6 @@ def tick(
     done = exits.tick(database, now=now, limit=chunk)
     done += closing.tick(database, now=now, limit=chunk)
     done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
+    done += following.tick(database, now=now, limit=chunk)
     done += running.tick(database, now=now, limit=limit, services=services)
     return done + settling.tick(database, now=now, limit=chunk, secret_key=services.secret_key)

@@ -21,13 +21,15 @@ from campaigns.planning import start as start_campaign
 from campaigns.problems import Problem, insist
 from core.errors import Conflict, Invalid, NotFound
 from coupons.models import Offer
-from delivery.contents import list_contents, newest_revision
+from delivery.contents import newest_revision
 from delivery.models import Message
 from delivery.states import move as move_messages
-from journeys.checking import check_graph
+from journeys import following
+from journeys.checking_draft import check_draft, hold_segments
 from journeys.due import NEVER
-from journeys.graph import Branch, Graph, Send, parse_graph
+from journeys.graph import Branch, Graph, Send
 from journeys.models import Enrolment, Journey, Version
+from journeys.reading import parse_graph, read_graph
 from journeys.states import move, move_journey
 from segments.models import Segment
 from segments.saving.saved import resolved
@@ -92,16 +94,6 @@ def save_draft(
     return journey
 
 
-def check_draft(session: Session, graph: object) -> list[Problem]:
-    """Every problem of a graph against the segments, offers and contents there are."""
-    return check_graph(
-        graph,
-        known_segments=set(session.scalars(select(Segment.key).where(Segment.archived_at.is_(None)))),
-        known_offers=set(session.scalars(select(Offer.key))),
-        known_contents={content.key for content in list_contents(session)},
-    )
-
-
 def publish(
     session: Session, key: str, *, author: str | None = None, expected_version: int | None = None,
     expected_number: int | None = None, now: datetime,
@@ -123,14 +115,20 @@ def publish(
     if expected_number is not None and expected_number != number + 1:
         raise Conflict(f"Version {number} of {journey.name} is published already. Nothing was done.")
     campaign = session.get_one(Campaign, journey.campaign_id)
-    problems = check_draft(session, journey.draft)
-    insist(problems)
+    named = read_graph(journey.draft).graph
+    if named is not None:
+        # Before the check: what it finds there must still be there when the version stands.
+        hold_segments(session, named)
+    insist(check_draft(session, journey.draft))
     graph = parse_graph(journey.draft)
-    insist([*_segment_problems(session, graph), *_frame_problems(campaign, graph, now)])
+    insist(_frame_problems(campaign, graph, now))
     _adopt_frame(session, campaign, graph)
+    before = newest_version(session, journey)
     version = Version(journey_id=journey.id, number=number + 1, graph=_frozen(session, journey.draft),
                       pins=_pins(session, graph), author=author, published_at=now)
     session.add(version)
+    session.flush()
+    following.begin(session, version, graph, before=before)
     campaign.segment_id = session.scalars(select(Segment.id).where(Segment.key == graph.segment)).one()
     campaign.segment_version = version.pins["segments"][graph.segment]
     if campaign.state == "draft":
@@ -225,19 +223,6 @@ def _may_change(journey: Journey, campaign_id: int, expected_version: int | None
         raise Conflict(f"The journey {journey.name} belongs to another campaign.")
     if expected_version is not None and expected_version != journey.draft_version:
         raise Conflict(f"The journey {journey.name} was changed in another tab. Load it again.")
-
-
-def _segment_problems(session: Session, graph: Graph) -> list[Problem]:
-    """Rules may name segments; those must be there."""
-    rules = {f"steps.{key}.if": step.rule for key, step in graph.steps.items() if isinstance(step, Branch)}
-    rules |= {f"exit_when[{number}]": rule for number, rule in enumerate(graph.exit_when.rules)}
-    problems = []
-    for place, rule in rules.items():
-        try:
-            resolved(session.connection(), rule)
-        except (Invalid, NotFound) as error:
-            problems.append(Problem(place, error.message, ""))
-    return problems
 
 
 def _frame_problems(campaign: Campaign, graph: Graph, now: datetime) -> list[Problem]:

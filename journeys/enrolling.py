@@ -1,8 +1,8 @@
 """Who comes in?
 
-Owns drawing the audience of a version: once, as a snapshot of the segment's members when the journey starts, with the
-hold-out drawn by a sticky hash. The promises: nobody enters a journey twice, a drawing cut short goes on with the same
-instant's members, and whoever is a member and does not enter is kept with the reason.
+Owns enrolling, with the hold-out drawn by a sticky hash, and drawing the audience of a version: once, as a snapshot of
+the segment's members when the journey starts. The promises: nobody enters a journey twice, a drawing cut short goes on
+with the same instant's members, and whoever is a member and does not enter is kept with the reason.
 """
 
 import logging
@@ -35,7 +35,7 @@ def tick(database: Database, *, now: datetime, limit: int, questions: Questions)
     newest = {plan.journey_id: plan for plan in plans.values()}
     entered = 0
     for plan in newest.values():
-        if plan.drawn or (plan.starts_at is not None and plan.starts_at > now):
+        if plan.drawn or plan.graph.on is not None or (plan.starts_at is not None and plan.starts_at > now):
             continue
         if plan.ends_at is not None and plan.ends_at <= now:
             continue
@@ -51,9 +51,9 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
     entered = 0
     for part in chunks(members, limit):
         with database.writing() as session:
-            if not _may_enter(session, plan):
+            if not may_enter(session, plan):
                 return entered
-            entered += _enrol(session, plan, part, now=now)
+            entered += enrol(session, plan, part, now=now)
     with database.writing() as session:
         session.execute(update(Version).where(Version.id == plan.version_id, Version.entered_at.is_(None))
                         .values(entered_at=now))
@@ -70,14 +70,14 @@ def _begin(session: Session, plan: Plan, *, now: datetime) -> datetime:
     return version.drawing_as_of
 
 
-def _may_enter(session: Session, plan: Plan) -> bool:
+def may_enter(session: Session, plan: Plan) -> bool:
     """Whether the journey still runs; holds it so that an end waits, and the campaign so that drawings take turns."""
     session.execute(select(Campaign.id).where(Campaign.id == plan.campaign_id).with_for_update(key_share=True))
     state = session.scalar(select(Journey.state).where(Journey.id == plan.journey_id).with_for_update(read=True))
     return state == "running"
 
 
-def _enrol(session: Session, plan: Plan, customer_ids: Sequence[int], *, now: datetime) -> int:
+def enrol(session: Session, plan: Plan, customer_ids: Sequence[int], *, now: datetime) -> int:
     """Enrol those who are not inside already; returns how many walk (or are held out)."""
     connection = session.connection()
     inside = set(connection.scalars(

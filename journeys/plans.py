@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign
 from core.arrays import in_ids
 from core.errors import NotFound
-from journeys.graph import Graph, parse_graph
+from journeys.graph import Graph
 from journeys.models import Journey, Version
+from journeys.reading import parse_graph
 
 
 @dataclass(frozen=True)

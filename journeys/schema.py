@@ -7,7 +7,7 @@ is judged in `checking`.
 from typing import Any
 
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
-from journeys.graph import CHANNELS
+from journeys.graph import CHANNELS, MOVES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_-]+$"}
 _NEXT = {**_NAME, "description": "The step people go to from here."}
@@ -79,7 +79,11 @@ def graph_schema() -> dict[str, Any]:
         "properties": {
             "name": {"type": "string", "maxLength": 200},
             "entry": {"type": "object", "additionalProperties": False, "required": ["segment"],
-                      "properties": {"segment": {"type": "string", "description": "Key of the segment that enters."}}},
+                      "properties": {
+                          "segment": {"type": "string", "description": "Key of the segment that enters."},
+                          "on": {"enum": list(MOVES), "description":
+                                 "Who comes into the segment, or leaves it, from now on enters then. Left out: who is "
+                                 "in it at the start."}}},
             "exclude": {"type": "array", "maxItems": 0}, "unit": {"const": "customer"}, "reentry": {"const": "never"},
             "window": {"type": "object", "additionalProperties": False,
                        "properties": {"from": _INSTANT, "until": _INSTANT}},

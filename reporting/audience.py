@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
-from journeys.graph import Branch, Graph, Send, Split, Step, Wait, parse_graph
+from journeys.graph import Branch, Graph, Send, Split, Step, Wait
 from journeys.models import Enrolment, Journey, Version
+from journeys.reading import parse_graph
 
 ONLY_ARM = "all"
 """The name of the arm of a campaign that does not split."""

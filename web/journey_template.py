@@ -14,7 +14,10 @@ from campaigns.models import Campaign
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form asks: contents and offers by key, days before the reminder (0: no reminder), the channel."""
+    """What the form asks: contents and offers by key, days before the reminder (0: no reminder), the channel.
+
+    `on` is entering or leaving; None: who is in the segment at the start.
+    """
 
     segment: str
     content: str
@@ -23,6 +26,7 @@ class Wish:
     reminder_days: int
     channel: str
     fallback: bool
+    on: str | None = None
 
 
 def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
@@ -51,7 +55,8 @@ def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
             "next": {"yes": "peace", "no": f"remind_{letter}"}}
         steps[f"remind_{letter}"] = {**_send(wish, wish.reminder, offer, "peace"), "name": "Reminder"}
     steps["peace"] = {"kind": "leave"}
-    return {"name": campaign.name, "entry": {"segment": wish.segment}, "reentry": "never",
+    entry = {"segment": wish.segment} | ({} if wish.on is None else {"on": wish.on})
+    return {"name": campaign.name, "entry": entry, "reentry": "never",
             "start": "split" if len(offers) > 1 else "offer_a", "steps": steps}
 
 

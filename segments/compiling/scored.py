@@ -23,6 +23,13 @@ def scoring(name: str, test: Test) -> Select[Any]:
     return select(SCORES.c.customer_id).where(SCORES.c.name == name, compare(test, SCORES.c.value, test.value))
 
 
+def uncomputed(connection: Connection, rule: Rule) -> list[str]:
+    """The scores a rule asks about that nobody has yet, in its order; segments that it names are not looked into."""
+    asked = dict.fromkeys(node.name for node in rule.walk() if isinstance(node, Scored))
+    known = known_scores(connection) if asked else {}
+    return [name for name in asked if name not in known]
+
+
 def refuse_uncomputed(connection: Connection, rule: Rule, as_of: datetime) -> None:
     """Raise NotComputed (reason score_not_computed) for a score that did not exist at `as_of`."""
     asked = dict.fromkeys(node.name for node in rule.walk() if isinstance(node, Scored))

@@ -34,7 +34,10 @@ SQLITE_CHUNK, POSTGRESQL_CHUNK = 20_000, 50_000
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The outcome: how many are in, came and left, as of when. `refresh_id` is None when nobody came or left."""
+    """The outcome: how many are in, came and left, as of when.
+
+    `refresh_id` is None when nobody came or left by the same rule as before.
+    """
 
     key: str
     as_of: datetime
@@ -62,7 +65,9 @@ class Difference:
 
     @property
     def nothing(self) -> bool:
-        return not (len(self.entered) or len(self.left) or self.segment.refreshing_id) and bool(self.segment.refresh_id)
+        moved = len(self.entered) or len(self.left) or self.segment.refreshing_id
+        # A changed rule is written down even when it moves nobody: what comes after it, the facts have done.
+        return not moved and self.cause not in ("first", "rule")
 
     def outcome(self, refresh_id: int | None) -> Refreshed:
         return Refreshed(self.segment.key, self.answer.as_of, self.segment.version, self.answer.engine,
@@ -126,6 +131,7 @@ def _worked_out(database: Database, questions: Questions, key: str, now: datetim
     with database.reading() as session:
         segment = segment_by_key(session, key)
         rule = segment_rule(session, key)
+        known = session.scalar(select(SegmentRefresh.version).where(SegmentRefresh.id == segment.refresh_id))
     answer = questions.ids(rule, as_of=now, now=now)
     upcoming = next_change_at(questions, rule, as_of=now)
     with database.reading() as session:
@@ -133,7 +139,9 @@ def _worked_out(database: Database, questions: Questions, key: str, now: datetim
     after = np.array(answer.value, dtype=np.int64)
     entered = np.setdiff1d(after, before, assume_unique=True)
     left = np.setdiff1d(before, after, assume_unique=True)
-    return Difference(segment, rule, answer, entered, left, upcoming, cause if segment.refresh_id else "first", started)
+    if known != segment.version:
+        cause = "first" if known is None else "rule"
+    return Difference(segment, rule, answer, entered, left, upcoming, cause, started)
 
 
 def _claim(session: Session, found: Difference) -> int | None:

@@ -14,7 +14,7 @@ from core.errors import Conflict, Invalid
 from segments.models import Segment, SegmentMember
 from segments.saving.lists import listed_ids, new_listed, write
 from segments.saving.saved import check_name, save_segment, segment_by_key, segment_rule
-from segments.saving.uses import Use, listed, uses_by_segments
+from segments.saving.uses import UsesAbove, listed, nothing_above, uses_by_segments
 
 MOST_TAGS = 20
 LONGEST_WORD = 100
@@ -96,10 +96,10 @@ def duplicate_segment(
     return copy
 
 
-def archive_segment(session: Session, key: str, *, uses: Sequence[Use] = (), now: datetime) -> Segment:
+def archive_segment(session: Session, key: str, *, above: UsesAbove = nothing_above, now: datetime) -> Segment:
     """Take a segment out of the lists. Harmless when repeated. Raises Conflict with its uses that are not over."""
-    segment = segment_by_key(session, key)
-    standing = [use for use in (*uses_by_segments(session, key), *uses) if not use.over]
+    segment = _held(session, key)
+    standing = [use for use in (*uses_by_segments(session, key), *above(session, key)) if not use.over]
     if standing and segment.archived_at is None:
         raise Conflict(f"Not archived: “{segment.name}” is used by {listed(standing)}. "
                        "Give them another segment first.")
@@ -117,11 +117,10 @@ def unarchive_segment(session: Session, key: str, *, now: datetime) -> Segment:
     return segment
 
 
-def delete_segment(session: Session, key: str, *, uses: Sequence[Use] = ()) -> None:
+def delete_segment(session: Session, key: str, *, above: UsesAbove = nothing_above) -> None:
     """Delete a segment with its versions, members and history. Raises Conflict with everything that uses it."""
-    segment = session.scalars(select(Segment).where(Segment.id == segment_by_key(session, key).id)
-                              .with_for_update()).one()
-    standing = [*uses_by_segments(session, key), *uses]
+    segment = _held(session, key)
+    standing = [*uses_by_segments(session, key), *above(session, key)]
     if standing:
         over = all(use.over for use in standing)
         way_out = ("Their results stand on it: archive it instead." if over else "Give them another segment first.")
@@ -129,6 +128,12 @@ def delete_segment(session: Session, key: str, *, uses: Sequence[Use] = ()) -> N
     session.execute(delete(SegmentMember).where(SegmentMember.segment_id == segment.id))
     session.delete(segment)
     session.flush()
+
+
+def _held(session: Session, key: str) -> Segment:
+    """The segment, locked before anybody asks who uses it: a journey being published holds it, too, and comes first."""
+    held = select(Segment).where(Segment.id == segment_by_key(session, key).id).with_for_update()
+    return session.scalars(held.execution_options(populate_existing=True)).one()
 
 
 def _word(text: str | None, place: str) -> str:

@@ -4,6 +4,7 @@ Owns what a use is, and those by other segments' rules. Campaigns and journeys l
 theirs.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -24,6 +25,15 @@ class Use:
     how: str
     over: bool = False
     """It has ended: its results stand on the segment, nothing will run on it any more."""
+
+
+UsesAbove = Callable[[Session, str], Sequence[Use]]
+"""Asks higher rooms for their uses of the segment with a key."""
+
+
+def nothing_above(_session: Session, _key: str) -> Sequence[Use]:
+    """No room above uses any segment."""
+    return ()
 
 
 def segments_naming(session: Session, key: str) -> list[Segment]:

@@ -213,7 +213,7 @@ def test_a_member_whose_data_were_erased_is_excluded_with_the_reason(
         session.get_one(Customer, 2).forgotten_at = now
         session.flush()
         [plan] = load_plans(session.connection(), states=("running",)).values()
-        assert enrolling._enrol(session, plan, [1, 2], now=now) == 1
+        assert enrolling.enrol(session, plan, [1, 2], now=now) == 1
     people = enrolments(database)
     assert (people[2].state, people[2].left_reason, people[2].step) == ("excluded", "erased", None)
     walk(database, tmp_path, now=now)

@@ -8,7 +8,8 @@ import pytest
 
 from campaigns.problems import InvalidPlan, Problem
 from journeys.checking import check_graph
-from journeys.graph import Branch, Send, Split, Wait, parse_graph
+from journeys.graph import Branch, Send, Split, Wait
+from journeys.reading import parse_graph
 from journeys.schema import graph_schema
 from tests.journeys.shop import GRAPH, ONE_MAIL, with_steps
 

@@ -11,6 +11,7 @@ from campaigns.planning import campaign_by_key
 from campaigns.problems import Problem
 from core.errors import NotFound
 from journeys import editing
+from journeys.checking_draft import check_draft
 from journeys.models import Journey
 from journeys.schema import graph_schema
 from journeys.showing import Traffic, page_of_journeys, traffic, versions_of
@@ -137,7 +138,7 @@ def check(body: dict[str, Any], key: str) -> Response:
     """List every problem of the draft, or of the graph that was sent. Changes nothing."""
     with reading() as session:
         graph = body["graph"] if "graph" in body else editing.journey_by_key(session, _storable(key)).draft
-        problems = editing.check_draft(session, graph)
+        problems = check_draft(session, graph)
     return jsonify({"valid": not problems, "problems": [_problem(problem) for problem in problems]})
 
 

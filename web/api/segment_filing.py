@@ -54,7 +54,7 @@ def file(body: dict[str, Any], key: str) -> Response:
         if "refresh_seconds" in body:
             set_refreshing(session, key, seconds=body["refresh_seconds"])
         if body.get("archived") is True:
-            archive_segment(session, key, uses=higher_uses(session, key), now=now)
+            archive_segment(session, key, above=higher_uses, now=now)
         elif body.get("archived") is False:
             unarchive_segment(session, key, now=now)
         record(session, "segment.filed", f"segment:{key}", now=now)
@@ -67,7 +67,7 @@ def delete(key: str) -> tuple[str, int]:
     """Delete a segment with its versions and history. 409 with the list of what uses it."""
     now = request_now()
     with writing() as session:
-        delete_segment(session, key, uses=higher_uses(session, key))
+        delete_segment(session, key, above=higher_uses)
         record(session, "segment.deleted", f"segment:{key}", now=now)
     return "", 204
 

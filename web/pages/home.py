@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from campaigns.planning import list_campaigns
 from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
 from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
-from journeys.editing import check_draft
+from journeys.checking_draft import check_draft
 from journeys.overview import JourneyLine, due_steps, journey_lines
 from journeys.showing import set_aside
 from reporting.reports import campaign_report

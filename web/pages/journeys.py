@@ -1,6 +1,5 @@
-"""Journeys: the list, one journey drawn and listed, the editor of its draft, who stands where, and its life."""
+"""Journeys: the list, one journey drawn and listed, who stands where, and its life."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -9,33 +8,24 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
-from campaigns.planning import campaign_by_key, list_campaigns
-from campaigns.problems import InvalidPlan, Problem
-from campaigns.showing import segment_key
-from core.errors import Conflict, Invalid, NotFound
+from campaigns.planning import list_campaigns
+from campaigns.problems import InvalidPlan
+from core.errors import Invalid, NotFound
 from coupons.feed import redeemed_by_campaign
-from coupons.offers import list_offers
-from coupons.wording import offer_words
-from delivery.contents import list_contents
 from delivery.showing import message_counts
 from journeys import editing
-from journeys.graph import Graph, read_graph
+from journeys.checking_draft import check_draft
 from journeys.models import Journey, Version
-from journeys.overview import count_journeys, journey_lines, journeys_by_campaign
-from journeys.showing import Traffic, people_here, people_who_went, traffic, version_of, versions_of
+from journeys.overview import count_journeys, journey_lines
+from journeys.reading import read_graph
+from journeys.showing import people_here, people_who_went, traffic, version_of, versions_of
 from journeys.states import SENTENCES
-from segments.saving.saved import list_segments
 from web.access import person
-from web.amounts import read_whole
 from web.audit import record
-from web.campaign_form import key_from
-from web.formatting import MINUS
-from web.journey_drawing import Drawing, Frame, draw
-from web.journey_template import SNIPPETS, Wish, ready_graph
-from web.journey_words import CHANNEL_WORDS, Names, StepWords, step_name
-from web.links import customer_url, page_url
+from web.journey_view import picture
+from web.journey_words import CHANNEL_WORDS, step_name
+from web.links import customer_url
 from web.paging import cursor
-from web.presentation import zone
 from web.registry import Found
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
@@ -44,7 +34,6 @@ from web.words import STATE_PILLS, window_words
 blueprint = Blueprint("journeys", __name__)
 
 PAGE = 100
-LONGEST_DRAFT = 500_000
 MOST_PROBLEMS = 200
 
 
@@ -77,43 +66,6 @@ def index() -> ResponseReturnValue:
         windows={line.campaign.id: window_words(line.campaign, now=now) for line in lines})
 
 
-@blueprint.get("/journeys/_new")
-def new() -> ResponseReturnValue:
-    """Begin a journey for a campaign, from a ready one."""
-    with reading() as session:
-        key = request.args.get("campaign")
-        if not key:
-            taken = journeys_by_campaign(session)
-            campaigns = [each for each in list_campaigns(session) if each.state == "draft" and each.id not in taken]
-            return render_template("pages/journeys/choose.html", campaigns=campaigns)
-        campaign = campaign_by_key(session, key)
-        return _new_page(session, campaign, dict(request.args), {})
-
-
-@blueprint.post("/journeys/_new")
-def create() -> ResponseReturnValue:
-    """Make the ready journey of the form's choices as a draft, or an empty one to write by hand."""
-    form, now = request.form, request_now()
-    with reading() as session:
-        campaign = campaign_by_key(session, form.get("campaign", ""))
-        existing = journeys_by_campaign(session).get(campaign.id)
-        if existing is not None:
-            toast(f"{campaign.name} already has its journey.")
-            return redirect(url_for("journeys.show", key=existing.key))
-        wish, errors = _wish(session, campaign, form)
-        if errors:
-            return _new_page(session, campaign, form.to_dict(), errors), 400
-        taken = {each.key for each in editing.list_journeys(session)}
-    with writing() as session:
-        journey = editing.save_draft(
-            session, key_from(campaign.name, taken=taken.__contains__), ready_graph(campaign, wish),
-            campaign_id=campaign.id, expected_version=0, now=now)
-        record(session, "journey.saved", f"journey:{journey.key}", now=now)
-        key = journey.key
-    toast("The journey is drawn. Look at it, then publish it.")
-    return redirect(url_for("journeys.show", key=key))
-
-
 @blueprint.get("/journeys/<key>")
 def show(key: str) -> ResponseReturnValue:
     """One journey: the newest version (or `?version=`, or the draft) drawn, and the same as a list."""
@@ -123,64 +75,22 @@ def show(key: str) -> ResponseReturnValue:
         versions = versions_of(session, journey)
         version = _wanted_version(session, journey, versions)
         shown = version.graph if version else journey.draft
-        problems = [] if version else editing.check_draft(session, journey.draft)
+        problems = [] if version else check_draft(session, journey.draft)
         numbers = traffic(session, version) if version else None
         campaign = session.get_one(Campaign, journey.campaign_id)
-        drawing = _drawing(session, campaign, shown, numbers, problems)
+        drawing = picture(session, campaign, shown, numbers, problems)
         counts = message_counts(session, campaign=campaign.key)
         differs = bool(versions) and _differs(journey, versions[0])
-        draft_problems = problems if not versions else (editing.check_draft(session, journey.draft) if differs else [])
+        draft_problems = problems if not versions else (check_draft(session, journey.draft) if differs else [])
     return render_template(
         "pages/journeys/show.html", journey=journey, campaign=campaign, version=version, versions=versions,
         drawing=drawing, numbers=numbers, problems=problems[:MOST_PROBLEMS], differs=differs,
         draft_problems=draft_problems, next_number=(versions[0].number if versions else 0) + 1,
+        draft_on=getattr(read_graph(journey.draft).graph, "on", None),
         step_counts=_step_counts(counts), pill_=STATE_PILLS[journey.state], window=window_words(campaign, now=now),
         left_words=_LEFT_WORDS, version_links=[
             (each.number, f"Version {each.number}", url_for("journeys.show", key=key, version=each.number))
             for each in versions[:3]])
-
-
-@blueprint.get("/journeys/<key>/edit")
-def edit(key: str) -> ResponseReturnValue:
-    """The draft as JSON beside the help; `?check=yes` lists every problem at once."""
-    with reading() as session:
-        journey = editing.journey_by_key(session, key)
-        checked = editing.check_draft(session, journey.draft) if request.args.get("check") else None
-    text = json.dumps(journey.draft, indent=2, ensure_ascii=False)
-    return _editor(journey, text, journey.draft_version, checked)
-
-
-@blueprint.post("/journeys/<key>/edit")
-def save(key: str) -> ResponseReturnValue:
-    """Check the typed text, or save it as the draft; what was typed is never lost."""
-    now = request_now()
-    text = request.form.get("draft", "")[:LONGEST_DRAFT + 1].replace("\r\n", "\n")
-    typed = request.form.get("version", "")
-    seen = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else 0
-    with reading() as session:
-        journey = editing.journey_by_key(session, key)
-        graph, unreadable = _parsed(text)
-        problems = [unreadable] if unreadable else editing.check_draft(session, graph)
-    if unreadable or request.form.get("act") == "check":
-        return _editor(journey, text, seen, problems), 400 if unreadable and request.form.get("act") != "check" else 200
-    try:
-        with writing() as session:
-            saved = editing.save_draft(session, key, graph, campaign_id=journey.campaign_id, expected_version=seen,
-                                       now=now)
-            record(session, "journey.saved", f"journey:{key}", now=now, version=saved.draft_version)
-    except Conflict as error:
-        with reading() as session:
-            journey = editing.journey_by_key(session, key)
-        overtaken = journey.draft_version != seen
-        return _editor(journey, text, journey.draft_version if overtaken else seen, problems,
-                       refused=None if overtaken else error.message, overtaken=overtaken), 409
-    except Invalid as error:
-        return _editor(journey, text, seen, [Problem(error.place or "journey", error.message, "")]), 400
-    if problems:
-        toast(f"Draft saved. {len(problems)} {'thing is' if len(problems) == 1 else 'things are'} still to mend.")
-        return redirect(url_for("journeys.edit", key=key, check="yes"))
-    toast("Draft saved. It can be published.")
-    return redirect(url_for("journeys.show", key=key, draft="yes"))
 
 
 @blueprint.post("/journeys/<key>/publish")
@@ -193,12 +103,13 @@ def publish(key: str) -> ResponseReturnValue:
                 session, key, author=who.name if who else None, expected_version=_number("version"),
                 expected_number=_number("number"), now=now)
             record(session, "journey.published", f"journey:{key}", now=now, number=version.number)
-            number = version.number
+            number, on = version.number, version.graph["entry"].get("on")
     except InvalidPlan as error:
         toast(f"Not published: {error.problems[0].message} {error.problems[0].fix}".strip(), kind="refused")
         return redirect(url_for("journeys.edit", key=key, check="yes"))
-    toast(f"Version {number} runs. People inside keep the version they entered with." if number > 1
-          else "Version 1 runs. The worker draws its people now.")
+    first = "Version 1 runs. " + ("Nobody is inside yet: people enter as they come in or leave." if on
+                                  else "The worker draws its people now.")
+    toast(f"Version {number} runs. People inside keep the version they entered with." if number > 1 else first)
     return redirect(url_for("journeys.show", key=key))
 
 
@@ -292,86 +203,6 @@ def _number(name: str) -> int:
     return int(text)
 
 
-def _parsed(text: str) -> tuple[Any, Problem | None]:
-    """The JSON value of the typed text, or the problem that keeps it from being read."""
-    if len(text) > LONGEST_DRAFT:
-        return None, Problem("journey", "The text is too long.", f"At most {LONGEST_DRAFT:,} characters are possible.")
-    try:
-        value = json.loads(text, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        return None, Problem(f"line {error.lineno}, column {error.colno}", f"This is not JSON: {error.msg}.",
-                             "Often a comma or a quotation mark is missing just before.")
-    except (ValueError, RecursionError) as error:
-        return None, Problem("journey", f"This is not JSON that we can read: {str(error)[:120]}.", "")
-    if not isinstance(value, dict):
-        return None, Problem("journey", "This is not a journey.", 'Write an object with "entry", "start" and "steps".')
-    return value, None
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name.replace('-', MINUS)} is not a number")
-
-
-def _editor(
-    journey: Journey, text: str, seen: int, problems: list[Problem] | None, *, refused: str | None = None,
-    overtaken: bool = False,
-) -> str:
-    now = request_now()
-    with reading() as session:
-        campaign = session.get_one(Campaign, journey.campaign_id)
-        names = _names(session)
-        number = len(versions_of(session, journey))
-        unsaved = text != json.dumps(journey.draft, indent=2, ensure_ascii=False)
-    snippets = [(kind, title, words, json.dumps(step, indent=2)[1:-1].strip("\n")) for kind, title, words, step in
-                SNIPPETS]
-    return render_template(
-        "pages/journeys/edit.html", journey=journey, campaign=campaign, text=text, seen=seen, snippets=snippets,
-        problems=None if problems is None else problems[:MOST_PROBLEMS], refused=refused, overtaken=overtaken,
-        names=names, number=number, unsaved=unsaved, window=window_words(campaign, now=now))
-
-
-def _new_page(session: Session, campaign: Campaign, typed: dict[str, str], errors: dict[str, str]) -> str:
-    contents = [(each.key, each.name) for each in list_contents(session)]
-    offers = [(each.key, f"{each.name} ({offer_words(each)})") for each in list_offers(session, limit=500)
-              if each.active]
-    values = {"segment": segment_key(session, campaign) or "", "reminder_days": "7", "channel": "preferred",
-              "fallback": "yes", "reminder": "", "offer_a": "", "offer_b": "", "content": ""} | typed
-    return render_template(
-        "pages/journeys/new.html", campaign=campaign, contents=contents, offers=offers, values=values, errors=errors,
-        segments=[(each.key, each.name) for each in list_segments(session)], content_url=page_url("contents.new"))
-
-
-def _wish(session: Session, campaign: Campaign, form: Any) -> tuple[Wish, dict[str, str]]:
-    """The choices of the form, and what is wrong with them by field."""
-    errors: dict[str, str] = {}
-    segments = {each.key for each in list_segments(session)}
-    contents = {each.key for each in list_contents(session)}
-    offers = {each.key for each in list_offers(session, limit=500)}
-    segment, content, reminder = (form.get(name, "") for name in ("segment", "content", "reminder"))
-    if segment not in segments:
-        errors["segment"] = "Choose who enters."
-    if content not in contents:
-        errors["content"] = "Choose what is said first."
-    if reminder and reminder not in contents:
-        errors["reminder"] = "There is no such content any more. Choose another."
-    chosen = list(dict.fromkeys(form.get(name, "") for name in ("offer_a", "offer_b") if form.get(name)))
-    errors |= {name: "There is no such offer any more. Choose another." for name in ("offer_a", "offer_b")
-               if form.get(name) and form[name] not in offers}
-    if form.get("offer_a") and form.get("offer_a") == form.get("offer_b"):
-        errors["offer_b"] = "Both are the same offer. Choose another, or leave this empty."
-    days = 7
-    try:
-        days = read_whole(form.get("reminder_days", "") or "7")
-        if not 1 <= days <= 365:
-            raise Invalid("Use 1 to 365 days.")
-    except Invalid as error:
-        errors["reminder_days"] = error.message
-    channel = form.get("channel", "preferred")
-    if channel not in ("preferred", *CHANNEL_WORDS):
-        errors["channel"] = "Choose one of these channels."
-    return Wish(segment, content, chosen, reminder, days, channel, bool(form.get("fallback"))), errors
-
-
 def _wanted_version(session: Session, journey: Journey, versions: list[Version]) -> Version | None:
     """The version the address names, else the newest; None for the draft."""
     if request.args.get("draft"):
@@ -384,33 +215,6 @@ def _wanted_version(session: Session, journey: Journey, versions: list[Version])
     if found is None:
         raise NotFound(f"{journey.name} has no version {number}.")
     return found
-
-
-def _names(session: Session) -> Names:
-    return Names(
-        contents={each.key: each.name for each in list_contents(session)},
-        offers={each.key: each.name for each in list_offers(session, limit=1000)},
-        segments={each.key: each.name for each in list_segments(session, archived=True)})
-
-
-def _drawing(
-    session: Session, campaign: Campaign, raw: dict[str, Any], numbers: Traffic | None, problems: list[Problem]
-) -> Drawing | None:
-    """The drawing of as much of the graph as can be read; None when there is nothing to draw."""
-    graph = read_graph(raw).graph
-    if graph is None or not graph.steps:
-        return None
-    names = _names(session)
-    holdout = campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent
-    return draw(graph, raw, names, Frame(_entry(graph, campaign, names), holdout), traffic=numbers, zone=zone(),
-                problems=problems)
-
-
-def _entry(graph: Graph, campaign: Campaign, names: Names) -> StepWords:
-    name = names.segments.get(graph.segment, graph.segment) or "No segment"
-    window = window_words(campaign, now=request_now())
-    return StepWords(name, "door-enter", "enter once" + (f", {window}" if "no window" not in window else ""),
-                     f"Who is in the segment “{name}” enters once. Window: {window}.")
 
 
 def _differs(journey: Journey, newest: Version) -> bool:

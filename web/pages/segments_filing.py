@@ -104,7 +104,7 @@ def archive(key: str) -> ResponseReturnValue:
     now = request_now()
     try:
         with writing() as session:
-            segment = archive_segment(session, key, uses=higher_uses(session, key), now=now)
+            segment = archive_segment(session, key, above=higher_uses, now=now)
             record(session, "segment.archived", f"segment:{key}", now=now)
             name = segment.name
     except WinbackError as error:
@@ -131,7 +131,7 @@ def delete(key: str) -> ResponseReturnValue:
     try:
         with writing() as session:
             name = segment_by_key(session, key).name
-            delete_segment(session, key, uses=higher_uses(session, key))
+            delete_segment(session, key, above=higher_uses)
             record(session, "segment.deleted", f"segment:{key}", now=request_now(), name=name)
     except WinbackError as error:
         toast(error.message, kind="refused")

@@ -12,7 +12,8 @@ from campaigns.models import Campaign
 from campaigns.planning import save_campaign
 from core.clock import current_now
 from core.errors import Invalid
-from journeys.editing import check_draft, publish, save_draft
+from journeys.checking_draft import check_draft
+from journeys.editing import publish, save_draft
 from winback.context import Context
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))

@@ -76,10 +76,10 @@ def test_uses_from_above_count_and_are_named(saved: Database) -> None:
     uses = [Use("campaign", f"c{n}", f"Spring {n}", "its audience", over=n > 0) for n in range(7)]
     with saved.writing() as session:
         with pytest.raises(Conflict, match="the campaign “Spring 0”"):
-            archive_segment(session, "outer", uses=uses, now=AS_OF)
-        archive_segment(session, "outer", uses=uses[1:], now=AS_OF)
+            archive_segment(session, "outer", above=lambda *_: uses, now=AS_OF)
+        archive_segment(session, "outer", above=lambda *_: uses[1:], now=AS_OF)
         with pytest.raises(Conflict, match=r"and 2 more\. Their results stand on it"):
-            delete_segment(session, "outer", uses=[*uses[1:], uses[1]])
+            delete_segment(session, "outer", above=lambda *_: [*uses[1:], uses[1]])
 
 
 def test_deleting_leaves_nothing_behind(saved: Database, tmp_path: object, settings: Settings) -> None:

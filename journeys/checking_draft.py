@@ -1,0 +1,74 @@
+"""Is everything here that a journey names, and can it be asked today?
+
+Owns the check of a draft against the segments, offers, contents and scores there are, and holding the segments while a
+version is published. The promise: what would fail while people walk is named before, with its place.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from campaigns.problems import Problem
+from core.errors import Invalid, NotFound
+from coupons.models import Offer
+from delivery.contents import list_contents
+from journeys.checking import check_graph
+from journeys.graph import Branch, Graph
+from journeys.reading import read_graph
+from segments.compiling.scored import uncomputed
+from segments.language.conditions import InSegment, Rule
+from segments.models import Segment
+from segments.saving.saved import resolved
+
+
+def check_draft(session: Session, graph: object) -> list[Problem]:
+    """Every problem of a graph against what there is; an empty list means it can be published."""
+    segments = {segment.key: segment for segment in session.scalars(select(Segment))}
+    found = check_graph(
+        graph,
+        known_segments={key for key, segment in segments.items() if segment.archived_at is None},
+        known_offers=set(session.scalars(select(Offer.key))),
+        known_contents={content.key for content in list_contents(session)},
+    )
+    read = graph if isinstance(graph, Graph) else read_graph(graph).graph
+    if read is None:
+        return found
+    entered = segments.get(read.segment)
+    return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
+            *_rule_problems(session, read)]
+
+
+def hold_segments(session: Session, graph: Graph) -> None:
+    """Keep the segments that a graph names until this transaction ends: nobody deletes, refreshes or changes them."""
+    keys = {graph.segment} | {node.key for rule in _rules(graph).values() for node in rule.walk()
+                              if isinstance(node, InSegment)}
+    session.execute(select(Segment.id).where(Segment.key.in_(keys)).order_by(Segment.id).with_for_update(read=True))
+
+
+def _rules(graph: Graph) -> dict[str, Rule]:
+    """The rules of a journey by their place."""
+    rules = {f"steps.{key}.if": step.rule for key, step in graph.steps.items() if isinstance(step, Branch)}
+    when = graph.exit_when
+    return rules | {f"exit_when[{number}]": rule for number, rule in zip(when.written_at, when.rules, strict=True)}
+
+
+def _entry_problems(session: Session, graph: Graph, segment: Segment) -> list[Problem]:
+    if graph.on is not None and segment.kind == "snapshot":
+        return [Problem("entry.on", f"“{segment.name}” was frozen: nobody comes into it or leaves it.",
+                        'Leave "on" out, or name a segment that moves.')]
+    return _problems_of(session, InSegment(graph.segment), "entry.segment")
+
+
+def _rule_problems(session: Session, graph: Graph) -> list[Problem]:
+    """Rules may name segments, and those others; all must be there, and so must the scores they ask about."""
+    return [problem for place, rule in _rules(graph).items() for problem in _problems_of(session, rule, place)]
+
+
+def _problems_of(session: Session, rule: Rule, place: str) -> list[Problem]:
+    connection = session.connection()
+    try:
+        whole = resolved(connection, rule)
+    except (Invalid, NotFound) as error:
+        return [Problem(place, error.message, "")]
+    return [Problem(place, f"It asks for the score “{name}”, which nobody has yet.",
+                    "Import or compute the score first, or ask for something else.")
+            for name in uncomputed(connection, whole)]
