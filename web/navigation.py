@@ -61,6 +61,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     )),
     ("House", (
         Place("imports", "Imports", "file-import", "i"),
+        Place("shops", "Shops", "building-store", ""),
+        Place("inbox", "Inbox", "webhook", ""),
         Place("settings", "Settings", "settings", "e"),
     )),
 )
