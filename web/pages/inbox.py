@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -41,7 +42,7 @@ def index() -> ResponseReturnValue:
             before=before)
         counts = inbox.state_counts(session)
         shops = list_connections(session)
-    kept = {"state": state or None, "shop": asked["shop"] or None, "order": asked["order"] or None,
+    kept: dict[str, Any] = {"state": state or None, "shop": asked["shop"] or None, "order": asked["order"] or None,
             "flagged": "yes" if flagged else None}
     return render_template(
         "pages/inbox/index.html", rows=rows, counts=counts, shops=shops, state=state, asked=asked, flagged=flagged,
