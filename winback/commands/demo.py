@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
 from core.clock import wall_now
+from core.codes import grouped
 from core.errors import Invalid
 from winback.commands.serving import HOST, PORT, supervise
 from winback.context import Context
@@ -49,7 +50,7 @@ def demo(context: Context, data: str, customers: int | None, serve: bool, json_p
         _play(context, plot, size)
     _answer(context, plot, json_path)
     if serve:
-        _serve(context, host, port)
+        _serve(context, plot, host, port)
 
 
 def _plot(context: Context, data: str) -> Plot:
@@ -115,9 +116,10 @@ def _answer(context: Context, plot: Plot, json_path: Path | None) -> None:
         json_path.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _serve(context: Context, host: str, port: int) -> None:
+def _serve(context: Context, plot: Plot, host: str, port: int) -> None:
     from web.logins import add_user
     from web.models import User
+    from winback.demo.example_shop import code_to_try, example_shop
 
     # Derived from this home's own secret, so that a second run can print it again and no two homes share it.
     password = hmac.new(context.settings.secret_key.encode(), b"demo login", hashlib.sha256).hexdigest()[:16]
@@ -126,4 +128,9 @@ def _serve(context: Context, host: str, port: int) -> None:
             add_user(session, LOGIN, name="Demo", password=password, role="admin", now=wall_now())
     click.echo(f"\nThe web builder: http://{host}:{port}\nLog in as {LOGIN} with the password {password}\n"
                "End it with Ctrl-C.")
-    supervise([["web", "--host", host, "--port", str(port)], ["worker"]])
+    shop = example_shop(context, plot, winback_url=f"http://{host}:{port}")
+    if shop is not None:
+        live = code_to_try(context)
+        hint = f" Try the code {grouped(live[0])} as customer {live[1]}." if live else ""
+        click.echo(f"The example shop: {shop[1]}{hint}")
+    supervise([["web", "--host", host, "--port", str(port)], ["worker"]], [shop[0]] if shop else [])

@@ -1,12 +1,16 @@
 """Running Winback: doors, duties, or both for one machine."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +18,9 @@ from core.errors import Invalid
 from winback.context import Context
 from winback.refresher import Refresher, refresh_due
 from winback.worker import BATCH, enlisted, own_turn, work_for_ever
+
+if TYPE_CHECKING:
+    from winback.demo.example_shop import Beside
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True)
 PORT = click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -122,21 +129,26 @@ def serve(context: Context, host: str, port: int) -> None:
     supervise([["web", "--host", host, "--port", str(port)], ["worker"]])
 
 
-def supervise(parts: list[list[str]]) -> None:
-    """Keep one process per part running until asked to stop; a part that ends is started again after a pause."""
+def supervise(parts: list[list[str]], beside: Sequence["Beside"] = ()) -> None:
+    """Keep one process per part running until asked to stop; a part that ends is started again after a pause.
+
+    `beside`: programs that are not Winback's own and run with it.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    running = [_start(part) for part in parts]
-    pause = [1.0] * len(parts)
+    starts = [partial(_start, part) for part in parts] + [partial(_start_beside, each) for each in beside]
+    names = [part[0] for part in parts] + [each.name for each in beside]
+    running = [start() for start in starts]
+    pause = [1.0] * len(starts)
     try:
         while not stop.wait(0.5):
             for index, process in enumerate(running):
                 if process.poll() is not None:
-                    click.echo(f"{parts[index][0]} ended with {process.returncode}; starting it again.", err=True)
+                    click.echo(f"{names[index]} ended with {process.returncode}; starting it again.", err=True)
                     time.sleep(pause[index])
                     pause[index] = min(pause[index] * 2, 30)
-                    running[index] = _start(parts[index])
+                    running[index] = starts[index]()
     finally:
         for process in running:
             process.terminate()
@@ -150,3 +162,7 @@ def supervise(parts: list[list[str]]) -> None:
 def _start(part: list[str]) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C reaches the supervisor, which then ends the parts in order.
     return subprocess.Popen([sys.executable, "-m", "winback", *part], start_new_session=True)
+
+
+def _start_beside(each: "Beside") -> subprocess.Popen[bytes]:
+    return subprocess.Popen(each.command, env={**os.environ, **each.environment}, start_new_session=True)
