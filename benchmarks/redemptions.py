@@ -39,6 +39,7 @@ from customers.models import Customer
 from web.app import create_app
 from web.keys import issue_key
 from winback.schema import name_installation, upgrade
+from winback.serving import THREADS
 
 CONNECTIONS = 32
 WORKERS = 2
@@ -172,7 +173,7 @@ def _prepare(database: Database, count: int) -> tuple[str, list[str]]:
     now = datetime.now(UTC) - timedelta(hours=1)
     upgrade(database)
     with database.writing() as session:
-        name_installation(session, "test", now=now)
+        name_installation(session, "live", now=now)
         connection = session.connection()
         ids = list(range(1, count + 1))
         bulk_insert(connection, cast(Table, Customer.__table__), {
@@ -194,7 +195,7 @@ def _served(url: str, folder: Path) -> Iterator[int]:
                    "WINBACK_SECRET_KEY": "benchmark-only-secret"}
     server = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-         "--workers", str(WORKERS), "--blocking-threads", str(CONNECTIONS), "--factory",
+         "--workers", str(WORKERS), "--blocking-threads", str(THREADS), "--factory",
          "--no-ws", "benchmarks.redemptions:app"],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:

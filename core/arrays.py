@@ -89,3 +89,13 @@ def in_texts(column: Any, texts: Iterable[str]) -> ColumnElement[bool]:
     """The condition that `column` is one of `texts`, as one bound parameter."""
     expression = column.__clause_element__() if hasattr(column, "__clause_element__") else column
     return _InIds(expression, bindparam(None, list(texts), type_=TextList(), unique=True))
+
+
+def in_texts_named(column: Any, name: str) -> ColumnElement[bool]:
+    """The same with a parameter of this name, for a statement of `core.hot`; `text_list` makes its value."""
+    return _InIds(column.__clause_element__(), bindparam(name, type_=TextList()))
+
+
+def text_list(texts: list[str], dialect_name: str) -> Any:
+    """A list of words as the driver takes it."""
+    return texts if dialect_name == "postgresql" else json.dumps(texts)

@@ -107,3 +107,20 @@ def grouped(code: str) -> str:
     prefix, body = code[:-LENGTH], code[-LENGTH:]
     parts = [body[:4], body[4:8], body[8:]]
     return "-".join([prefix, *parts] if prefix else parts)
+
+
+def pattern_codes(count: int, pattern: str, *, random_bytes: Callable[[int], bytes] = os.urandom) -> list[str]:
+    """Make `count` canonical codes of a pattern: each # a random symbol, the rest as it stands, separators left out."""
+    plain = "".join(mark if mark == "#" else canonical(mark) for mark in pattern)
+    free = plain.count("#")
+    drawn = np.frombuffer(random_bytes(count * free), dtype=np.uint8).reshape(count, free) & 31
+    symbols = np.empty((count, len(plain)), dtype=np.uint32)
+    column = 0
+    for place, mark in enumerate(plain):
+        if mark == "#":
+            symbols[:, place] = _SYMBOLS[drawn[:, column]]
+            column += 1
+        else:
+            symbols[:, place] = ord(mark)
+    written: list[str] = symbols.view(f"U{len(plain)}").ravel().tolist()
+    return written

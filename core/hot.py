@@ -5,7 +5,8 @@ driver cursor, inside the same transaction. Values go in and come out as the dri
 JSON as text. Where somebody listens to statements (tests, tracing) it takes SQLAlchemy's way, so that they hear it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,6 +14,41 @@ from sqlalchemy.sql.elements import ClauseElement
 
 _Compiled = tuple[str, tuple[str, ...] | None, dict[str, Any]]
 """The text, the order of its parameters (None: by name) and the values written in the statement itself."""
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Let what is sent in this block travel to PostgreSQL in one piece; answers are there when the block has ended.
+
+    Each is still a statement of its own, run in order, and sees what was committed when it began.
+    """
+    if connection.dialect.name == "postgresql" and not _heard(connection):
+        with _driver(connection).pipeline():
+            yield
+    else:
+        yield
+
+
+class Sent:
+    """A statement on its way: its rows, or how many it changed, once the block of `together` has ended."""
+
+    def __init__(self, cursor: Any, known: tuple[list[tuple[Any, ...]], int] | None = None) -> None:
+        self._cursor = cursor
+        self._known = known
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Every row as the driver gives it."""
+        found: list[tuple[Any, ...]] = self._known[0] if self._known is not None else self._cursor.fetchall()
+        return found
+
+    def row(self) -> tuple[Any, ...] | None:
+        """The first row, None when there is none."""
+        found = self.rows()
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """How many rows were changed."""
+        return self._known[1] if self._known is not None else int(self._cursor.rowcount)
 
 
 class Hot:
@@ -42,12 +78,20 @@ class Hot:
             return connection.exec_driver_sql(text, parameters).rowcount
         return int(_driver(connection).execute(text, parameters).rowcount)
 
+    def send(self, connection: Connection, values: Mapping[str, Any]) -> Sent:
+        """Run it without waiting for the answer, inside a block of `together`."""
+        text, parameters, heard = self._ready_for(connection, values)
+        if heard:
+            result = connection.exec_driver_sql(text, parameters)
+            rows = [tuple(row) for row in result] if result.returns_rows else []
+            return Sent(None, (rows, result.rowcount))
+        return Sent(_driver(connection).execute(text, parameters))
+
     def _ready_for(self, connection: Connection, values: Mapping[str, Any]) -> tuple[str, Any, bool]:
         text, order, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection)
         given = {**fixed, **values}
         parameters = given if order is None else tuple([given[name] for name in order])
-        heard = bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
-        return text, parameters, heard
+        return text, parameters, _heard(connection)
 
     def _compile(self, connection: Connection) -> _Compiled:
         name = connection.dialect.name
@@ -57,6 +101,10 @@ class Hot:
         made = (str(compiled), tuple(compiled.positiontup) if compiled.positional else None, fixed)
         self._compiled[name] = made
         return made
+
+
+def _heard(connection: Connection) -> bool:
+    return bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
 
 
 def _driver(connection: Connection) -> Any:

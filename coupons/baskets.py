@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select
 
-from core.arrays import in_ids, in_texts
+from core.arrays import in_ids, in_texts_named, text_list
+from core.hot import Hot, Sent
 from coupons.discount import Line
 from coupons.eligibility import Basket, Companion
 from coupons.models import Offer, Redemption, Reservation
@@ -19,8 +20,8 @@ from customers.models import Order, Product
 
 _ON_SALE = and_(Product.sale_price_cents.is_not(None),
                 or_(Product.price_cents.is_(None), Product.sale_price_cents < Product.price_cents))
-_MARKS = select(Product.sku, Product.non_discountable, _ON_SALE.label("sale")).where(
-    or_(Product.non_discountable, _ON_SALE))
+_MARKS = Hot(select(Product.sku, Product.non_discountable, _ON_SALE).where(
+    in_texts_named(Product.sku, "skus"), or_(Product.non_discountable, _ON_SALE)))
 _RULES = (Offer.offer_class, Offer.combines, Offer.combines_with)
 _COMPANIONS = (
     select(*_RULES, Redemption.discount_cents - Redemption.rolled_back_cents)
@@ -38,7 +39,7 @@ _RESERVED = (
 
 
 def basket_of(connection: Connection, situation: Any, request: RedemptionRequest, *,
-              customer_ids: Collection[int]) -> Basket:
+              customer_ids: Collection[int], marks: Sent | None = None) -> Basket:
     """The order as the offer looks at it, with what the facts book knows of its goods and its customer.
 
     `situation` carries the columns of code and offer that `coupons/deciding.py` reads; `customer_ids` are the people
@@ -54,19 +55,25 @@ def basket_of(connection: Connection, situation: Any, request: RedemptionRequest
     first_order = None
     if situation.first_order_only and (customer_ids or request.names_customer):
         first_order = not connection.execute(select(_ordered_before(customer_ids, request))).scalar_one()
-    return Basket(marked_lines(connection, order.lines), order.total_cents, order.currency, order.shipping_cents,
+    return Basket(marked_lines(connection, order.lines, marks), order.total_cents, order.currency, order.shipping_cents,
                   first_order, companions)
 
 
-def marked_lines(connection: Connection, lines: Sequence[Line]) -> Sequence[Line]:
+def send_marks(connection: Connection, lines: Sequence[Line]) -> Sent:
+    """Ask what the facts book knows of the goods; see `marked_lines`."""
+    skus = text_list(sorted({line.sku for line in lines}), connection.dialect.name)
+    return _MARKS.send(connection, {"skus": skus})
+
+
+def marked_lines(connection: Connection, lines: Sequence[Line], sent: Sent | None = None) -> Sequence[Line]:
     """The lines, each knowing whether it may be discounted and is on sale.
 
     What the facts book forbids stays forbidden whatever the shop says; whether a line is on sale the shop knows best.
+    `sent` is the answer of `send_marks` where it was asked before.
     """
     if not lines:
         return lines
-    marks = {sku: (never, sale) for sku, never, sale in connection.execute(
-        _MARKS.where(in_texts(Product.sku, sorted({line.sku for line in lines}))))}
+    marks = {sku: (bool(never), bool(sale)) for sku, never, sale in (sent or send_marks(connection, lines)).rows()}
     if not marks:
         return lines
     marked = []

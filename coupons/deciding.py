@@ -6,16 +6,17 @@ held against a change of its terms and limits until the transaction ends.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from core.codes import LONGEST, canonical
-from core.hot import Hot
+from core.hot import Hot, Sent
 from core.types import from_us, to_us
-from coupons.baskets import basket_of
+from coupons.baskets import basket_of, send_marks
 from coupons.counting_as import who_counts
 from coupons.discount import discount_cents
 from coupons.eligibility import Basket, why_not
@@ -96,26 +97,53 @@ Named = Sequence[tuple[int, str]]
 """Ids and numbers of the customers that the shop's words fit; an e-mail address may belong to several."""
 
 
-def look(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool) -> Situation | None:
+@dataclass(frozen=True)
+class Asked:
+    """The first questions of a decision on their way to the database."""
+
+    situation: Sent
+    named: Sent | None
+    marks: Sent | None
+
+
+def send_questions(connection: Connection, request: RedemptionRequest, *, now: datetime) -> Asked:
+    """Ask for the situation (holding the offer), the customers named and the goods, in one piece if in `together`."""
+    return Asked(
+        _LOOK_AND_HOLD.send(connection, _look_values(request, now)),
+        _send_named(connection, request),
+        send_marks(connection, request.order.lines) if request.order.lines else None,
+    )
+
+
+def look(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool,
+         asked: Asked | None = None) -> Situation | None:
     """Everything stored that bears on this request; None: no such code. `hold` keeps the offer's terms as they are."""
+    if asked is not None:
+        row = asked.situation.row()
+    else:
+        row = (_LOOK_AND_HOLD if hold else _LOOK_ONLY).row(connection, _look_values(request, now))
+    return None if row is None else Situation._make((*row, offer_facts(connection, row[11], row[12]), to_us(now)))
+
+
+def _look_values(request: RedemptionRequest, now: datetime) -> dict[str, Any]:
     code = canonical(request.code)
     if len(code) > LONGEST:
         code = ""  # nothing is stored under this: the same work, and the same answer, as for any unknown code
-    at_us = to_us(now)
-    row = (_LOOK_AND_HOLD if hold else _LOOK_ONLY).row(
-        connection, {"code": code, "shop": request.shop, "order_ref": request.order.id, "at": at_us})
-    return None if row is None else Situation._make((*row, offer_facts(connection, row[11], row[12]), at_us))
+    return {"code": code, "shop": request.shop, "order_ref": request.order.id, "at": to_us(now)}
 
 
-def named_customers(connection: Connection, request: RedemptionRequest) -> Named:
+def named_customers(connection: Connection, request: RedemptionRequest, asked: Asked | None = None) -> Named:
     """The customers whom the request names; empty when it names nobody we know."""
+    sent = _send_named(connection, request) if asked is None else asked.named
+    return [] if sent is None else [(row[0], row[1]) for row in sent.rows()]
+
+
+def _send_named(connection: Connection, request: RedemptionRequest) -> Sent | None:
     if request.customer_external_id is not None:
-        rows = _BY_NUMBER.rows(connection, {"external_id": request.customer_external_id})
-    elif request.customer_email is not None:
-        rows = _BY_EMAIL.rows(connection, {"lookup": email_lookup(request.customer_email)})
-    else:
-        return []
-    return [(row[0], row[1]) for row in rows]
+        return _BY_NUMBER.send(connection, {"external_id": request.customer_external_id})
+    if request.customer_email is not None:
+        return _BY_EMAIL.send(connection, {"lookup": email_lookup(request.customer_email)})
+    return None
 
 
 def redeemer_of(situation: Situation, named: Named) -> tuple[int | None, str | None]:
@@ -131,12 +159,13 @@ def counted_customer(situation: Situation, named: Named) -> int | None:
     return situation.holder_id if situation.holder_id is not None else redeemer_of(situation, named)[0]
 
 
-def basket_for(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest) -> Basket:
+def basket_for(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest,
+               asked: Asked | None = None) -> Basket:
     """The order as the offer looks at it; it is the order of whom the shop names, else of the code's holder."""
     people = {customer_id for customer_id, _ in named}
     if not request.names_customer and situation.holder_id is not None:
         people = {situation.holder_id}
-    return basket_of(connection, situation, request, customer_ids=people)
+    return basket_of(connection, situation, request, customer_ids=people, marks=None if asked is None else asked.marks)
 
 
 def propose(situation: Situation, named: Named, basket: Basket, at_us: int, *, held: bool = False) -> int | Refused:

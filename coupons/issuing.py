@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 import psycopg
-from sqlalchemy import BigInteger, Connection, Row, Table, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Row, String, Table, select, type_coerce, update
+from sqlalchemy import cast as sql_cast
 
 from core.arrays import in_ids
 from core.bulk import bulk_insert, bulk_update, chunks, reserve_ids
-from core.codes import new_codes
+from core.codes import new_codes, pattern_codes
 from core.errors import Conflict, NotFound
 from core.types import from_us, to_us
 from coupons.models import Code, Offer
@@ -57,13 +58,35 @@ def issue(
 
     Columns in, one `Issued` per row in the same order. `counts_from` is the instant from which the offer's days count,
     usually the expected arrival; the code itself works from now on, so that an early letter is no nuisance. Raises
-    NotFound for an unknown offer, Conflict for one that is switched off and would have to issue a new code.
+    NotFound for an unknown offer, Conflict for one that is switched off or whose pool is empty.
     """
+    given = issue_what_there_is(
+        connection, offer_id, customer_ids=customer_ids, origins=origins, campaign=campaign, counts_from=counts_from,
+        now=now, random_bytes=random_bytes)
+    found = [one for one in given if one is not None]
+    if len(found) < len(given):
+        raise Conflict(f"The pool has no code left for {len(given) - len(found)} of {len(given)} people. Fill it, or "
+                       "let codes be generated.")
+    return found
+
+
+def issue_what_there_is(
+    connection: Connection,
+    offer_id: int,
+    *,
+    customer_ids: Sequence[int],
+    origins: Sequence[str],
+    campaign: str | None,
+    counts_from: Sequence[datetime],
+    now: datetime,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> list[Issued | None]:
+    """The same, but None for those whom an empty pool leaves without: they wait, or are told nothing."""
     if not len(customer_ids) == len(origins) == len(counts_from):
         raise ValueError("customer_ids, origins and counts_from must be equally long")
     offer = connection.execute(select(
-        Offer.key, Offer.active, Offer.prefix, Offer.limit_per_code, Offer.valid_days, Offer.valid_from,
-        Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
+        Offer.key, Offer.active, Offer.prefix, Offer.pattern, Offer.code_source, Offer.limit_per_code,
+        Offer.valid_days, Offer.valid_from, Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
     if offer is None:
         raise NotFound(f"There is no offer {offer_id}.")
     pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
@@ -74,11 +97,35 @@ def issue(
         missing = [pair for pair in starts if pair not in held]
         if missing and not offer.active:
             raise Conflict(f"The offer {offer.key} is switched off and issues no more codes.")
+        if missing and offer.code_source != "generated":
+            held |= _from_pool(connection, offer_id, offer, sorted(missing), starts, campaign, now)
+            missing = [] if offer.code_source == "pool" else [pair for pair in starts if pair not in held]
         made = _insert(connection, offer_id, offer, missing, starts, campaign, now, random_bytes)
         if made is not None:
             held |= made
-            return [held[pair] for pair in pairs]
+            return [held.get(pair) for pair in pairs]
     raise RuntimeError("no free codes were found in several draws: the source of random bytes is broken")
+
+
+def _from_pool(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]], pairs: list[Pair],
+               starts: dict[Pair, int], campaign: str | None, now: datetime) -> dict[Pair, Issued]:
+    """Hand out what lies in stock, oldest first; two workers never hand out the same code."""
+    free = connection.execute(
+        select(Code.id, Code.code).where(Code.offer_id == offer_id, Code.state == "stock").order_by(Code.id)
+        .limit(len(pairs)).with_for_update(skip_locked=True)).all()
+    pairs = pairs[:len(free)]
+    windows = {start: _window(to_us(now), start, offer) for start in {starts[pair] for pair in pairs}}
+    held = [windows[starts[pair]] for pair in pairs]
+    count = len(pairs)
+    if count:
+        bulk_update(connection, _CODES, "id", {
+            "id": [row.id for row in free], "customer_id": [customer for customer, _ in pairs],
+            "origin": [origin for _, origin in pairs], "campaign": [campaign] * count, "state": ["issued"] * count,
+            "issued_at": [to_us(now)] * count, "valid_from": [start for start, _ in held],
+            "valid_until": [end for _, end in held]})
+    return {
+        pair: Issued(row.id, row.code, from_us(start), None if end is None else from_us(end))
+        for pair, row, (start, end) in zip(pairs, free, held, strict=True)}
 
 
 def _held(connection: Connection, offer_id: int, wanted: dict[Pair, int]) -> dict[Pair, Issued]:
@@ -100,7 +147,8 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     count = len(pairs)
     if count == 0:
         return {}
-    codes = new_codes(count, prefix=offer.prefix, random_bytes=random_bytes)
+    codes = pattern_codes(count, offer.pattern, random_bytes=random_bytes) if offer.pattern else new_codes(
+        count, prefix=offer.prefix, random_bytes=random_bytes)
     if connection.dialect.name == "sqlite":
         rows = sorted(zip(codes, pairs, strict=True))  # rising codes go into their index much faster
         codes, pairs = [code for code, _ in rows], [pair for _, pair in rows]
@@ -151,6 +199,23 @@ def _window(now_us: int, counts_from: int, offer: Row[*tuple[Any, ...]]) -> tupl
 def revoke(connection: Connection, code_ids: Sequence[int], *, reason: str, now: datetime) -> int:
     """Withdraw codes that are issued and unused; used ones are left alone. Returns how many were withdrawn."""
     return sum(move(connection, part, "revoked", reason=reason, now=now) for part in chunks(list(code_ids), 10_000))
+
+
+def take_back_unsent(connection: Connection, code_ids: Sequence[int], *, reason: str, now: datetime) -> int:
+    """Take back unused codes that nobody got to see: those of a pool return to it, others are withdrawn.
+
+    Returns how many were taken back.
+    """
+    done = 0
+    for part in chunks(list(code_ids), 10_000):
+        done += connection.execute(
+            update(Code)
+            .where(in_ids(Code.id, part), Code.state == "issued", Code.used == 0, Code.reserved == 0,
+                   Code.batch_id.is_not(None))
+            .values(state="stock", customer_id=None, campaign=None, valid_until=None,
+                    origin="batch:" + sql_cast(Code.batch_id, String))).rowcount
+        done += move(connection, part, "revoked", reason=reason, now=now)
+    return done
 
 
 def revoke_origins(connection: Connection, origins: Sequence[str], *, reason: str, now: datetime) -> int:

@@ -10,7 +10,7 @@ and a crash leaves neither.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.errors import Conflict, Invalid, NotFound
-from core.hot import Hot
+from core.hot import Hot, Sent, together
 from core.types import to_us
 from coupons.deciding import (
+    Asked,
     Named,
     Situation,
     against_counters,
@@ -30,6 +31,7 @@ from coupons.deciding import (
     named_customers,
     propose,
     redeemer_of,
+    send_questions,
     use_of,
 )
 from coupons.discount import split_over_lines
@@ -41,7 +43,7 @@ from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
 from coupons.reserving import beware_of_lapsed, hold_for, spend
 from coupons.showing import redemption_body, stored_redemption
-from coupons.taking import Hold, Use, give_back, lock_code, take
+from coupons.taking import Hold, Use, give_back, lock_code, send_take, take, took
 
 _ATTEMPTS = 4
 
@@ -71,6 +73,7 @@ def _write_redemption(dialect_insert: Any) -> Hot:
 
 
 _WRITE_REDEMPTION = {"sqlite": _write_redemption(sqlite.insert), "postgresql": _write_redemption(postgresql.insert)}
+_SAVEPOINT, _BACK = Hot(text("SAVEPOINT at_once")), Hot(text("ROLLBACK TO SAVEPOINT at_once"))
 _WRITE_REFUSAL = insert(Refusal).inline()
 
 
@@ -89,20 +92,36 @@ def redeem(
     request again gets the kept answer, another request under the same key is refused with `idempotency_mismatch`.
     """
     digest = request.digest()
-    if not _claim_key(connection, request, client, key, digest, now):
+    with together(connection):
+        claimed = _claim_key(connection, request, client, key, digest, now)
+        asked = send_questions(connection, request, now=now)
+    if claimed.count() != 1:
         return _repeated(connection, client, key, digest)
-    named = named_customers(connection, request)
-    outcome, situation = _decide(connection, request, named, now, random_bytes)
+    named = named_customers(connection, request, asked)
+    keep = Keeping(client, key)
+    outcome, situation = _decide(connection, request, named, asked, keep, now, random_bytes)
     if isinstance(outcome, Refused):
         if situation is not None:
             beware_of_lapsed(connection, outcome, situation, now=now)
         _record_refusal(connection, outcome, request, situation, named, now)
-        answer = Answer(outcome.status, {"reason": outcome.reason, "detail": outcome.detail})
-    else:
-        answer = outcome
-    _KEEP.count(connection, {"of_client": client, "of_key": key, "new_status": answer.status,
-                             "new_answer": json.dumps(answer.body)})
-    return answer
+        outcome = Answer(outcome.status, {"reason": outcome.reason, "detail": outcome.detail})
+    if not keep.kept:
+        _KEEP.count(connection, keep.values(outcome))
+    return outcome
+
+
+@dataclass
+class Keeping:
+    """Under which key the answer is kept, and whether it has been."""
+
+    client: str
+    key: str
+    kept: bool = False
+
+    def values(self, answer: Answer) -> dict[str, Any]:
+        """What the statement that keeps it takes."""
+        return {"of_client": self.client, "of_key": self.key, "new_status": answer.status,
+                "new_answer": json.dumps(answer.body)}
 
 
 def validate(connection: Connection, code: str, request: RedemptionRequest, *, now: datetime) -> dict[str, Any]:
@@ -141,12 +160,12 @@ def _good_at(hold: Hold | None, now: datetime) -> int:
 
 
 def _claim_key(connection: Connection, request: RedemptionRequest, client: str, key: str, digest: str,
-               now: datetime) -> bool:
+               now: datetime) -> Sent:
     values: dict[str, Any] = {"client": client, "key": key, "hash": digest, "at": to_us(now)}
     dialect = connection.dialect.name
     if dialect == "postgresql":
         values["order_lock"] = order_number(request.shop, request.order.id)
-    return _CLAIM_KEY[dialect].count(connection, values) == 1
+    return _CLAIM_KEY[dialect].send(connection, values)
 
 
 def _repeated(connection: Connection, client: str, key: str, digest: str) -> Answer:
@@ -159,11 +178,11 @@ def _repeated(connection: Connection, client: str, key: str, digest: str) -> Ans
     return Answer(200 if kept.status == 201 else kept.status, kept.answer)
 
 
-def _decide(connection: Connection, request: RedemptionRequest, named: Named, now: datetime,
-            random_bytes: Callable[[int], bytes]) -> tuple[Answer | Refused, Situation | None]:
+def _decide(connection: Connection, request: RedemptionRequest, named: Named, asked: Asked | None, keep: Keeping,
+            now: datetime, random_bytes: Callable[[int], bytes]) -> tuple[Answer | Refused, Situation | None]:
     """Look, propose, take; look again when somebody was faster, from then on holding the code's row."""
     for _attempt in range(_ATTEMPTS):
-        situation = look(connection, request, now=now, hold=True)
+        situation = look(connection, request, now=now, hold=True, asked=asked)
         if situation is None:
             return Refused("unknown_code"), None
         if situation.redemption_id is not None:
@@ -171,30 +190,50 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, no
             assert stored is not None
             return Answer(200, stored), situation
         hold = hold_for(connection, situation, request, now=now)
-        proposed = propose(situation, named, basket_for(connection, situation, named, request), _good_at(hold, now),
-                           held=hold is not None)
+        basket = basket_for(connection, situation, named, request, asked)
+        proposed = propose(situation, named, basket, _good_at(hold, now), held=hold is not None)
         if isinstance(proposed, Refused):
             return proposed, situation
         use = use_of(connection, situation, named, request, proposed, now=now)
+        row = _ledger_row(situation, named, request, use, proposed, now, random_bytes)
+        answer = _answer(row, situation, named, now)
+        # On PostgreSQL all counters are asked in one piece, unless one of them says no: then one after the other.
+        quick = asked is not None and hold is None and connection.dialect.name == "postgresql"
+        if quick and _all_at_once(connection, use, row, answer, keep, now):
+            return answer, situation
         taken = take(connection, use, now=now, hold=hold)
         if isinstance(taken, Refused):
             return taken, situation
         if taken:
-            body = _write(connection, situation, named, request, use, proposed, now, random_bytes)
-            if body is not None:
+            if _WRITE_REDEMPTION[connection.dialect.name].count(connection, row) == 1:
                 if hold is not None:
                     spend(connection, hold, now=now)
-                return Answer(201, body), situation
+                return answer, situation
             give_back(connection, use, whole=True)  # the same order was redeemed under another key meanwhile
         lock_code(connection, situation.code_id)
+        asked = None
     raise Conflict("This code changed several times while it was being redeemed; send the request again.")
 
 
-def _write(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest, use: Use,
-           discount: int, now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any] | None:
-    """Write the ledger row and return the redemption as the shop sees it; None: this order has one already."""
-    redeemer_id, redeemer = redeemer_of(situation, named)
-    row = {
+def _all_at_once(connection: Connection, use: Use, row: dict[str, Any], answer: Answer, keep: Keeping,
+                 now: datetime) -> bool:
+    with together(connection):
+        _SAVEPOINT.send(connection, {})
+        taking = send_take(connection, use, now=now)
+        written = _WRITE_REDEMPTION["postgresql"].send(connection, row)
+        _KEEP.send(connection, keep.values(answer))
+    if took(taking) and written.count() == 1:
+        keep.kept = True
+        return True
+    # Nothing is undone by hand: the locks go with what was written, so that they are taken in their order again.
+    _BACK.count(connection, {})
+    return False
+
+
+def _ledger_row(situation: Situation, named: Named, request: RedemptionRequest, use: Use, discount: int,
+                now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+    redeemer_id, _redeemer = redeemer_of(situation, named)
+    return {
         "public_id": f"r_{random_bytes(12).hex()}", "code_id": situation.code_id, "code_text": situation.code,
         "offer_id": situation.offer_id, "origin": situation.origin, "campaign": situation.campaign,
         "customer_id": situation.holder_id if situation.holder_id is not None else redeemer_id,
@@ -203,9 +242,11 @@ def _write(connection: Connection, situation: Situation, named: Named, request: 
         "currency": request.order.currency, "state": "redeemed", "history": False, "redeemed_at": to_us(now),
         "flags": joined(holder_flag(situation, named)),
     }
-    if _WRITE_REDEMPTION[connection.dialect.name].count(connection, row) != 1:
-        return None
-    return redemption_body({**row, "redeemed_at": now}, situation.holder_number or redeemer)
+
+
+def _answer(row: dict[str, Any], situation: Situation, named: Named, now: datetime) -> Answer:
+    redeemer = redeemer_of(situation, named)[1]
+    return Answer(201, redemption_body({**row, "redeemed_at": now}, situation.holder_number or redeemer))
 
 
 def _record_refusal(connection: Connection, refused: Refused, request: RedemptionRequest, situation: Situation | None,

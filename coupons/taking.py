@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.hot import Hot
+from core.hot import Hot, Sent
 from core.types import to_us
 from coupons.limits import LimitRow
 from coupons.models import Code, LimitUse, Offer
@@ -90,7 +90,8 @@ _GIVE_CODE_BACK = Hot(
         redeemed_at=case((Code.used + _number("uses") < Code.use_limit, None), else_=Code.redeemed_at),
     )
 )
-_LOCK_CODE = Hot(select(Code.id).where(Code.id == bindparam("code_id")).with_for_update())
+# No lock on the key: whoever wrote a row that refers to the code and took it back still holds its key.
+_LOCK_CODE = Hot(select(Code.id).where(Code.id == bindparam("code_id")).with_for_update(key_share=True))
 
 _ROOM = and_(
     or_(_number("most").is_(None),
@@ -181,6 +182,34 @@ def take(connection: Connection, use: Use, *, now: datetime, hold: Hold | None =
     return True
 
 
+@dataclass(frozen=True)
+class Taking:
+    """The counters of one use on their way to the database, all asked at once."""
+
+    code: Sent
+    rows: tuple[tuple[LimitRow, Sent], ...]
+    offer: Sent | None
+
+
+def send_take(connection: Connection, use: Use, *, now: datetime) -> Taking:
+    """Ask for a use of every counter in the fixed order, inside a block of `together`.
+
+    When one says no, later ones may hold locks out of order: the caller goes back to a savepoint before it goes on.
+    """
+    change = _change(use.cents, None, reserve=False)
+    at = to_us(now)
+    code = _TAKE_CODE.send(connection, {"code_id": use.code_id, "at": at, "good_at": at, "uses": 1, "holds": 0})
+    rows = tuple((row, _TAKE_ROW.send(connection, _row_values(use, row, change))) for row in use.rows)
+    offer = _TAKE_OFFER.send(connection, {"offer": use.offer_id, **change.values()}) if use.offer_is_limited else None
+    return Taking(code, rows, offer)
+
+
+def took(taking: Taking) -> bool:
+    """Whether every counter gave its use."""
+    counters = [taking.code, *(sent for _row, sent in taking.rows), *([taking.offer] if taking.offer else [])]
+    return all(sent.count() == 1 for sent in counters)
+
+
 def give_back(connection: Connection, use: Use, *, whole: bool, reserved: bool = False) -> None:
     """Give `use.cents` back to the budgets and, if `whole`, the use itself (or, if `reserved`, what was held).
 
@@ -231,9 +260,12 @@ def _take_one(connection: Connection, use: Use, row: LimitRow, change: _Change) 
         _give_row_back(connection, use, row, _Change(-change.uses, -change.holds, -change.cents, -change.held_cents))
         return True
     statement = _MOVE_ROW if change.holds < 0 or change.held_cents < 0 else _TAKE_ROW
-    return statement.count(connection, {
-        "offer": use.offer_id, "who": row.who, "period": row.period, "most": row.uses, "most_cents": row.cents,
-        **change.values()}) == 1
+    return statement.count(connection, _row_values(use, row, change)) == 1
+
+
+def _row_values(use: Use, row: LimitRow, change: _Change) -> dict[str, Any]:
+    return {"offer": use.offer_id, "who": row.who, "period": row.period, "most": row.uses, "most_cents": row.cents,
+            **change.values()}
 
 
 def _why_row(connection: Connection, use: Use, row: LimitRow, change: _Change) -> str:

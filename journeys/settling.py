@@ -18,7 +18,7 @@ from core.bulk import chunks
 from core.cursors import advance, position
 from core.database import Database
 from core.types import from_us
-from coupons.issuing import revoke, start_validity
+from coupons.issuing import start_validity, take_back_unsent
 from coupons.models import Code
 from delivery.models import Message
 from delivery.outbox import settled_since
@@ -115,4 +115,4 @@ def _start_and_withdraw(
         withdrawn = [row.id for row in codes if lost.get(row.code) == state]
         if withdrawn:
             reason = "its message failed" if state == "failed" else f"its message was {state}"
-            revoke(connection, withdrawn, reason=reason, now=now)
+            take_back_unsent(connection, withdrawn, reason=reason, now=now)

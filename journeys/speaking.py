@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from core.arrays import in_ids
 from core.types import to_us
 from coupons.conditions import offer_terms
-from coupons.issuing import Issued, issue
+from coupons.issuing import Issued, issue_what_there_is
 from coupons.models import Code, Offer
 from coupons.showing import names_for
 from coupons.wording import offer_words
@@ -34,6 +34,7 @@ HELD_OUT = "left alone for comparison"
 CODE_ENDED = "the code has ended"
 CODE_USED = "the code is used up"
 OFFER_OFF = "the offer is switched off"
+POOL_EMPTY = "the pool has no code left"
 _LONGEST_DETAIL = 300
 
 
@@ -96,13 +97,24 @@ class Listeners:
     languages: Sequence[str | None]
     returning: Sequence[bool]
 
+    def only(self, places: Sequence[int]) -> "Listeners":
+        """The people at these places."""
+        return Listeners(
+            [self.enrolment_ids[place] for place in places], [self.customer_ids[place] for place in places],
+            [self.visits[place] for place in places], [self.arms[place] for place in places],
+            [self.languages[place] for place in places], [self.returning[place] for place in places])
+
 
 @dataclass(frozen=True)
 class Spoken:
-    """Per person the channel (None: silent) and the reason for the channel or the silence."""
+    """Per person the channel (None: silent) and the reason for the channel or the silence.
+
+    `waiting` are the places of those for whom the pool has no code yet: nothing was decided and no row written.
+    """
 
     channels: list[str | None]
     details: list[str]
+    waiting: frozenset[int] = frozenset()
 
 
 def withhold(session: Session, plan: Plan, step: Send, people: Listeners, *, now: datetime) -> None:
@@ -127,22 +139,39 @@ def speak(
     else:
         channels = [choice.channel for choice in choices]
         details = [choice.why for choice in choices]
-    return put(session, plan, step, people, channels, details, [0] * len(channels), now=now, shelf=shelf)
+    return put(session, plan, step, people, channels, details, [0] * len(channels), now=now, shelf=shelf,
+               may_wait=True)
 
 
 def put(
     session: Session, plan: Plan, step: Send, people: Listeners, channels: list[str | None], details: list[str],
-    fallbacks: list[int], *, now: datetime, shelf: Shelf,
+    fallbacks: list[int], *, now: datetime, shelf: Shelf, may_wait: bool = False,
 ) -> Spoken:
-    """Issue codes for those with a channel and write the ledger rows."""
-    facts = shelf.content(session, plan.contents[step.content])
+    """Issue codes for those with a channel and write the ledger rows.
+
+    Whom an empty pool leaves without a code waits, if they may; else they are told nothing.
+    """
     count = len(channels)
     codes: list[Issued | None] = [None] * count
+    waiting: frozenset[int] = frozenset()
     if step.offer is not None:
         speaking = [place for place in range(count) if channels[place] is not None]
         codes, silent = _codes(session, plan, step, people, speaking, channels, now=now, shelf=shelf)
+        waiting = frozenset(place for place, reason in silent.items() if reason == POOL_EMPTY) if may_wait else waiting
         for place, reason in silent.items():
             channels[place], details[place] = None, reason
+    told = [place for place in range(count) if place not in waiting]
+    _write(session, plan, step, people.only(told), [channels[place] for place in told],
+           [details[place] for place in told], [fallbacks[place] for place in told], [codes[place] for place in told],
+           now=now, shelf=shelf)
+    return Spoken(channels, [detail[:_LONGEST_DETAIL] for detail in details], waiting)
+
+
+def _write(
+    session: Session, plan: Plan, step: Send, people: Listeners, channels: list[str | None], details: list[str],
+    fallbacks: list[int], codes: list[Issued | None], *, now: datetime, shelf: Shelf,
+) -> None:
+    facts = shelf.content(session, plan.contents[step.content])
     values = _values(session, plan, step, people, codes, facts, shelf)
     revision = plan.contents[step.content]
     queue(session.connection(), _columns(
@@ -154,7 +183,6 @@ def put(
         code=[None if code is None else code.code for code in codes],
         values=values,
     ))
-    return Spoken(channels, [detail[:_LONGEST_DETAIL] for detail in details])
 
 
 def _columns(
@@ -202,7 +230,7 @@ def _codes(
         silent |= {place: OFFER_OFF for place in places if place not in holding and place not in silent}
     chosen = [place for place in places if place not in silent]
     arrival = {channel: expected_arrival(channel, now) for channel in {channels[place] for place in chosen} if channel}
-    issued = issue(
+    issued = issue_what_there_is(
         session.connection(), offer_id, customer_ids=[people.customer_ids[place] for place in chosen],
         origins=[origins[place] for place in chosen], campaign=plan.campaign,
         counts_from=[arrival[channels[place] or ""] for place in chosen], now=now,
@@ -210,6 +238,8 @@ def _codes(
     result: list[Issued | None] = [None] * len(people.enrolment_ids)
     for place, code in zip(chosen, issued, strict=True):
         result[place] = code
+        if code is None:
+            silent[place] = POOL_EMPTY
     return result, silent
 
 

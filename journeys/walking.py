@@ -24,11 +24,14 @@ from journeys.graph import Branch, Leave, Send, Split, Wait
 from journeys.leaving import REASONS, VISITS
 from journeys.models import Enrolment
 from journeys.plans import Plan
-from journeys.speaking import HELD_OUT, Listeners, Shelf, speak, withhold
+from journeys.speaking import HELD_OUT, Listeners, Shelf, Spoken, speak, withhold
 from segments.engines.members import matching
 
 MOST_STEPS = 20
 """Steps one person may pass in one claim; whoever wants more stays due and comes again."""
+
+POOL_LOOK_US = 15 * 60 * 1_000_000
+"""After this long, who waits for a code of an empty pool is looked at again."""
 
 _ENROLMENTS: Table = Enrolment.__table__  # type: ignore[assignment]
 _VISIT_COLUMNS = ("enrolment_id", "number", "step", "entered_at", "left_at", "outcome", "detail")
@@ -127,6 +130,12 @@ class Walk:
             return []
         spoken = speak(self.session, plan, step, self._listeners(addressed), now=self.now, secret_key=self.secret_key,
                        shelf=self.shelf)
+        if spoken.waiting:  # no code, no message: they stay at this step until the pool is filled
+            for number in spoken.waiting:
+                self.due[addressed[number]] = self.now_us + POOL_LOOK_US
+            gone = [number for number in range(len(addressed)) if number not in spoken.waiting]
+            addressed = [addressed[number] for number in gone]
+            spoken = Spoken([spoken.channels[number] for number in gone], [spoken.details[number] for number in gone])
         outcomes = []
         for place, channel in zip(addressed, spoken.channels, strict=True):
             outcomes.append("suppressed" if channel is None else "queued")

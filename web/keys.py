@@ -8,14 +8,16 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from core.clock import CLOCK, THE_INSTALLATION, clock_now
+from core.clock import CLOCK, THE_INSTALLATION, clock_now, wall_now
 from core.database import Database
 from core.errors import Invalid, NotFound
 from core.models import Installation
@@ -25,7 +27,7 @@ SCOPES = ("read", "write", "redemptions")
 
 # One statement for what every request of a program needs first: its key and the clock.
 _KEY_AND_CLOCK = (
-    select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.secret_hash, *CLOCK)
+    select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.secret_hash, Installation.kind, *CLOCK)
     .outerjoin(Installation, THE_INSTALLATION)
     .where(ApiKey.lookup == bindparam("of_lookup"), ApiKey.revoked_at.is_(None))
 )
@@ -59,18 +61,38 @@ def issue_key(session: Session, name: str, *, scopes: Sequence[str], now: dateti
     return key
 
 
+REMEMBERED_SECONDS = 1.0
+"""For so long a live installation takes a key as it was read: a key revoked elsewhere opens no longer than that."""
+_MOST_REMEMBERED = 1000
+_remembered: "WeakKeyDictionary[Database, dict[str, tuple[float, KnownKey]]]" = WeakKeyDictionary()
+
+
 def key_of(database: Database, presented: str) -> KnownKey | None:
-    """What a presented key may do, and the time it is; None when malformed, unknown or revoked."""
+    """What a presented key may do, and the time it is; None when malformed, unknown or revoked.
+
+    Where the clock cannot be moved, a key just read is remembered for a second: it is asked for with every request.
+    """
+    kept, hashed = _remembered.setdefault(database, {}), _hash(presented)
+    found = kept.get(hashed)
+    if found is not None and time.monotonic() - found[0] < REMEMBERED_SECONDS:
+        return replace(found[1], now=wall_now())
     shape = _SHAPE.fullmatch(presented)
     if shape is None:
         return None
+    read_at = time.monotonic()
     row = database.glance(_KEY_AND_CLOCK, {"of_lookup": shape[1]})
     if row is None:
+        kept.pop(hashed, None)
         return None
-    key_id, name, scopes, secret_hash, offset_us, stands_at = row
-    if not hmac.compare_digest(secret_hash, _hash(presented)):
+    key_id, name, scopes, secret_hash, kind, offset_us, stands_at = row
+    if not hmac.compare_digest(secret_hash, hashed):
         return None
-    return KnownKey(key_id, name, tuple(scopes), clock_now(offset_us, stands_at))
+    known = KnownKey(key_id, name, tuple(scopes), clock_now(offset_us, stands_at))
+    if kind == "live" and not offset_us and stands_at is None:
+        if len(kept) >= _MOST_REMEMBERED:
+            kept.clear()
+        kept[hashed] = (read_at, known)
+    return known
 
 
 def revoke_key(session: Session, lookup: str, *, now: datetime) -> None:
@@ -81,3 +103,4 @@ def revoke_key(session: Session, lookup: str, *, now: datetime) -> None:
     if row.revoked_at is None:
         row.revoked_at = now
         session.flush()
+        _remembered.clear()
