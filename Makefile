@@ -32,8 +32,7 @@ demo: install ## the whole story on real purchase history, then serve it (ARGS="
 
 test: install ## all tests on SQLite and PostgreSQL, browser included
 	@$(BIN)/python -m tests.prepare
-	@$(BIN)/python -m pytest -m "not browser" -n $${WINBACK_TEST_WORKERS:-3} --dist loadfile --no-loadscope-reorder $(ARGS)
-	@$(BIN)/python -m pytest -m browser -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n $${WINBACK_TEST_WORKERS:-3} --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: install
 	@$(BIN)/ruff check .

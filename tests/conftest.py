@@ -1,6 +1,7 @@
 """Shared fixtures: a migrated database on SQLite and on PostgreSQL, a fixed now, and an installation's home."""
 
-import itertools
+import fcntl
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,10 +17,11 @@ import core.database
 from core.database import Database, open_database
 from core.settings import Settings, read_settings
 from tests.postgres import running_postgres
+from tests.spare import SpareDatabases
 from winback.schema import name_installation, upgrade
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
-_numbers = itertools.count(1)
+ROOT = Path(__file__).parent.parent
 PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
 
 _KEPT: dict[str, tuple[Any, Any]] = {}
@@ -53,13 +55,32 @@ only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indire
 """For what cannot happen on SQLite, where writers take turns."""
 
 
+LONGEST_FIRST = ("/stories/", "/segments/", "/journeys/", "/web/", "/core/")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the proofs to `make proofs`, and begin with what takes longest, so that no worker is left alone with it."""
+    """Leave the proofs to `make proofs`, and deal the rest to the workers by file, the longest first.
+
+    So no worker is left alone at the end; browser tests wait more than they work, and begin beside the stories.
+    """
     if not PROOFS:
         left_out = [item for item in items if item.get_closest_marker("proofs")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("proofs")]
-    items.sort(key=lambda item: "/stories/" not in str(item.path))
+    for item in items:
+        kind = " in a browser" if item.get_closest_marker("browser") else ""
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.relative_to(ROOT)}{kind}"))
+    items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """What importing every test has made stays: the garbage collector need not walk it during each of them."""
+    gc.freeze()
+
+
+def _turn(item: pytest.Item) -> int:
+    places = [place for place, room in enumerate(LONGEST_FIRST) if room in str(item.path)]
+    return 0 if item.get_closest_marker("browser") else min(places, default=len(LONGEST_FIRST))
 
 
 @pytest.fixture
@@ -68,16 +89,32 @@ def now() -> datetime:
     return NOW
 
 
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A file that the first worker to need it makes, and the others find."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / name
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            make(folder / f"{name}.unready")
+            (folder / f"{name}.unready").rename(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
+    return made_once(tmp_path_factory, "template.db", _migrated)
+
+
+def _migrated(path: Path) -> None:
     database = open_database(f"sqlite:///{path}")
     upgrade(database)
     with database.writing() as session:
         name_installation(session, "test", now=NOW)
     database.dispose()
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +137,14 @@ def postgres_template(postgres_server: str) -> str:
     return "template_winback"
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str, postgres_template: str) -> Iterator[SpareDatabases]:
+    """Databases that are as the template is."""
+    databases = SpareDatabases(postgres_server, postgres_template)
+    yield databases
+    databases.close()
+
+
 def _admin(server: str, statement: str) -> None:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
@@ -115,12 +160,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    server = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("postgres_template")
-    name = f"w{os.getpid()}_{next(_numbers)}"
-    _admin(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    _admin(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    spares: SpareDatabases = request.getfixturevalue("postgres_databases")
+    address = spares.take()
+    yield address
+    spares.give_back(address)
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ def running_postgres(*, durable: bool = False, settings: Sequence[str] = ()) -> 
     options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "max_connections=200",
                "-c", "shared_buffers=256MB", "-c", "jit=off"]
     if not durable:
-        options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+                    "-c", "autovacuum=off"]
     options += [part for setting in settings for part in ("-c", setting)]
     server = subprocess.Popen(
         [*as_user, str(folder / "postgres"), "-D", str(data), *options],

@@ -21,11 +21,10 @@ from werkzeug.serving import make_server
 from core.database import Database, open_database
 from core.settings import Settings, read_settings
 from reporting.reports import campaign_report
-from tests.conftest import NOW
+from tests.conftest import NOW, made_once
 from tests.web.story import add_history, plan, play
 from web.app import create_app
 from web.keys import issue_key
-from web.logins import add_user
 from web.models import User
 from web.passwords import hash_password
 
@@ -215,18 +214,22 @@ def live(chromium: Browser, sqlite_database: Database, tmp_path: Path) -> Iterat
 @pytest.fixture(scope="session")
 def played(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file in which the story of tests/web/story.py was played, to copy."""
-    folder = tmp_path_factory.mktemp("played")
-    path = folder / "winback.db"
-    shutil.copyfile(sqlite_template, path)
+
+    def make(path: Path) -> None:
+        shutil.copyfile(sqlite_template, path)
+        database = open_database(f"sqlite:///{path}")
+        play(database, tmp_path_factory.mktemp("played"), now=NOW)
+        plan(database, now=NOW + timedelta(days=10))
+        add_history(database, now=NOW)
+        with database.writing() as session:
+            for role in ("marketer", "analyst", "admin"):
+                make_user(session, role, name="Mara Lindner", now=NOW)
+        database.dispose()
+
+    path = made_once(tmp_path_factory, "played.db", make)
     database = open_database(f"sqlite:///{path}")
-    play(database, folder, now=NOW)
-    plan(database, now=NOW + timedelta(days=10))
-    add_history(database, now=NOW)
     with database.reading() as session:
         campaign_report(session, "spring", now=NOW)  # brings the statistics libraries in, which no page waits for then
-    with database.writing() as session:
-        for role in ("marketer", "analyst", "admin"):
-            add_user(session, f"{role}@example.com", name="Mara Lindner", password=PASSWORD, role=role, now=NOW)
     database.dispose()
     return path
 
