@@ -45,15 +45,15 @@ class Choice:
 
 
 def choices(
-    questions: Questions, source: str, word: str, *, now: datetime, text: str = "", limit: int = MOST
+    questions: Questions, source: str, word: str, *, now: datetime, event: str = "", text: str = "", limit: int = MOST
 ) -> list[Choice]:
     """The most frequent values of a word, those that contain `text`, with people; at most `limit`.
 
     `source` is customer, orders, contacts, messages, coupons or relations; `word` a field or a word of its `where`. Of
-    events it is `name`, or `<name>.<property>` for the values of a property. Raises Invalid for a word
-    without choices, NotReady when a large base has no mirror yet.
+    events it is `name`; with `event`, the name of one, it is a property of that event, whatever either is called.
+    Raises Invalid for a word without choices, NotReady when a large base has no mirror yet.
     """
-    column, person, origin, holds, mirrored = _place(source, word)
+    column, person, origin, holds, mirrored = _place(source, word, event)
     people = func.count(person.distinct())
     statement = select(column, people).select_from(origin).where(
         column.is_not(None), column != literal(""), *holds).group_by(column)
@@ -67,12 +67,12 @@ def choices(
 Place = tuple[ColumnElement[Any], ColumnElement[Any], FromClause, tuple[ColumnElement[bool], ...], bool]
 
 
-def _place(source: str, word: str) -> Place:
+def _place(source: str, word: str, event: str) -> Place:
     """The column of the values, of the people, the table, what must hold, and whether the mirror has it."""
     if source == "customer":
         return _of_person(word)
     if source == "events":
-        return _of_events(word)
+        return _of_events(event, word)
     if word not in WHERE.get(source, ()) or word == "min_unit_price":
         raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
     if source == "orders":
@@ -92,15 +92,14 @@ def _place(source: str, word: str) -> Place:
     return table.c[word], table.c.customer_id, table, (), True
 
 
-def _of_events(word: str) -> Place:
-    """Names of events; of `cart_abandoned.page` the values of that property."""
+def _of_events(event: str, word: str) -> Place:
+    """Names of events, or the values of a property of one of them."""
+    if event:
+        column = attribute(property_text, EVENTS.c.properties, read_property(word, "word"))
+        return column, EVENTS.c.customer_id, EVENTS, (EVENTS.c.name == event,), True
     if word == "name":
         return EVENTS.c.name, EVENTS.c.customer_id, EVENTS, (), True
-    name, dot, key = word.partition(".")
-    if not dot or not name:
-        raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
-    column = attribute(property_text, EVENTS.c.properties, read_property(key, "word"))
-    return column, EVENTS.c.customer_id, EVENTS, (EVENTS.c.name == name,), True
+    raise Invalid(f"There is nothing to choose for {word[:60]}.", place="word")
 
 
 def _of_person(name: str) -> Place:

@@ -62,14 +62,14 @@ def test_what_is_told_can_be_chosen(questions: Questions) -> None:
         session.add(firm)
         session.flush()
         session.add(Relation(external_id="r", customer_id=person, kind="press", organisation_id=firm.id))
-        session.add(Event(external_id="e", customer_id=person, name="cart", at=AT, recorded_at=AT,
-                          properties={"value": 129.9, "x": True}))
+        session.add(Event(external_id="e", customer_id=person, name="shop.cart", at=AT, recorded_at=AT,
+                          properties={"value": 129.9, "x.y": True}))
     questions.refresh(now=AT)
     assert choices(questions, "relations", "organisation", now=AT) == [Choice("The Paper", 1)]
     assert choices(questions, "relations", "kind", now=AT) == [Choice("press", 1)]
-    assert choices(questions, "events", "name", now=AT) == [Choice("cart", 1)]
-    assert choices(questions, "events", "cart.value", now=AT) == [Choice("129.9", 1)]
-    assert choices(questions, "events", "cart.x", now=AT, text="TR") == [Choice("true", 1)]
+    assert choices(questions, "events", "name", now=AT) == [Choice("shop.cart", 1)]
+    assert choices(questions, "events", "value", event="shop.cart", now=AT) == [Choice("129.9", 1)]
+    assert choices(questions, "events", "x.y", event="shop.cart", now=AT, text="TR") == [Choice("true", 1)]
     with pytest.raises(Invalid):
         choices(questions, "events", "cart", now=AT)
 

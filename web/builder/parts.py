@@ -53,13 +53,17 @@ class Ticks:
 
 @dataclass(frozen=True)
 class Picker:
-    """Some of many, offered from the data with counts; `source` and `word` say which values are offered."""
+    """Some of many, offered from the data with counts; `source` and `word` say which values are offered.
+
+    With `event`, the name of one, `word` is a property of that event.
+    """
 
     name: str
     label: str
     source: str
     word: str
     chosen: tuple[str, ...]
+    event: str = ""
     kind: Literal["picker"] = "picker"
 
     @property

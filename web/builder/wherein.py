@@ -49,8 +49,7 @@ def _part(name: str, source: str, word: str, where: dict[str, Any], event: str) 
         whole = isinstance(price, int) and not isinstance(price, bool)
         return Text(f"{name}.{word}", WHERE_WORDS[word], written_cents(price) if whole else shown(price),
                     inputmode="decimal")
-    return Picker(f"{name}.{word}", WHERE_WORDS.get(word, word), source, f"{event}.{word}" if event else word,
-                  texts_of(where.get(word)))
+    return Picker(f"{name}.{word}", WHERE_WORDS.get(word, word), source, word, texts_of(where.get(word)), event)
 
 
 def _said(source: str, where: dict[str, Any], more: Sequence[str]) -> str:

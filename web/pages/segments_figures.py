@@ -130,9 +130,10 @@ def months() -> ResponseReturnValue:
 @blueprint.get("/segments/_choices")
 def offered() -> ResponseReturnValue:
     """The values a picker offers, most frequent first."""
-    asked = {name: request.args.get(name, "") for name in ("source", "word", "q", "name")}
+    asked = {name: request.args.get(name, "") for name in ("source", "word", "event", "q", "name")}
     try:
-        found = choices(questions(), asked["source"], asked["word"], now=request_now(), text=asked["q"][:100])
+        found = choices(questions(), asked["source"], asked["word"], now=request_now(),
+                        event=asked["event"].replace("\x00", ""), text=asked["q"][:100])
         why = None
     except WinbackError as error:
         found, why = [], error.message

@@ -67,10 +67,12 @@
   async function offer(field, text = field.value) {
     const picker = field.closest(".picker");
     const number = (picker.asked = (picker.asked || 0) + 1);
+    if (picker.asking) picker.asking.abort();
+    picker.asking = new AbortController();
     await new Promise((resolve) => setTimeout(resolve, text ? 180 : 0));
     if (number !== picker.asked) return;
     try {
-      const answer = await fetch(picker.dataset.url + "&q=" + encodeURIComponent(text), { headers: { "HX-Request": "true" } });
+      const answer = await fetch(picker.dataset.url + "&q=" + encodeURIComponent(text), { headers: { "HX-Request": "true" }, signal: picker.asking.signal });
       if (!answer.ok || number !== picker.asked) return;
       one(".offered", picker).innerHTML = await answer.text();
       picker.dataset.filled = "yes";
@@ -126,7 +128,25 @@
     }
   });
 
-  // what is on show belongs to the draft before until its own answer is there
+  // What is on show belongs to the draft before until its own answer is there. What is still being asked about that
+  // draft is cut short, and what waits behind it is not begun: nobody would look at it.
+  const FIGURES = "#ask, #aside *, #months *, #sample *, #reach *, #shape *, #overlap *";
+  let unanswered = 0, cut = "";
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.target === form()) {
+      unanswered += 1;
+      cut = form().dataset.mark;
+      one("#ask").dispatchEvent(new Event("htmx:abort"));  // not by htmx.trigger: it would rise to the form itself
+    } else if (unanswered && event.target instanceof Element && event.target.matches(FIGURES)) event.preventDefault();
+  });
+  document.addEventListener("htmx:before:swap", (event) => { if (event.target === form()) unanswered = 0; });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.target !== form()) return;
+    unanswered = Math.max(0, unanswered - 1);
+    // an answer about the same people (another language, say) or none brings no new question: the old one goes on
+    if (!unanswered && cut && cut === form().dataset.mark) htmx.trigger(one("#ask"), "again");
+    if (!unanswered) cut = "";
+  });
   document.addEventListener("htmx:before:request", (event) => {
     if (event.target === form()) all("#aside > *, #months > *, #sample > *, #reach > *, #shape > *, #overlap > *").forEach((figure) => figure.classList.add("old"));
   });
