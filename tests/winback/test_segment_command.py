@@ -7,10 +7,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from core.database import Database
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound
+from core.leases import take
 from core.settings import Settings
 from segments.language.rules import parse_rule
-from segments.saving.saved import save_segment
+from segments.membership.stays import members
+from segments.saving.saved import save_segment, segment_by_key
 from tests.segments.naive import holds
 from tests.segments.population import AS_OF, load, people
 from winback.commands.segments import segment
@@ -80,3 +82,46 @@ def test_neither_or_both_of_rule_and_name_is_wrong_use(
     settings = Settings(str(sqlite_database.engine.url), tmp_path, "x" * 16, "http://localhost", None, "duckdb:")
     assert _run(settings, "count").exit_code == 2
     assert _run(settings, "count", "--rule", str(rule_file), "--name", "x").exit_code == 2
+
+
+def test_refresh_prints_how_many_are_in_and_tells_who_moved(database: Database, settings: Settings) -> None:
+    load(database, SHOP)
+    with database.writing() as session:
+        save_segment(session, "buyers", name="Buyers", rule=parse_rule(BUYERS), now=AS_OF)
+    done = _run(settings, "refresh", "--name", "buyers")
+    assert (done.stdout, done.exit_code) == (f"{len(EXPECTED)}\n", 0)
+    assert done.stderr == f"{len(EXPECTED)} came in, 0 left.\n"
+    assert _run(settings, "refresh", "--name", "buyers").stderr == "0 came in, 0 left.\n"
+    with database.reading() as session:
+        assert len(members(session, segment_by_key(session, "buyers"), limit=1000)) == len(EXPECTED)
+    assert isinstance(_run(settings, "refresh", "--name", "nobody").exception, NotFound)
+    assert _run(settings, "refresh").exit_code == 2
+
+
+def test_a_refresh_stands_back_while_another_one_is_at_it(database: Database, settings: Settings) -> None:
+    with database.writing() as session:
+        save_segment(session, "buyers", name="Buyers", rule=parse_rule(BUYERS), now=AS_OF)
+    lease = take(database, "segment:buyers")
+    assert lease is not None
+    try:
+        assert isinstance(_run(settings, "refresh", "--name", "buyers").exception, Conflict)
+    finally:
+        lease.release()
+
+
+def test_freeze_prints_the_key_of_a_snapshot_that_keeps_its_people(
+    database: Database, settings: Settings, rule_file: Path
+) -> None:
+    load(database, SHOP)
+    with database.writing() as session:
+        save_segment(session, "buyers", name="Buyers", rule=parse_rule(BUYERS), now=AS_OF)
+    named, ruled = _run(settings, "freeze", "--name", "buyers"), _run(settings, "freeze", "--rule", str(rule_file))
+    keys = [named.stdout.strip(), ruled.stdout.strip()]
+    assert len(set(keys)) == 2 and named.stderr == f"{len(EXPECTED)} people.\n"
+    with database.writing() as session:
+        save_segment(session, "buyers", name="Buyers", rule=parse_rule({"any": []}), now=AS_OF)
+    for key in keys:
+        counted = _run(settings, "count", "--rule", "-", stdin=json.dumps({"segment": key}))
+        assert counted.stdout == f"{len(EXPECTED)}\n"
+    assert _run(settings, "freeze", "--name", "buyers", "--as-of", "2026-01-01").exit_code == 2
+    assert _run(settings, "freeze").exit_code == 2

@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 
 from campaigns.uses import campaigns_on
 from core.errors import Conflict, Forbidden, Invalid, NotFound, WinbackError
+from segments.compiling.scored import uncomputed
 from segments.language.rules import parse_rule
 from segments.models import Segment
 from segments.saving.saved import (
+    resolved,
     save_segment,
     segment_by_key,
     segment_rule,
@@ -128,12 +130,14 @@ def _saved(state: State, around: Around, *, over: bool) -> ResponseReturnValue:
                                    expected_version=expected, now=now)
             record(session, "segment.saved", f"segment:{key}", now=now, version=segment.version)
             version, name = segment.version, segment.name
+            missing = uncomputed(session.connection(), resolved(session.connection(), rule))
     except Conflict:
         return _conflict(state, around)
     except WinbackError as error:
         return _refused(state, around, _mended(error))
     undo = state.seen_version if version > 1 and version > state.seen_version > 0 else None
-    toast(f"“{name}” saved as version {version}.", action="Undo" if undo else None, post=True,
+    waits = f" Nobody can be found before the score “{missing[0]}” is there." if missing else ""
+    toast(f"“{name}” saved as version {version}.{waits}", action="Undo" if undo else None, post=True,
           href=url_for("segments.restore", key=key, number=undo) if undo else None)
     return _go(url_for("segments.show", key=key))
 
