@@ -27,7 +27,8 @@ PEOPLE = 50
 
 HOW_OFTEN = (("", "Only when somebody asks"), ("300", "Every 5 minutes at most"), ("900", "Every 15 minutes at most"),
              ("3600", "Every hour at most"), ("21600", "Every 6 hours at most"), ("86400", "Once a day at most"))
-CAUSES = {"first": "first time", "rule": "rule changed", "facts": "facts changed", "time": "time passed", "asked": "asked for"}
+CAUSES = {"first": "first time", "rule": "rule changed",
+          "facts": "facts changed", "time": "time passed", "asked": "asked for"}
 
 
 @blueprint.get("/segments/<key>/history")
