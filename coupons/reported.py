@@ -8,7 +8,7 @@ limit is recorded, flagged and touches no counter, so no limit is ever exceeded 
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from core.codes import LONGEST, canonical
 from core.types import to_us
 from coupons.deciding import Named, Situation, look, redeemer_of, use_of
+from coupons.discount import Line
 from coupons.flags import holder_flag, joined
-from coupons.models import CancelledOrder, Redemption
+from coupons.models import CancelledOrder, Offer, Redemption
 from coupons.redeeming import roll_back
 from coupons.refusals import Refused
 from coupons.requests import Order, RedemptionRequest
 from coupons.reserving import beware_of_lapsed, hold_for, spend
+from coupons.returning import discount_after_return
 from coupons.taking import give_back, take
-from customers.models import Customer
+from coupons.terms import terms_of
+from customers.models import Customer, OrderLine
 from customers.models import Order as StoredOrder
 
 
@@ -126,7 +129,7 @@ def _record_unknown(connection: Connection, use: ReportedUse, named: Named, now:
     if stored is not None:
         return Recorded(stored, ("unknown_code",), False)
     row = _row(use, min(use.at, now), random_bytes) | {
-        "external_id": name, "code_text": text, "flags": "unknown_code", "uncounted": True,
+        "external_id": name, "code_text": use.code.strip().upper()[:LONGEST], "flags": "unknown_code", "uncounted": True,
         "customer_id": named[0][0] if named else None, "redeemer_id": named[0][0] if named else None,
     }
     _written(connection, row)
@@ -166,29 +169,53 @@ def reopen_order(connection: Connection, *, shop: str, order_ref: str) -> None:
 def follow_returns(
     connection: Connection, *, shop: str, order_ref: str, goods_cents: int, returned_cents: int, now: datetime
 ) -> int:
-    """Take back the part of each discount that belongs to what was returned; returns how many redemptions changed.
+    """Take back what no longer stands of each discount after returns; returns how many redemptions changed.
 
-    `returned_cents` of `goods_cents` came back so far, both before coupons. The share that goes back is rounded down
-    until everything is back. More than everything is capped and flagged. Repeating changes nothing.
+    `returned_cents` of `goods_cents` came back so far, both before coupons; the stored order says which lines. The
+    offer decides what stands (see returning.py); a code that is none of ours goes back by its share. More than
+    everything is capped and flagged. Repeating changes nothing.
     """
     if returned_cents <= 0:
         return 0
     rows = connection.execute(
         select(Redemption.id, Redemption.public_id, Redemption.discount_cents, Redemption.rolled_back_cents,
-               Redemption.flags)
+               Redemption.flags, Redemption.offer_id)
         .where(Redemption.shop == shop, Redemption.order_ref == order_ref, Redemption.state == "redeemed",
                Redemption.history.is_(False))
         .order_by(Redemption.id)).all()
+    before, left = _lines(connection, shop, order_ref, returned_cents) if rows else ([], [])
+    left_cents = max(0, goods_cents - returned_cents)
     changed = 0
     for row in rows:
         if returned_cents > goods_cents and "refund_capped" not in row.flags.split():
             _flag(connection, row.id, [*row.flags.split(), "refund_capped"])
-        whole = returned_cents >= goods_cents
-        wanted = row.discount_cents if whole else row.discount_cents * returned_cents // goods_cents
-        cents = wanted - row.rolled_back_cents
-        if cents > 0 or whole:
-            roll_back(connection, row.public_id, amount_cents=None if whole else cents,
+        offer = None if row.offer_id is None else connection.execute(
+            select(Offer).where(Offer.id == row.offer_id)).one()
+        stands = row.discount_cents * left_cents // goods_cents if goods_cents > 0 else 0
+        if offer is not None:
+            stands = discount_after_return(
+                terms_of(offer), given_cents=row.discount_cents, before=before, before_total_cents=goods_cents,
+                left=left, left_total_cents=left_cents)
+        cents = row.discount_cents - stands - row.rolled_back_cents
+        if cents > 0 or stands == 0:
+            roll_back(connection, row.public_id, amount_cents=None if stands == 0 else cents,
                       key=f"returned {returned_cents} of {goods_cents}", now=now)
             changed += 1
     return changed
 
+
+def _lines(connection: Connection, shop: str, order_ref: str, returned_cents: int) -> tuple[list[Line], list[Line]]:
+    """The order's lines as they were and as they are left; none where the returns are known in money only."""
+    rows = connection.execute(
+        select(OrderLine.sku, OrderLine.category, OrderLine.brand, OrderLine.quantity_milli,
+               OrderLine.unit_price_cents, OrderLine.total_cents, OrderLine.returned_quantity_milli)
+        .join(StoredOrder, StoredOrder.id == OrderLine.order_id)
+        .where(StoredOrder.shop == shop, StoredOrder.external_id == order_ref).order_by(OrderLine.id)).all()
+    before, left, back = [], [], 0
+    for row in rows:
+        came_back = min(row.returned_quantity_milli or 0, row.quantity_milli)
+        back += row.total_cents * came_back // row.quantity_milli if row.quantity_milli else 0
+        line = Line(row.sku or "", row.category or "", row.quantity_milli, row.unit_price_cents, brand=row.brand)
+        before.append(line)
+        left.append(replace(line, quantity_milli=row.quantity_milli - came_back))
+    return (before, left) if abs(back - returned_cents) <= max(len(rows), 2) else ([], [])

@@ -42,6 +42,13 @@ def move(connection: Connection, ids: Sequence[int], to: str, *, reason: str, no
     return connection.execute(statement).rowcount
 
 
+def withdraw(connection: Connection, ids: Sequence[int], *, reason: str, now: datetime) -> int:
+    """Move codes with uses left, in stock or issued and whether or not they were used, to `revoked`; how many."""
+    return connection.execute(
+        update(Code).where(in_ids(Code.id, ids), Code.state.in_(("stock", "issued")))
+        .values(state="revoked", revoked_at=now, revoked_reason=reason[:100])).rowcount
+
+
 def shown_state(state: str, valid_until: datetime | None, *, now: datetime) -> str:
     """The state people see: an issued code whose validity has ended is `expired`; the end is exclusive."""
     return "expired" if state == "issued" and valid_until is not None and valid_until <= now else state

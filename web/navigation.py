@@ -63,6 +63,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         Place("imports", "Imports", "file-import", "i"),
         Place("shops", "Shops", "building-store", ""),
         Place("inbox", "Inbox", "webhook", ""),
+        Place("leaks", "Leak watch", "flag", ""),
         Place("settings", "Settings", "settings", "e"),
     )),
 )

@@ -19,7 +19,8 @@ def test_every_page_of_shops_is_accessible_and_fits_the_screen(live: Live, width
     shop.tell(order(NOW, id="o" * 150))
     shop.work(NOW)
     page = live.open("/shops", width=width, scheme=scheme)
-    for path in ("/shops", "/shops/_new", f"/shops/{shop.public_id}", "/inbox", "/inbox/1", "/inbox/2"):
+    for path in ("/shops", "/shops/_new", f"/shops/{shop.public_id}", "/inbox", "/inbox/1", "/inbox/2", "/leaks",
+                 "/calls/orders"):
         page.goto(path)
         found = Axe().run(page).response["violations"]
         assert [(path, v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []

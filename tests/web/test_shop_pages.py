@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import unescape
 
 import pytest
@@ -10,8 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from core.clock import stand_at
 from core.database import Database
 from customers.models import Order
+from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from tests.web.shops import Shop, connect, order
 from web.shops.inbox import drop_bodies
 from web.shops.models import InboxDelivery, ShopConnection
@@ -95,3 +97,53 @@ def test_the_inbox_shows_what_came_escaped_and_does_it_again(
     assert "The body was dropped" in marketer.get("/inbox/2").text
     assert marketer.post("/inbox/2/replay").status_code == 303
     assert shop.work(now) == 0
+
+
+def test_an_agent_redeems_and_renews_at_the_desk(
+    database: Database, sign_in: Callable[..., FlaskClient], now: datetime
+) -> None:
+    with database.writing() as session:
+        stand_at(session.connection(), now)
+    make_customers(database, 2, now=now)
+    codes = make_codes(database, make_offer(database, now=now, valid_days=14), [1, 2], now=now)
+    browser = sign_in("agent")
+    form = {"code": codes[0].code.lower(), "order": "P-1", "total": "580,00", "currency": "eur", "customer": "c1"}
+    assert "takes off €58.00" in unescape(browser.post("/calls/orders", data={**form, "do": "check"}).text)
+    assert browser.post("/calls/orders", data={**form, "do": "redeem", "key": "k1"}).status_code == 303
+    refused = browser.post("/calls/orders", data={**form, "order": "P-2", "do": "redeem"})
+    assert refused.status_code == 422 and "has been used already" in refused.text
+    for field, value in (("code", ""), ("order", ""), ("total", "much"), ("currency", "Euro")):
+        answer = browser.post("/calls/orders", data={**form, field: value, "do": "redeem"})
+        assert answer.status_code == 400 and 'aria-invalid="true"' in answer.text, field
+    with database.writing() as session:
+        stand_at(session.connection(), now + timedelta(days=20))
+    late = {**form, "code": codes[1].code, "order": "P-3"}
+    assert "Renew the code" in browser.post("/calls/orders", data={**late, "do": "check"}).text
+    assert browser.post("/calls/orders", data={**late, "do": "renew", "days": "7", "reason": ""}).status_code == 400
+    renewed = browser.post("/calls/orders", data={**late, "do": "renew", "days": "7", "reason": "the letter was late"})
+    assert "good again until" in renewed.text and "the letter was late" in renewed.text
+    assert browser.post("/calls/orders", data={**late, "do": "redeem"}).status_code == 303
+    assert sign_in("analyst").get("/calls/orders").status_code == 403
+
+
+def test_the_leak_watch_alarms_on_the_home_page_and_stops(
+    app: Flask, database: Database, marketer: FlaskClient, now: datetime
+) -> None:
+    make_customers(database, 1, now=now)
+    offer = make_offer(database, now=now)
+    code = make_codes(database, offer, [1], now=now)[0].code
+    assert "Nothing leaks" in marketer.get("/leaks").text
+    shop = connect(app, database, now=now)
+    shop.tell(order(now, coupons=[{"code": "WELCOME5", "discount_cents": 500}]))
+    shop.tell(order(now, id="o9", currency="nonsense"))
+    shop.work(now)
+    for number in range(5):
+        use(database, ask(code, f"o{number}", customer="nobody"), now=now)
+    page, home = marketer.get("/leaks").text, unescape(marketer.get("/").text)
+    assert "WELCOME5" in page and "Codes tried in many baskets" in page
+    assert "1 odd redemption" in home and "1 code is tried in many baskets" in home and "of a shop failed" in home
+    assert marketer.post("/leaks/_seen", data={}).status_code == 303
+    assert "WELCOME5" not in marketer.get("/leaks").text
+    assert marketer.post("/leaks/_stop", data={"what": "offer", "which": offer.key}).status_code == 303
+    assert marketer.post("/leaks/_stop", data={"what": "house", "which": "x"}).status_code == 400
+    assert marketer.post("/leaks/_stop", data={"what": "offer", "which": "none"}).status_code == 404

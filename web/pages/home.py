@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from campaigns.planning import list_campaigns
 from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
+from coupons.leaks import count_flagged, travelling
 from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
 from journeys.checking_draft import check_draft
 from journeys.overview import JourneyLine, due_steps, journey_lines
 from journeys.showing import set_aside
+from reporting.leaks import held_out_redeemers
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport
 from web.campaign_messages import CHANNELS
@@ -24,6 +26,7 @@ from web.links import customer_url, page_url
 from web.plots import interval_plot, small_line
 from web.presentation import zone
 from web.report_view import compared
+from web.shops.inbox import state_counts
 from web.transactions import reading, request_now
 from web.words import REFUSAL_WORDS, window_words
 
@@ -119,6 +122,7 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
             url_for("journeys.people", key=journey.key, show="failed")))
     for line in lines:
         found += _needs_of(session, line)
+    found += _needs_of_shops(session, now)
     calls = count_open_calls(session, now=now)
     if calls:
         found.append(_need("headset", f"{count(calls)} {'call is' if calls == 1 else 'calls are'} due",
@@ -132,6 +136,27 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
                            f"{'budget' if offer.budget_cents else 'limit'}",
                            "When it is used up, later codes are refused.", size, "Look at offer",
                            page_url("offers.show", key=offer.key) or page_url("offers.index")))
+    return found
+
+
+def _needs_of_shops(session: Session, now: datetime) -> list[dict[str, Any]]:
+    found = []
+    failed = state_counts(session)["failed"]
+    if failed:
+        found.append(_need("webhook", f"{count(failed)} {'delivery' if failed == 1 else 'deliveries'} of a shop failed",
+                           "Nothing of them was recorded. Their error stands in the inbox.", "", "Look",
+                           url_for("inbox.index", state="failed")))
+    odd = count_flagged(session)
+    if odd:
+        found.append(_need("flag", f"{count(odd)} odd {'redemption' if odd == 1 else 'redemptions'}",
+                           "Beyond a limit, after the end, by somebody else, or with a code we do not know.", "",
+                           "Look", url_for("leaks.index")))
+    moving, kept = travelling(session, now=now), held_out_redeemers(session, now=now)
+    if moving or kept:
+        said = [f"{count(len(moving))} {'code is' if len(moving) == 1 else 'codes are'} tried in many baskets"] * (
+            bool(moving)) + [f"{_people(sum(each.people for each in kept))} left alone redeemed"] * bool(kept)
+        found.append(_need("flag", "Codes may be leaking", f"{' and '.join(said)}.", "", "Look",
+                           url_for("leaks.index")))
     return found
 
 
