@@ -129,7 +129,8 @@ def _record_unknown(connection: Connection, use: ReportedUse, named: Named, now:
     if stored is not None:
         return Recorded(stored, ("unknown_code",), False)
     row = _row(use, min(use.at, now), random_bytes) | {
-        "external_id": name, "code_text": use.code.strip().upper()[:LONGEST], "flags": "unknown_code", "uncounted": True,
+        "external_id": name, "code_text": use.code.strip().upper()[:LONGEST], "flags": "unknown_code",
+        "uncounted": True,
         "customer_id": named[0][0] if named else None, "redeemer_id": named[0][0] if named else None,
     }
     _written(connection, row)
