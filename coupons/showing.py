@@ -25,7 +25,8 @@ AnyRow = Row[*tuple[Any, ...]]
 
 _CODES = (
     select(
-        Code.id, Code.code, Code.state, Code.use_limit, Code.used, Code.campaign, Code.origin, Code.issued_at,
+        Code.id, Code.code, Code.state, Code.use_limit, Code.used, Code.reserved,
+        Code.region, Code.campaign, Code.origin, Code.issued_at,
         Code.valid_from, Code.valid_until, Code.redeemed_at, Code.revoked_at, Code.revoked_reason,
         Offer.key.label("offer"), Offer.currency, Customer.external_id.label("customer"),
     )
@@ -94,7 +95,7 @@ def code_body(row: AnyRow, *, now: datetime) -> dict[str, Any]:
         "valid_from": instant_text(row.valid_from), "valid_until": instant_text(row.valid_until),
         "issued_at": instant_text(row.issued_at), "redeemed_at": instant_text(row.redeemed_at),
         "revoked_at": instant_text(row.revoked_at), "revoked_reason": row.revoked_reason,
-        "use_limit": row.use_limit, "used": row.used,
+        "use_limit": row.use_limit, "used": row.used, "reserved": row.reserved, "region": row.region,
     }
 
 

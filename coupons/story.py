@@ -1,6 +1,7 @@
 """What became of one code?
 
 Owns the life of a single code as pages tell it: its issue, every redemption with what was taken back, every refusal,
+every reservation,
 its withdrawal.
 """
 
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from coupons.issuing import revoke
-from coupons.models import Code, Redemption, Refusal
+from coupons.models import Code, Redemption, Refusal, Reservation
 from coupons.showing import find_code
 
 MOST = 200
@@ -20,11 +21,12 @@ MOST = 200
 
 @dataclass(frozen=True)
 class CodeStory:
-    """A code as programs see it, its redemptions and its refusals, newest first; at most 200 of each."""
+    """A code as programs see it, its redemptions, refusals and reservations, newest first; at most 200 of each."""
 
     body: dict[str, Any]
     redemptions: list[Redemption]
     refusals: list[Refusal]
+    reservations: list[Reservation]
 
 
 def code_story(session: Session, text: str, *, now: datetime) -> CodeStory:
@@ -37,6 +39,8 @@ def code_story(session: Session, text: str, *, now: datetime) -> CodeStory:
         body,
         list(session.scalars(redemptions.order_by(Redemption.redeemed_at.desc(), Redemption.id.desc()).limit(MOST))),
         list(session.scalars(refusals.order_by(Refusal.at.desc(), Refusal.id.desc()).limit(MOST))),
+        list(session.scalars(select(Reservation).where(Reservation.code_id == code_id)
+                             .order_by(Reservation.reserved_at.desc(), Reservation.id.desc()).limit(MOST))),
     )
 
 

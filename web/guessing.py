@@ -1,60 +1,61 @@
 """Is somebody trying codes until one fits?
 
-Owns counting unknown codes per caller in this process's memory. Who meets too many of them within a minute is asked to
-wait (429) for every further code, right or wrong, so that the answers tell nothing. The count is per process and gone
-with it: N web processes allow N times as many. That is honest enough, since 60 random bits cannot be guessed at any
-such rate; the wait spares the database and protects short public codes.
+Owns counting unknown codes per caller, over all processes. Who meets too many of them within this minute and the one
+before is asked to wait (429) for every further code, right or wrong, so that the answers tell nothing. Only unknown
+codes are counted and written down; who is at fault is read every two seconds, so honest traffic costs nothing. Wall
+time is right here: an attacker does not live on an installation's simulated clock.
 """
 
 import threading
 import time
-from collections import OrderedDict, deque
 
 from flask import current_app
 from werkzeug.exceptions import TooManyRequests
 
+from coupons.guessing import caller_hash, callers_at_fault, note_guess
+from web.transactions import database
+
 UNKNOWN_PER_MINUTE = 120
-_WINDOW_SECONDS = 60.0
-_CALLERS_KEPT = 10_000
+_KNOWN_SECONDS = 2.0
 
 
-class Guesses:
-    """When each caller last named an unknown code."""
+class AtFault:
+    """The callers at fault, as this process last read them."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+        self._callers: frozenset[str] = frozenset()
+        self._read_at = -_KNOWN_SECONDS
         self._lock = threading.Lock()
 
-    def note(self, caller: str, *, at: float) -> None:
-        """Remember one unknown code."""
-        with self._lock:
-            times = self._seen.setdefault(caller, deque(maxlen=UNKNOWN_PER_MINUTE))
-            times.append(at)
-            self._seen.move_to_end(caller)
-            while len(self._seen) > _CALLERS_KEPT:
-                self._seen.popitem(last=False)
+    def holds(self, caller: str) -> bool:
+        """Whether this caller has to wait."""
+        if time.monotonic() - self._read_at >= _KNOWN_SECONDS and self._lock.acquire(blocking=False):
+            try:
+                self.read()
+            finally:
+                self._lock.release()
+        return bool(self._callers) and caller_hash(caller) in self._callers
 
-    def wait_seconds(self, caller: str, *, at: float) -> int:
-        """How long this caller has to wait; 0: not at all."""
-        with self._lock:
-            times = self._seen.get(caller)
-            if times is None or len(times) < UNKNOWN_PER_MINUTE:
-                return 0
-            return max(0, int(times[0] + _WINDOW_SECONDS - at) + (1 if times[0] + _WINDOW_SECONDS > at else 0))
+    def read(self) -> None:
+        """Read them now."""
+        self._read_at = time.monotonic()
+        with database().reading() as session:
+            self._callers = callers_at_fault(
+                session.connection(), since=int(time.time()) // 60 - 1, most=UNKNOWN_PER_MINUTE)
 
 
-def _guesses() -> Guesses:
-    found: Guesses = current_app.extensions.setdefault("winback.guesses", Guesses())
+def _at_fault() -> AtFault:
+    found: AtFault = current_app.extensions.setdefault("winback.guesses", AtFault())
     return found
 
 
 def refuse_guessers(caller: str) -> None:
-    """Raise TooManyRequests for a caller who named too many unknown codes within the last minute."""
-    seconds = _guesses().wait_seconds(caller, at=time.monotonic())
-    if seconds:
-        raise TooManyRequests(retry_after=seconds)
+    """Raise TooManyRequests for a caller who named too many unknown codes in this minute and the one before."""
+    if _at_fault().holds(caller):
+        raise TooManyRequests(retry_after=61 - int(time.time()) % 60)
 
 
 def note_unknown(caller: str) -> None:
-    """Remember that this caller named an unknown code."""
-    _guesses().note(caller, at=time.monotonic())
+    """Remember that this caller named an unknown code; here it counts at once, elsewhere within two seconds."""
+    database().small(lambda connection: note_guess(connection, caller, minute=int(time.time()) // 60))
+    _at_fault().read()

@@ -14,6 +14,7 @@ from winback.context import open_context
 
 COMMANDS = {
     "analyse": ("winback.commands.reports", "analyse"),
+    "codes": ("winback.commands.codes", "codes"),
     "customer": ("winback.commands.people", "customer"),
     "db": ("winback.commands.system", "db"),
     "demo": ("winback.commands.demo", "demo"),

@@ -18,7 +18,7 @@ from core import clock, cursors, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from core.mirror import TOO_MANY_CHANGES
-from coupons import following, reserving
+from coupons import following, nightly, reserving
 from delivery import sending
 from journeys import due, duties, exits, settling
 from journeys.running import Services
@@ -56,6 +56,7 @@ class Worker:
         done += processing.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
         done += following.tick(database, now=now, limit=self.batch)
         done += reserving.free_lapsed(database, now=now)
+        done += nightly.tick(database, now=now)
         done += duties.tick(
             database, now=now, limit=self.batch, questions=self.questions,
             services=Services(secret_key=self.context.settings.secret_key),

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from core.clock import wall_now
 from core.database import Database
 from coupons.invariants import drift
 from coupons.issuing import Issued
-from coupons.models import Redemption, Refusal
+from coupons.models import Guess, Redemption, Refusal
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from web.guessing import UNKNOWN_PER_MINUTE
 
@@ -246,6 +246,20 @@ def test_somebody_who_tries_codes_has_to_wait_and_nobody_else(
         assert 0 < int(stopped.headers["Retry-After"]) <= 61
     assert post(client, headers, {"code": codes[1].code, "order": ORDER,
                                   "customer": {"external_id": "c2"}}).status_code == 201
+
+
+def test_a_guesser_is_known_to_every_process_and_honest_callers_write_nothing(
+    app: Flask, client: FlaskClient, headers: dict[str, str], codes: list[Issued], database: Database
+) -> None:
+    assert post(client, headers, {"code": codes[0].code, "order": ORDER}).status_code == 201
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Guess)) == 0
+    guess = {"order": ORDER}
+    assert client.post("/api/v1/coupons/GUESS/validate", json=guess, headers=headers).status_code == 200
+    with database.writing() as session:
+        session.execute(update(Guess).values(unknown=UNKNOWN_PER_MINUTE))  # as other processes have counted
+    app.extensions.pop("winback.guesses")  # what another process knows: nothing yet
+    assert client.post(f"/api/v1/coupons/{codes[1].code}/validate", json=guess, headers=headers).status_code == 429
 
 
 def test_offers_are_made_edited_and_protected_from_a_second_tab(client: FlaskClient, headers: dict[str, str]) -> None:

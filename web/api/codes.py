@@ -41,6 +41,8 @@ class CodeAnswer(Schema):
     revoked_reason = fields.String(allow_none=True)
     use_limit = fields.Integer()
     used = fields.Integer()
+    reserved = fields.Integer()
+    region = fields.String(allow_none=True)
 
 
 class CodePage(Schema):

@@ -10,6 +10,7 @@ from core.codes import canonical
 from core.errors import Invalid
 from coupons.discount import Line
 from coupons.redeeming import validate as foresee
+from coupons.refusals import refusal_words
 from coupons.requests import Answer, Order, RedemptionRequest
 from coupons.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
 from web.access import needs_scope
@@ -118,9 +119,10 @@ def request_of(body: dict[str, Any]) -> RedemptionRequest:
 
 
 def written(given: Answer) -> Response:
-    """A decision as the shop reads it."""
+    """A decision as the shop reads it; a refusal's sentence in German where the shop prefers it."""
     if given.reason is not None:
-        return answer(Problem(given.status, given.reason, given.body["detail"]))
+        language = request.accept_languages.best_match(["en", "de"], default="en")
+        return answer(Problem(given.status, given.reason, refusal_words(given.reason, language)))
     response = jsonify(given.body)
     response.status_code = given.status
     return response

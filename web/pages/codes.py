@@ -47,6 +47,8 @@ def _happened(story: CodeStory, messages: Sequence[dict[str, Any]]) -> list[tupl
     found += [(row.redeemed_at, "redeemed", row) for row in story.redemptions]
     found += [(row.rolled_back_at, "rolled_back", row) for row in story.redemptions if row.rolled_back_at is not None]
     found += [(row.at, "refused", row) for row in story.refusals]
+    found += [(row.reserved_at, "reserved", row) for row in story.reservations]
+    found += [(row.settled_at, row.state, row) for row in story.reservations if row.settled_at is not None]
     found += [(instant(message["sent_at"] or message["settled_at"] or message["queued_at"]), "message", message)
               for message in messages]
     if body["revoked_at"]:

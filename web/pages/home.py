@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from campaigns.planning import list_campaigns
 from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.leaks import count_flagged, travelling
+from coupons.nightly import places_broken
+from coupons.pools import pools_running_low
 from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
 from journeys.checking_draft import check_draft
 from journeys.overview import JourneyLine, due_steps, journey_lines
@@ -128,6 +130,17 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
         found.append(_need("headset", f"{count(calls)} {'call is' if calls == 1 else 'calls are'} due",
                            "Each is checked again when an agent opens it.", "", "Open the desk",
                            page_url("calls.index")))
+    drifted = places_broken(session)
+    if drifted:
+        found.append(_need("alert-triangle", f"{count(drifted)} coupon counters disagree with the ledger",
+                           "The nightly check found it. The operator sees where: winback doctor coupons.", "", "Look",
+                           page_url("codes.index")))
+    for offer, left in pools_running_low(session):
+        what = f"{count(left)} {'code is' if left == 1 else 'codes are'} left" if left else "No code is left"
+        then = ("When none is left, people wait at their step." if offer.code_source == "pool"
+                else "When none is left, codes are made.")
+        found.append(_need("ticket", f"{what} in the pool of “{offer.name}”", then, "", "Fill the pool",
+                           page_url("pools.index")))
     for offer, used in offers_running_out(session):
         size = (f"{money(offer.spent_cents, currency=offer.currency)} of "
                 f"{money(offer.budget_cents, currency=offer.currency)}" if offer.budget_cents

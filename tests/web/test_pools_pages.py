@@ -1,0 +1,55 @@
+"""The page, the resource and the command of code pools."""
+
+import io
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask.testing import FlaskClient
+
+from core.clock import wall_now
+from core.database import Database
+from tests.coupons.factories import make_offer
+
+Keys = Callable[..., dict[str, str]]
+SignIn = Callable[..., FlaskClient]
+
+
+def test_a_pool_is_filled_over_http_and_what_cannot_be_taken_is_named(
+    client: FlaskClient, api_key: Keys, database: Database
+) -> None:
+    make_offer(database, now=wall_now() - timedelta(days=1))
+    headers = api_key("read", "write")
+    body = {"offer": "ten-percent", "codes": ["SAVE-0001", "save0001", "?"]}
+    made = client.post("/api/v1/pools", json=body, headers=headers)
+    assert made.json is not None and made.status_code == 201
+    assert (made.json["codes"], made.json["stock"]) == (1, 1)
+    assert [line["line"] for line in made.json["rejected_lines"]] == [2, 3]
+    drawn = client.post("/api/v1/pools", json={"offer": "ten-percent", "count": 5}, headers=headers)
+    assert drawn.json is not None and drawn.json["stock"] == 5
+    for wrong in ({"offer": "ten-percent"}, {**body, "count": 5}, {"offer": "ten-percent", "count": 0}):
+        assert client.post("/api/v1/pools", json=wrong, headers=headers).status_code == 400
+    assert client.post("/api/v1/pools", json={"offer": "none", "count": 5}, headers=headers).status_code == 404
+    listed = client.get("/api/v1/pools", headers=headers).json
+    assert listed is not None and [pool["kind"] for pool in listed["items"]] == ["imported", "generated"]
+    codes = client.get("/api/v1/codes?state=stock", headers=headers).json
+    assert codes is not None and len(codes["items"]) == 6
+
+
+def test_a_marketer_fills_a_pool_opens_public_codes_and_says_when_to_warn(
+    sign_in: SignIn, database: Database
+) -> None:
+    make_offer(database, now=wall_now() - timedelta(days=1))
+    page = sign_in()
+    assert "No pool has been filled" in page.get("/pools").text
+    wrong = page.post("/pools/generate", data={"offer": "ten-percent", "count": "many"})
+    assert wrong.status_code == 422 and "Say how many" in wrong.text
+    sent = {"offer": "ten-percent", "file": (io.BytesIO(b"code\nSAVE0001\nSAVE0002,x\n"), "codes.csv")}
+    assert page.post("/pools/import", data=sent).status_code == 303
+    assert page.post("/pools/public", data={"offer": "ten-percent", "codes": "SUMMER-ULM = Ulm"}).status_code == 303
+    saved = page.post("/pools/source", data={"offer": "ten-percent", "source": "pool_first", "low_stock": "2"})
+    assert saved.status_code == 303
+    text = page.get("/pools").text
+    assert "codes.csv" in text and "public" in text
+    assert "2 codes are left in the pool" in page.get("/").text
+    assert page.get("/pools/2.csv").text == "code,state,region,used\nSUMMERU1M,issued,Ulm,0\n"
+    assert "in stock" in page.get("/codes").text
