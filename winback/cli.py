@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": ("winback.commands.system", "doctor"),
     "engine": ("winback.commands.engine", "engine"),
     "import": ("winback.commands.importing", "import_command"),
+    "inbox": ("winback.commands.inbox", "inbox"),
     "journey": ("winback.commands.journeys", "journey"),
     "key": ("winback.commands.system", "key"),
     "mirror": ("winback.commands.mirror", "mirror"),

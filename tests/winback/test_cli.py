@@ -138,3 +138,14 @@ def test_settings_are_read_once_and_the_made_up_key_is_kept(tmp_path: Path) -> N
     (tmp_path / "secret_key").write_text("x", encoding="ascii")
     with pytest.raises(Invalid, match="damaged"):
         read_settings({"WINBACK_HOME": str(tmp_path)})
+
+
+def test_the_inbox_is_listed_and_replayed_from_the_shell(shell: Shell) -> None:
+    assert shell.run("db", "upgrade", "--test-home")[0] == 0
+    assert shell.run("inbox", "list") == (0, "", "")
+    code, _out, err = shell.run("inbox", "replay", "--failed")
+    assert code == 0 and "0 to be worked through again." in err
+    code, _out, err = shell.run("inbox", "replay", "7")
+    assert code == 1 and "There is no such delivery." in err
+    code, _out, err = shell.run("inbox", "replay")
+    assert code == 1 and "--failed" in err
