@@ -3,7 +3,8 @@
 Asks the eight questions of benchmarks/questions.py of the mirror, warm, ours and by hand in turn. One of them decides:
 lapsed furniture buyers (bought in the past year, not in the last quarter, at most three orders, 1,500 EUR or more,
 consent, country), against hand-written DuckDB SQL in several shapes (the quickest counts), pandas, and PostgreSQL with
-the same statement and with EXISTS by hand. All must find the same number.
+the same statement and with EXISTS by hand. All must find the same number. Beside it stands how long writing members
+takes (benchmarks/members.py).
 """
 
 import contextlib
@@ -21,6 +22,8 @@ from typing import Any
 import duckdb
 from sqlalchemy import create_engine, text
 
+from benchmarks.members import TARGET as MEMBERS_TARGET
+from benchmarks.members import members_written
 from benchmarks.questions import (
     AS_OF,
     COUNTRY_SQL,
@@ -81,6 +84,12 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         row["targets"]["growth"] = TEN_TIMES
         row["ratios"]["growth"] = row["growth"]
         row["met"] = row["met"] and row["growth"] <= TEN_TIMES
+    members = members_written(quick)
+    for store, written in members.items():
+        row["ratios"][f"members_{store}"] = ratio = None if written is None else written["ratio"]
+        row["targets"][f"members_{store}"] = MEMBERS_TARGET
+        row["met"] = row["met"] and ratio is not None and ratio <= MEMBERS_TARGET
+    row["members_ms"] = members
     return row | {"peak_mb": _alone(_peak_and_time, str(path))[0], "questions": eight}
 
 
