@@ -51,7 +51,7 @@ def _from_mirror(mirror: Any) -> Ask:
     return ask
 
 
-def _check(rule: Json, as_of: datetime, shop: list[Person], engines: dict[str, Ask]) -> None:
+def check_same(rule: Json, as_of: datetime, shop: list[Person], engines: dict[str, Ask]) -> None:
     expected = [person.id for person in shop if holds(rule, person, as_of)]
     for name, ask in engines.items():
         found = ask(rule, as_of)
@@ -113,7 +113,7 @@ def test_every_operator_field_and_measure_means_the_same_everywhere(loaded: Load
         engines = loaded(shop)
         for place, conditions in enumerate([*entries().values(), others(), others()]):
             for rule in drawn(conditions, 8 if PROOFS else 3, 100 * number + place):
-                _check(rule, AS_OFS[len(asked) % 2], shop, engines)
+                check_same(rule, AS_OFS[len(asked) % 2], shop, engines)
                 asked.append(rule)
     assert operators_tried(asked) == set(OPERATORS)
 
@@ -124,7 +124,7 @@ def test_any_rule_over_any_history_means_the_same_everywhere(loaded: Loaded, num
     shop = people(size, chance)
     engines = loaded(shop)
     for place, rule in enumerate(drawn(rules(), 60 if PROOFS else 20, number)):
-        _check(rule, AS_OFS[place % 2], shop, engines)
+        check_same(rule, AS_OFS[place % 2], shop, engines)
 
 
 def test_no_value_of_a_rule_becomes_text_of_a_statement() -> None:

@@ -105,7 +105,7 @@ def _from_mirror(mirror: Any, rule: dict[str, Any], as_of: datetime) -> list[int
     return sorted(row[0] for row in rows)
 
 
-def _agree(shop: Database, mirror: Any, rule: dict[str, Any], as_of: datetime = AS_OF) -> None:
+def check_agree(shop: Database, mirror: Any, rule: dict[str, Any], as_of: datetime = AS_OF) -> None:
     """The row store and, once and not for every database, the mirror give the answer of the plain loop."""
     expected = _expected(rule, as_of)
     assert _from_rows(shop, rule, as_of) == expected, rule
@@ -221,7 +221,7 @@ RULES = st.recursive(LEAVES, lambda children: st.one_of(
 
 def test_every_single_fact_agrees_with_the_plain_loop_on_every_engine(shop: Database, mirror: Any) -> None:
     for number, rule in enumerate([*CUSTOMER, *FACTS]):
-        _agree(shop, mirror, rule, AS_OFS[number % 2])
+        check_agree(shop, mirror, rule, AS_OFS[number % 2])
 
 
 def test_everything_that_is_told_agrees_with_the_plain_loop_on_every_engine(shop: Database, mirror: Any) -> None:
@@ -237,7 +237,7 @@ def test_every_sequence_and_every_place_of_an_order_agree_with_the_plain_loop(sh
                       if number % 3 else None, TESTS[measure][number % len(TESTS[measure])], nth)
               for number, (nth, measure) in enumerate(itertools.product(NTH, sorted(TESTS))) if number % 2]
     for number, rule in enumerate([*SEQUENCES, *placed]):
-        _agree(shop, mirror, {"not": rule} if number % 3 == 0 else rule)
+        check_agree(shop, mirror, {"not": rule} if number % 3 == 0 else rule)
 
 
 def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: Database, mirror: Any) -> None:
@@ -247,7 +247,7 @@ def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: D
         shift = list(TESTS).index(measure) * 2
         for number in range(first, max(len(WHERES), len(tests)), 2):
             where, window = WHERES[number % len(WHERES)], WINDOWS[(number * 3 + shift) % len(WINDOWS)]
-            _agree(shop, mirror, _orders(measure, where, window, tests[number % len(tests)]))
+            check_agree(shop, mirror, _orders(measure, where, window, tests[number % len(tests)]))
 
 
 @seed(1)
