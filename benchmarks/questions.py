@@ -33,7 +33,17 @@ LAST_WORD_SQL = f"""SELECT customer_id FROM consents c WHERE channel = 'email' A
                     AND l.at > c.at AND l.at <= {NOW})"""
 _PAST = f"NOT cancelled AND ordered_at < {NOW}"
 HAVING_SQL = f"{_PAST} GROUP BY customer_id HAVING count(*) <= 3 AND sum(total_cents) >= 150000"
+_AMONG_SQL = NEWEST_SQL.replace("WHERE", "WHERE customer_id IN (SELECT id FROM first) AND")
+_LAST_SQL = f"""people AS MATERIALIZED (SELECT id FROM first WHERE id IN ({_AMONG_SQL}))
+        SELECT count(*) FROM (SELECT customer_id FROM orders
+        WHERE customer_id IN (SELECT id FROM people) AND {HAVING_SQL})"""
 LAPSED_BY_HAND = {
+    "in three stages": f"""WITH first AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
+        AND id IN ({COUNTRY_SQL}) AND id IN ({YEAR_SQL})
+        AND NOT EXISTS (SELECT 1 FROM ({QUARTER_SQL}) q WHERE q.customer_id = id)), {_LAST_SQL}""",
+    "in three stages, newest row": f"""WITH first AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
+        AND id IN ({COUNTRY_SQL}) AND id IN ({YEAR_SQL} GROUP BY customer_id HAVING max(ordered_at) < {QUARTER})),
+        {_LAST_SQL}""",
     "staged": f"""WITH people AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
         AND id IN ({COUNTRY_SQL}) AND id IN ({NEWEST_SQL}) AND id IN ({YEAR_SQL})
         AND NOT EXISTS (SELECT 1 FROM ({QUARTER_SQL}) q WHERE q.customer_id = id))

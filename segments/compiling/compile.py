@@ -1,7 +1,8 @@
 """How does a rule become one SQL statement that stays fast on a million people?
 
-Owns the staging: people are first restricted by what is cheap (their own columns, addresses, consent), then by having
-or not having certain rows, and only the survivors are counted and summed; tests over the same rows share one pass.
+Owns the staging: people are first restricted by what is cheap (their own columns, addresses), then by having or not
+having certain rows; only for the survivors is the newest consent looked for, and only they are counted and summed.
+Tests over the same rows share one pass.
 The statement has bound parameters only, no time functions, and means the same on SQLite, PostgreSQL and DuckDB.
 """
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     column,
     exists,
     false,
+    func,
     not_,
     or_,
     select,
@@ -28,17 +30,27 @@ from sqlalchemy import (
 from segments.compiling.facts import CUSTOMERS, fact, needs_person
 from segments.compiling.measures import verdict
 from segments.compiling.placing import nth_orders
-from segments.compiling.plan import Group, Leaf, Part, Pile, is_measured, measured_leaves, order_within, planned
+from segments.compiling.plan import (
+    Group,
+    Leaf,
+    Part,
+    Pile,
+    Stopped,
+    is_measured,
+    measured_leaves,
+    order_within,
+    planned,
+)
 from segments.compiling.sequences import followed
 from segments.compiling.sources import Rows, rows_of
 from segments.compiling.verdicts import Verdict, together
-from segments.dialects.instants import Cuts, Fixed
-from segments.language.conditions import Followed, Measured, Rule
+from segments.dialects.instants import Cuts, Fixed, instant
+from segments.language.conditions import ConsentIs, Followed, Measured, Rule
 from segments.language.fields import MEASURES
 from segments.language.operators import straight
 
-OWN, ROWS, NO_ROWS, COUNTED = range(4)
-"""The cost classes: own facts; having rows; having none; counting, summing, dating or ranking somebody's rows."""
+OWN, ROWS, NO_ROWS, NEWEST, COUNTED = range(5)
+"""The cost classes: own facts; having rows; having none; the newest word; counting, summing, dating or ranking rows."""
 TALL = 12
 """Groups so many levels high stand in a statement of their own: no engine parses brackets without end."""
 
@@ -69,15 +81,15 @@ class _Builder:
     def __init__(self, cuts: Cuts, among: ColumnElement[bool] | None) -> None:
         self.cuts = cuts
         self.among = among
-        self.known: dict[Leaf | Pile, tuple[Rows, Verdict]] = {}
+        self.known: dict[Leaf | Pile | Stopped, tuple[Rows, Verdict]] = {}
         self.apart: list[CTE] = []
         self.costs: dict[int, int] = {}
 
     def statement(self, plan: Part) -> Select[int]:
         parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
         ordered = self._sorted(parts)
-        early = [part for part in ordered if self._cost(part) < COUNTED]
-        late = [part for part in ordered if self._cost(part) == COUNTED]
+        early = [part for part in ordered if self._cost(part) < NEWEST]
+        late = [part for part in ordered if self._cost(part) >= NEWEST]
         people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in early))
         if late and not early and self.among is None:
             people = people.where(self._holds(late.pop(0), CUSTOMERS.c.id, None))
@@ -113,8 +125,12 @@ class _Builder:
             self.costs[id(part)] = known
         return known
 
-    def _of_condition(self, part: Leaf | Pile) -> int:
+    def _of_condition(self, part: Leaf | Pile | Stopped) -> int:
+        if isinstance(part, Stopped):
+            return ROWS
         if isinstance(part, Leaf) and not is_measured(part):
+            if isinstance(part.rule, ConsentIs):
+                return OWN if part.rule.test.operator in ("is_set", "is_not_set") else NEWEST
             return COUNTED if isinstance(part.rule, Followed) else OWN
         rows, answer = self._verdict(part)
         if rows.nth is not None or not isinstance(answer.having, bool):
@@ -135,13 +151,17 @@ class _Builder:
                 held += [self._holds(child, CUSTOMERS.c.id if tall else person, within)]
             joined = and_(true(), *held) if part.every else or_(false(), *held)
             return self._set_apart(joined, person) if tall else joined
+        if isinstance(part, Stopped) and self.among is not None:
+            # For a few people two looks into an index are quicker than one over everybody's rows.
+            return and_(*(self._having(leaf, person, survivors) for leaf in measured_leaves(part)))
         if is_measured(part):
             return self._having(part, person, survivors)
         assert isinstance(part, Leaf)
         if isinstance(part.rule, Followed):
             found = followed(part.rule, self.cuts, None if survivors is None else _ids(survivors))
             return person.in_(found) if part.holds else _nowhere(found, person)
-        return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None)
+        return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None,
+                    within=None if survivors is None else _ids(survivors))
 
     def _batch(self) -> CTE | None:
         return None if self.among is None else self._everybody().cte()
@@ -153,7 +173,7 @@ class _Builder:
         return person.in_(select(table(name, column("id")).c.id).correlate(None))
 
     def _having(
-        self, part: Leaf | Pile, person: ColumnElement[Any], survivors: FromClause | None
+        self, part: Leaf | Pile | Stopped, person: ColumnElement[Any], survivors: FromClause | None
     ) -> ColumnElement[bool]:
         rows, answer = self._verdict(part)
         if isinstance(answer.having, bool):
@@ -196,12 +216,14 @@ class _Builder:
         some = exists(mine.where(rows.person == person).correlate(person.table))
         return some if answer.having else not_(some)
 
-    def _verdict(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+    def _verdict(self, part: Leaf | Pile | Stopped) -> tuple[Rows, Verdict]:
         if part not in self.known:
             self.known[part] = self._judged(part)
         return self.known[part]
 
-    def _judged(self, part: Leaf | Pile) -> tuple[Rows, Verdict]:
+    def _judged(self, part: Leaf | Pile | Stopped) -> tuple[Rows, Verdict]:
+        if isinstance(part, Stopped):
+            return self._stopped(part)
         leaves = measured_leaves(part)
         rules = [leaf.rule for leaf in leaves if isinstance(leaf.rule, Measured)]
         first = rules[0]
@@ -213,6 +235,14 @@ class _Builder:
             answer = verdict(rule.source, rule.measure, test, rows, self.cuts)
             verdicts.append(answer if positive == leaf.holds else answer.opposite())
         return rows, together(verdicts, every=part.every if isinstance(part, Pile) else True)
+
+
+    def _stopped(self, part: Stopped) -> tuple[Rows, Verdict]:
+        rows, _had = self._judged(part.had)
+        assert isinstance(part.lacks.rule, Measured) and part.lacks.rule.window is not None
+        window = part.lacks.rule.window
+        since = instant(self.cuts, lambda as_of: window.start(as_of) or as_of)
+        return rows, Verdict(func.max(rows.at) < since, False)
 
 
 def _nowhere(found: Select[Any], person: ColumnElement[Any]) -> ColumnElement[bool]:

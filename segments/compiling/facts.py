@@ -64,9 +64,13 @@ def needs_person(rule: Rule) -> bool:
 
 
 def fact(
-    rule: Rule, holds: bool, person: ColumnElement[Any], cuts: Cuts, *, correlated: bool
+    rule: Rule, holds: bool, person: ColumnElement[Any], cuts: Cuts, *, correlated: bool,
+    within: Select[int] | None = None,
 ) -> ColumnElement[bool]:
-    """The SQL of a condition, or of its exact opposite; `correlated` suits a small batch of people."""
+    """The SQL of a condition, or of its exact opposite; `correlated` suits a small batch of people.
+
+    Nobody but those `within`, ids of people still in question, needs to be looked at.
+    """
     if isinstance(rule, CustomerIs):
         test, positive = straight(rule.test)
         holds = holds == positive
@@ -81,7 +85,7 @@ def fact(
         return _somewhere(mine, ADDRESSES.c.customer_id, holds, person, correlated)
     if isinstance(rule, ConsentIs):
         test, positive = straight(rule.test)
-        mine = _consenting(rule.channel, test, cuts, correlated=correlated)
+        mine = _consenting(rule.channel, test, cuts, correlated=correlated, within=within)
         return _somewhere(mine, mine.selected_columns[0], holds == positive, person, correlated)
     if isinstance(rule, Listed):
         mine = select(LISTED.c.customer_id).where(LISTED.c.segment_id == rule.segment_id)
@@ -153,7 +157,9 @@ def _dated_attribute(text: ColumnElement[Any], test: Test, cuts: Cuts) -> Column
     return compare(test, day, date.isoformat(first_day_from(value)))
 
 
-def _consenting(channel: str, test: Test, cuts: Cuts, *, correlated: bool) -> Select[Any]:
+def _consenting(
+    channel: str, test: Test, cuts: Cuts, *, correlated: bool, within: Select[int] | None
+) -> Select[Any]:
     """Whose newest statement about the channel, at or before `as_of`, passes the test.
 
     Of two at one instant a refusal counts, as in customers/consents.py. For everybody one pass that groups is quickest,
@@ -161,6 +167,8 @@ def _consenting(channel: str, test: Test, cuts: Cuts, *, correlated: bool) -> Se
     """
     said = select(CONSENTS.c.customer_id).where(
         CONSENTS.c.channel == channel, CONSENTS.c.at <= instant(cuts, lambda as_of: as_of))
+    if within is not None:
+        said = said.where(CONSENTS.c.customer_id.in_(within))
     if test.operator == "is_set":
         return said
     wanted: Any = {test.value} if isinstance(test.value, str) else set(test.value)  # type: ignore[arg-type]

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import Invalid
+from segments.compiling.verdicts import whole_interval
 from segments.language.conditions import All, Any_, Followed, InSegment, Measured, Not, Rule
+from segments.language.operators import straight
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,14 @@ class Pile:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """Somebody has such rows in one window but none in a shorter one that ends with it: one look at the newest row."""
+
+    had: Leaf
+    lacks: Leaf
+
+
+@dataclass(frozen=True)
 class Group:
     """Parts joined by and (`every`) or by or; negation has been pushed down to the leaves."""
 
@@ -43,7 +53,7 @@ class Group:
     """A digest of what it says; equal groups have equal ones."""
 
 
-Part = Leaf | Pile | Group
+Part = Leaf | Pile | Stopped | Group
 
 
 def planned(rule: Rule, holds: bool = True) -> Part:
@@ -69,11 +79,13 @@ def planned(rule: Rule, holds: bool = True) -> Part:
 
 def is_measured(part: Part) -> bool:
     """Whether the part counts, sums or dates somebody's rows."""
-    return isinstance(part, Pile) or (isinstance(part, Leaf) and isinstance(part.rule, Measured))
+    return isinstance(part, Pile | Stopped) or (isinstance(part, Leaf) and isinstance(part.rule, Measured))
 
 
-def measured_leaves(part: Leaf | Pile) -> tuple[Leaf, ...]:
+def measured_leaves(part: Leaf | Pile | Stopped) -> tuple[Leaf, ...]:
     """The tests of a part, one or several."""
+    if isinstance(part, Stopped):
+        return part.had, part.lacks
     return part.leaves if isinstance(part, Pile) else (part,)
 
 
@@ -106,7 +118,50 @@ def _joined(parts: Sequence[Part], every: bool) -> tuple[Part, ...]:
         else:
             others[part] = None
     together = [_pile(every, dict.fromkeys(leaves)) for leaves in piles.values()]
+    if every:
+        together = _stopping(together)
     return tuple(sorted((*others, *together), key=order_within))
+
+
+def _stopping(parts: Iterable[Part]) -> list[Part]:
+    """The parts, with "bought within a year" and "not within a quarter" of the same goods brought together."""
+    kept: list[Part] = []
+    had: dict[Any, list[tuple[int, Leaf]]] = {}
+    lacks: dict[Any, list[tuple[int, Leaf]]] = {}
+    for part in parts:
+        there = _presence(part) if isinstance(part, Leaf) else None
+        if there is None or not isinstance(part, Leaf) or not isinstance(part.rule, Measured):
+            kept.append(part)
+            continue
+        assert part.rule.window is not None
+        days, key = part.rule.window.count, (part.rule.source, part.rule.measure, part.rule.where)
+        (had if there else lacks).setdefault(key, []).append((days, part))
+    for key in list(had):
+        shortest, longest = min(had[key], key=_days), max(lacks.get(key, [(0, had[key][0][1])]), key=_days)
+        if 0 < longest[0] <= shortest[0]:
+            had[key].remove(shortest)
+            lacks[key].remove(longest)
+            kept.append(Stopped(shortest[1], longest[1]))
+    return [*kept, *(leaf for leaves in (*had.values(), *lacks.values()) for _days_, leaf in leaves)]
+
+
+def _days(item: tuple[int, Leaf]) -> int:
+    return item[0]
+
+
+def _presence(leaf: Leaf) -> bool | None:
+    """Whether it asks for any such rows in the last days (True) or for none (False); None: for something else."""
+    rule = leaf.rule
+    if not isinstance(rule, Measured) or rule.nth is not None or rule.source == "relations":
+        return None
+    if rule.window is None or rule.window.kind != "last_days" or rule.window.count < 1:
+        return None
+    test, positive = straight(rule.test)
+    if test.operator == "is_set" or (rule.source == "orders" and rule.measure != "count"):
+        return None
+    low, high = whole_interval(test, 1)
+    some, none = low == 1 and high is None, high is not None and high < 1 and (low is None or low <= 0)
+    return None if not some and not none else some == (positive == leaf.holds)
 
 
 def _pile(every: bool, leaves: Iterable[Leaf]) -> Part:

@@ -1,8 +1,10 @@
 """Whatever the order of clicks, one statement: staged, cheap conditions first, and kept once."""
 
 import random
+from datetime import timedelta
 from typing import Any
 
+from core.types import to_us
 from segments.engines.duckdb import render
 from segments.engines.members import prepare
 from segments.language.rules import parse_rule
@@ -37,9 +39,26 @@ def test_every_order_of_clicks_gives_the_same_statement_with_the_same_values() -
     assert len(written) == 1
 
 
-def test_the_statement_is_staged_own_facts_first_then_having_rows_then_sums() -> None:
+def test_the_statement_is_staged_own_facts_then_having_rows_then_the_newest_word_then_sums() -> None:
     text, _values = _written({"all": CLICKED[::-1]})
-    own = max(text.index("addresses.country"), text.index("consents.channel"))
-    assert text.startswith("WITH ") and own < text.index("order_lines.category") < text.index("sum(orders.total_cents)")
+    places = [text.index(words) for words in (
+        "addresses.country", "order_lines.category", "consents.channel", "sum(orders.total_cents)")]
+    assert text.startswith("WITH ") and places == sorted(places)
     stages = text.split("sum(orders.total_cents)")[0]
     assert "orders.customer_id IN (SELECT anon_" in stages, "sums are made for the survivors alone"
+    assert "consents.customer_id IN (SELECT anon_" in stages, "the newest word is looked for among them alone"
+
+
+def test_bought_within_a_year_but_not_within_a_quarter_is_one_look_at_the_newest_row() -> None:
+    year, quarter = CLICKED[:2]
+    text, values = _written({"all": [quarter, year]})
+    assert text.count("FROM order_lines") == 1 and "max(order_lines.ordered_at) <" in text
+    assert {to_us(AS_OF - timedelta(days=365)), to_us(AS_OF - timedelta(days=90))} <= set(values)
+    apart = [
+        {"any": [year, quarter]},  # not both must hold
+        {"all": [year, {**quarter, "where": {"category": ["garden"]}}]},  # other goods
+        {"all": [{**year, "window": {"last_days": 60}}, quarter]},  # the longer window is the empty one
+        {"all": [year, {**quarter, "window": {"between_days_ago": [10, 90]}}]},  # it does not end with the other
+        {"all": [{**year, "at_least": 2}, quarter]},  # how many must be counted
+    ]
+    assert [_written(rule)[0].count("FROM order_lines") for rule in apart] == [2] * len(apart)
