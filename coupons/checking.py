@@ -23,6 +23,7 @@ _WORTH_OF = {"percent": ("percent",), "fixed": ("amount_cents",), "fixed_price":
 _PAIRS = (("categories", "excluded_categories"), ("skus", "excluded_skus"), ("brands", "excluded_brands"))
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _CLASS = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_CLOCK = re.compile(r"(\d\d?):([0-5]\d)", re.ASCII)
 _LARGEST_COUNT = 2**31 - 1
 _MOST_NAMES = 2000
 _ZONES = available_timezones()
@@ -93,6 +94,15 @@ def checked_terms(given: Given) -> dict[str, Any]:
     _check_between(terms)
     percent = terms.pop("percent")
     return {**terms, "percent_bp": None if percent is None else int(percent * 100)}
+
+
+def minute_of(text: str, place: str) -> int:
+    """The minute of the day that HH:MM names; 24:00 is 1440. Raises Invalid."""
+    found = _CLOCK.fullmatch(text.strip())
+    minute = int(found[1]) * 60 + int(found[2]) if found else -1
+    if not 0 <= minute <= 1440:
+        raise Invalid("Write a time of day such as 18:30.", place=place)
+    return minute
 
 
 def _check_worth(terms: dict[str, Any]) -> None:

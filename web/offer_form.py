@@ -1,30 +1,45 @@
-"""How is an offer written in a form, and what would a basket pay?
+"""How is an offer written in a form?
 
-Owns reading the offer form (everything typed stays, each field with its own error) and the worked examples. The terms
-themselves are checked where they are saved, in `coupons/offers.py`.
+Owns reading the offer form: everything typed stays, each field with its own error. The terms themselves are checked
+where they are saved, in `coupons/checking.py`; what a basket would pay is reckoned in `web/offer_example.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, cast
+from zoneinfo import ZoneInfo, available_timezones
 
 from core.errors import Invalid
-from coupons.discount import Line, discount_cents
+from coupons.checking import Given, checked_terms, minute_of
 from coupons.models import Offer
-from coupons.terms import Terms
-from web import formatting
+from coupons.wording import clock_text
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 
-MONEY = ("amount_cents", "minimum_cents", "cap_cents", "budget_cents")
-WHOLE = ("limit_per_code", "limit_per_customer", "limit_total", "valid_days")
-LISTS = ("categories", "excluded_categories")
+MONEY = ("amount_cents", "price_cents", "minimum_cents", "cap_cents", "budget_cents", "budget_per_day_cents",
+         "budget_per_week_cents", "budget_per_month_cents")
+WHOLE = ("free_items", "minimum_items", "limit_per_code", "limit_per_customer", "limit_total", "limit_per_day",
+         "limit_per_week", "limit_per_month", "valid_days")
+LISTS = ("free_skus", "categories", "excluded_categories", "brands", "excluded_brands", "skus", "excluded_skus",
+         "combines_with")
 INSTANTS = ("valid_from", "valid_until")
-WORTH = ("kind", "percent", "amount_cents", "currency", "minimum_cents", "cap_cents", *LISTS, "limit_per_code",
-         "holder")
-"""What codes already out are worth; a form for an offer with codes does not send these."""
-TYPICAL_CENTS = 12_990
+HOURS = {"from_time": "from_minute", "until_time": "until_minute"}
+SWITCHES = ("active", "excludes_sale", "first_order_only")
+WEEKDAYS = tuple(f"weekday_{day}" for day in range(1, 8))
+CHOICES = {"kind": "", "holder": None, "combines": "any", "customer_is": "id", "customer_period": None,
+           "return_rule": "keep", "zone": "UTC", "offer_class": "", "name": "", "prefix": ""}
+"""Words taken as they are, with what nothing said means."""
+WORTH = ("kind", "percent", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
+         "minimum_items", "cap_cents", "categories", "excluded_categories", "brands", "excluded_brands", "skus",
+         "excluded_skus", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
+         "limit_per_code", "customer_is", *WEEKDAYS, *HOURS, "zone", "holder", "return_rule")
+"""What codes already out are worth and promise; a form for an offer with codes does not send these."""
+_OF_KIND = {"percent": "percent", "amount_cents": "fixed", "price_cents": "fixed_price", "free_skus": "free_item",
+            "free_items": "free_item"}
+_ZONES = available_timezones()
+_PLACES = {"percent_bp": "percent", **{column: name for name, column in HOURS.items()}, "goods": "categories"}
+_FIELDS = {"key", "weekdays", "currency", "percent", *CHOICES, *WHOLE, *MONEY, *LISTS, *INSTANTS, *HOURS, *SWITCHES}
 
 
 @dataclass
@@ -36,64 +51,91 @@ class OfferForm:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def empty_form() -> OfferForm:
-    """The form of a new offer."""
+def empty_form(*, zone: str) -> OfferForm:
+    """The form of a new offer, on the clock of `zone`."""
     return OfferForm({"kind": "percent", "percent": "10", "currency": "EUR", "limit_per_code": "1", "valid_days": "14",
-                      "holder": "off", "active": "yes"})
+                      "holder": "flag", "active": "yes", "zone": zone, "combines": "any", "customer_is": "id",
+                      "return_rule": "keep"})
 
 
 def form_of(offer: Offer) -> OfferForm:
     """The form of a stored offer."""
-    texts = {
-        "key": offer.key, "name": offer.name, "kind": offer.kind, "currency": offer.currency, "holder": offer.holder,
-        "prefix": offer.prefix, "active": "yes" if offer.active else "",
-        "percent": "" if offer.percent_bp is None else f"{offer.percent_bp / 100:g}",
-    }
+    texts = {name: getattr(offer, name) or "" for name in CHOICES}
+    texts |= {"key": offer.key, "currency": offer.currency,
+              "percent": "" if offer.percent_bp is None else f"{offer.percent_bp / 100:g}"}
     texts |= {name: written_cents(getattr(offer, name), currency=offer.currency) for name in MONEY}
     texts |= {name: "" if getattr(offer, name) is None else str(getattr(offer, name)) for name in WHOLE}
     texts |= {name: "\n".join(getattr(offer, name)) for name in LISTS}
-    texts |= {name: _instant_text(getattr(offer, name)) for name in INSTANTS}
+    texts |= {name: _instant_text(getattr(offer, name), offer.zone) for name in INSTANTS}
+    texts |= {name: "yes" if getattr(offer, name) else "" for name in SWITCHES}
+    texts |= {name: "yes" if day in offer.weekdays else "" for day, name in enumerate(WEEKDAYS, start=1)}
+    texts |= {name: "" if getattr(offer, column) is None else clock_text(getattr(offer, column))
+              for name, column in HOURS.items()}
     return OfferForm(texts)
 
 
-def _instant_text(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+def _instant_text(at: datetime | None, zone: str) -> str:
+    return "" if at is None else at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
 
 
 def read_form(sent: Mapping[str, str], stored: Offer | None, *, frozen: bool) -> OfferForm:
     """What a form sent. With `frozen` the worth of codes that are out is taken from the stored offer."""
     texts = {name: value.replace("\0", "") for name, value in sent.items() if name != "csrf_token"}
-    texts.setdefault("active", "")
     if frozen and stored is not None:
         kept = form_of(stored).texts
         texts |= {name: kept.get(name, "") for name in WORTH}
     form = OfferForm(texts)
+    values = form.values
     currency = texts.get("currency", "EUR").strip().upper() or "EUR"
-    form.values["currency"] = currency
-    for name in ("name", "kind", "holder", "prefix"):
-        form.values[name] = texts.get(name, "").strip()
-    form.values["active"] = texts["active"] == "yes"
+    values["currency"] = currency
+    values |= {name: texts.get(name, "").strip() or usual for name, usual in CHOICES.items()}
+    values |= {name: texts.get(name) == "yes" for name in SWITCHES}
+    values["weekdays"] = [day for day, name in enumerate(WEEKDAYS, start=1) if texts.get(name) == "yes"]
+    values |= {name: [line.strip() for line in texts.get(name, "").splitlines() if line.strip()] for name in LISTS}
     money_currency = currency if len(currency) == 3 and currency.isascii() and currency.isalpha() else "EUR"
     for name in MONEY:
         _read(form, name, lambda text: read_cents(text, currency=money_currency))
     for name in WHOLE:
         _read(form, name, read_whole)
     _read(form, "percent", read_decimal)
-    for name in LISTS:
-        form.values[name] = [line.strip() for line in texts.get(name, "").splitlines() if line.strip()]
+    for name, column in HOURS.items():
+        _read(form, name, partial(minute_of, place=name))
+        values[column] = values.pop(name)
+    zone = values["zone"] if values["zone"] in _ZONES else "UTC"
     for name in INSTANTS:
         old = getattr(stored, name) if stored is not None else None
-        _read(form, name, lambda text, old=old: old if text == _instant_text(old) else _instant(text))
-    if form.values["kind"] == "percent":
-        form.values["amount_cents"] = None
-    else:
-        form.values["percent"] = None
-    if form.values["limit_per_code"] is None and "limit_per_code" not in form.errors:
-        form.values["limit_per_code"] = 1
+        _read(form, name, partial(_instant, zone=zone))
+        if old is not None and texts.get(name) == _instant_text(old, zone):
+            values[name] = old  # with its seconds, which the field does not show
+    _only_what_counts(form)
     return form
 
 
-def _read(form: OfferForm, name: str, read: Any) -> None:
+def _only_what_counts(form: OfferForm) -> None:
+    """Fields that another choice hides say nothing, whatever was typed into them."""
+    values = form.values
+    for name, kind in _OF_KIND.items():
+        if values["kind"] != kind:
+            values[name] = [] if name in LISTS else None
+            form.errors.pop(name, None)
+    if values["combines"] != "classes":
+        values["combines_with"] = []
+    if values["limit_per_customer"] is None and "limit_per_customer" not in form.errors:
+        values["customer_period"] = None
+    if values["limit_per_code"] is None and "limit_per_code" not in form.errors:
+        values["limit_per_code"] = 1
+
+
+def draft_of(form: OfferForm) -> Offer | None:
+    """The offer that the form describes so far, stored nowhere; None while its terms make no sense."""
+    try:
+        terms = checked_terms(cast(Given, {**form.values, "name": "draft"}))
+    except Invalid:
+        return None
+    return Offer(**{**terms, "holder": terms["holder"] or "flag"}, key="draft")
+
+
+def _read(form: OfferForm, name: str, read: Callable[[str], Any]) -> None:
     text = form.texts.get(name, "").strip()
     try:
         form.values[name] = read(text) if text else None
@@ -102,48 +144,24 @@ def _read(form: OfferForm, name: str, read: Any) -> None:
         form.errors[name] = error.message
 
 
-def _instant(text: str) -> datetime:
+def _instant(text: str, zone: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (at.replace(tzinfo=ZoneInfo(zone)) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise Invalid("Choose a day and a time, for example 2026-12-24 18:00.") from error
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def place_error(form: OfferForm, error: Any) -> str | None:
     """Put an error of the verb beside its field; the sentence itself when there is no such field."""
-    if error.place in ("key", "name", *WORTH, *WHOLE, *MONEY, *INSTANTS, "prefix"):
-        form.errors[error.place] = _in_units(error.message, error.place)
+    place = _PLACES.get(error.place, error.place)
+    if place in _FIELDS:
+        form.errors[place] = _in_units(error.message, place)
         return None
     return str(error.message)
 
 
 def _in_units(message: str, place: str) -> str:
-    return "Write an amount above 0." if place in MONEY and "whole number" in message else message
-
-
-def examples(values: Mapping[str, Any]) -> list[str]:
-    """What baskets of goods that count would pay: a usual one, one at the minimum, one where the cap takes hold."""
-    currency = values.get("currency") or "EUR"
-    percent, amount = values.get("percent") or Decimal(0), values.get("amount_cents") or 0
-    is_percent = values.get("kind") == "percent"
-    if (is_percent and not 0 < percent <= 100) or (not is_percent and amount <= 0):
-        return []
-    minimum, cap = values.get("minimum_cents"), values.get("cap_cents")
-    terms = Terms(kind=values["kind"], percent_bp=int(percent * 100), amount_cents=amount, cap_cents=cap)
-    baskets = [TYPICAL_CENTS]
-    if minimum:
-        baskets += [minimum]
-    if cap and is_percent:
-        baskets.append(int(cap * 100 / percent) * 2)
-    if not is_percent and amount > TYPICAL_CENTS:
-        baskets.append(amount * 4)
-    said = []
-    for basket in sorted(set(baskets)):
-        paid = basket
-        if not minimum or basket >= minimum:
-            paid -= discount_cents(terms, [Line("example", "", 1000, basket)], basket)
-        words = [formatting.money(cents, currency=currency, exact=True) for cents in (basket, paid)]
-        said.append(f"A {words[0]} basket pays {words[1]}" + (", below the minimum." if minimum and basket < minimum
-                                                              else "."))
-    return said
+    if place in MONEY and "whole number" in message:
+        return "Write an amount above 0."
+    return message.replace("how many cents", "how much")

@@ -283,6 +283,32 @@ def test_offers_are_made_edited_and_protected_from_a_second_tab(client: FlaskCli
         assert answer.json is not None and (answer.status_code, answer.json["reason"]) == (400, "invalid"), wrong
 
 
+def test_every_rule_of_an_offer_goes_through_the_api_and_comes_back(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    terms = {
+        "name": "Night gift", "kind": "free_item", "free_skus": ["P-1"], "free_items": 2, "currency": "EUR",
+        "minimum_cents": 5_000, "minimum_items": 3, "brands": ["Kolm"], "excluded_brands": ["Noname"], "skus": ["S"],
+        "excluded_skus": ["T"], "excludes_sale": True, "first_order_only": True, "offer_class": "goods",
+        "combines": "classes", "combines_with": ["freight"], "limit_per_customer": 2, "customer_period": "month",
+        "customer_is": "address", "limit_per_day": 1, "limit_per_week": 2, "limit_per_month": 3,
+        "budget_per_day_cents": 4, "budget_per_week_cents": 5, "budget_per_month_cents": 6, "weekdays": [6, 7],
+        "hours": {"from": "18:00", "until": "02:00"}, "zone": "Europe/Berlin", "holder": "enforce",
+        "return_rule": "recalculate"}
+    made = client.post("/api/v1/offers", json={**terms, "key": "night"}, headers=headers)
+    assert made.json is not None and made.status_code == 201
+    assert {name: made.json[name] for name in terms} == terms
+    assert client.put("/api/v1/offers/night", json=terms, headers=headers).status_code == 200
+    plain = client.post("/api/v1/offers", json={"name": "x", "kind": "percent", "percent": 5, "key": "plain"},
+                        headers=headers).json
+    assert plain is not None and (plain["holder"], plain["hours"], plain["zone"]) == ("flag", None, "UTC")
+    for wrong in ({"hours": {"from": "18:00"}}, {"hours": {"from": "6pm", "until": "8pm"}}, {"weekdays": [8]},
+                  {"zone": "Mars"}, {"combines": "classes", "combines_with": []}, {"customer_is": "name"},
+                  {"kind": "free_shipping"}, {"free_items": 0}, {"hours": "always"}, {"weekdays": "all"}):
+        answer = client.put("/api/v1/offers/other", json={**terms, **wrong}, headers=headers)
+        assert answer.json is not None and (answer.status_code, answer.json["reason"]) == (400, "invalid"), wrong
+
+
 def test_the_openapi_document_names_the_resources(app: Flask, client: FlaskClient) -> None:
     document = client.get("/api/openapi.json").json
     assert document is not None

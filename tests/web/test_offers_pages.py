@@ -16,7 +16,9 @@ from coupons.offers import offer_by_key
 from coupons.showing import find_code
 from tests.coupons.factories import ask, make_codes, make_offer, use
 from tests.web.people import make_people
+from web.amounts import read_cents, written_cents
 from web.models import AuditEntry
+from web.offer_form import form_of
 
 GOOD = {"name": "10 % off furniture", "key": "ten-percent", "kind": "percent", "percent": "10", "currency": "EUR",
         "limit_per_code": "1", "valid_days": "14", "holder": "off", "active": "yes", "was": "", "do": "save"}
@@ -81,7 +83,95 @@ def test_the_example_says_what_a_basket_pays(marketer: FlaskClient) -> None:
     assert "an example basket stands here" in marketer.post("/offers/_example", data={**GOOD, "percent": "ten"}).text
 
 
+def test_the_example_shows_the_discount_line_by_line_and_what_every_kind_pays(marketer: FlaskClient) -> None:
+    text = marketer.post("/offers/_example", data=GOOD).text
+    for cells in (("1 × goods it covers", "€89.94", "€8.99", "€80.95"), ("2 × goods it covers", "€39.96", "€4.00")):
+        assert "".join(f'<td class="num">{cell}</td>' if cell[0] == "€" else f"<td>{cell}</td>"
+                       for cell in cells) in text
+    price = marketer.post("/offers/_example", data={**GOOD, "kind": "fixed_price", "price_cents": "99"}).text
+    assert "A €129.90 basket pays €99.00." in price
+    gift = marketer.post("/offers/_example", data={**GOOD, "kind": "free_item", "free_skus": "PILLOW"}).text
+    assert "A €149.90 basket pays €129.90." in gift
+    freight = marketer.post("/offers/_example", data={**GOOD, "kind": "free_shipping"}).text
+    assert "A €129.90 basket pays €129.90 and €4.90 less for shipping." in freight
+    assert "Der Versand ist kostenlos." in freight
+
+
+def test_every_rule_can_be_typed_and_comes_back_in_the_form(marketer: FlaskClient, database: Database) -> None:
+    typed = {**GOOD, "kind": "free_item", "free_skus": "P-1\nP-2", "free_items": "2", "brands": "Kolm", "skus": "S-1",
+             "excluded_brands": "Noname", "excluded_skus": "S-9", "excludes_sale": "yes", "first_order_only": "yes",
+             "minimum_cents": "50", "minimum_items": "3", "return_rule": "reverse", "combines": "classes",
+             "combines_with": "freight", "offer_class": "goods", "holder": "enforce", "customer_is": "email",
+             "limit_per_customer": "2", "customer_period": "month", "limit_per_day": "10", "limit_per_week": "20",
+             "limit_per_month": "30", "budget_per_day_cents": "100", "budget_per_week_cents": "200",
+             "budget_per_month_cents": "300", "zone": "Europe/Berlin", "weekday_6": "yes", "weekday_7": "yes",
+             "from_time": "18:00", "until_time": "02:00", "valid_until": "2026-12-24T18:00"}
+    assert marketer.post("/offers/_save", data=typed).status_code == 303
+    with database.reading() as session:
+        offer = offer_by_key(session, "ten-percent")
+        assert (offer.free_skus, offer.free_items, offer.percent_bp) == (["P-1", "P-2"], 2, None)
+        assert (offer.weekdays, offer.from_minute, offer.until_minute) == ([6, 7], 1080, 120)
+        assert (offer.customer_period, offer.limit_per_week, offer.budget_per_month_cents) == ("month", 20, 30_000)
+        assert offer.valid_until is not None and offer.valid_until.isoformat() == "2026-12-24T17:00:00+00:00"
+        shown = form_of(offer).texts
+    again = {name: shown[name].replace("\r", "") for name in typed if name in shown and name != "percent"}
+    wanted = {name: text for name, text in typed.items() if name in again}
+    money = {name: written_cents(read_cents(typed[name], currency="EUR"), currency="EUR")
+             for name in typed if name.endswith("_cents")}
+    assert again == {**wanted, **money}
+    page = marketer.get("/offers/ten-percent").text
+    assert "Can be used only on Saturdays and Sundays from 18:00 to 02:00 on the next day" in page
+    same = marketer.post("/offers/_save", data={**typed, "was": "ten-percent", "seen": seen(page), "name": "Renamed"})
+    assert same.status_code == 303
+
+
+BASKET = {"what": "ten-percent", "currency": "EUR", "sku_1": "SOFA-1", "category_1": "furniture", "quantity_1": "1",
+          "price_1": "500", "sku_2": "LAMP-1", "category_2": "lighting", "quantity_2": "2", "price_2": "40"}
+
+
+def test_the_simulator_says_what_a_basket_gets_and_changes_nothing(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    offer = make_offer(database, now=now, categories=["furniture"], limit_total=1)
+    code = make_codes(database, offer, [1], now=now)[0].code
+    assert "Name an offer or a code" in marketer.get("/offers/_simulator").text
+    for what in ("ten-percent", grouped(code)):
+        page = marketer.get("/offers/_simulator", query_string={**BASKET, "what": what}).text
+        assert "Yes: €50.00 off, €530.00 to pay." in page
+    with database.reading() as session:
+        assert offer_by_key(session, "ten-percent").used == 0
+        assert find_code(session, code, now=now)["used"] == 0
+    use(database, ask(code), now=now)
+    assert "already_redeemed" in marketer.get("/offers/_simulator", query_string={**BASKET, "what": code}).text
+    assert "limit_reached" in marketer.get("/offers/_simulator", query_string=BASKET).text
+
+
+def test_the_simulator_names_every_rule_that_speaks_against_a_basket(
+    marketer: FlaskClient, database: Database, now: datetime
+) -> None:
+    make_offer(database, now=now, minimum_cents=60_000, categories=["garden"], weekdays=[2], first_order_only=True,
+               valid_days=14)
+    code = make_codes(database, make_offer(database, now=now, key="plain", valid_days=14), [1], now=now)[0].code
+    page = html.unescape(marketer.get("/offers/_simulator", query_string=BASKET).text)
+    for sentence in ("On this weekday the offer does not hold.", "not_yet_valid", "Nobody is named",
+                     "The order comes to €580.00; the offer asks for €600.00.", "Nothing in the basket is covered"):
+        assert sentence in page
+    late = {**BASKET, "what": code, "at": "2026-06-01T10:00"}
+    assert "The validity of this code has ended." in marketer.get("/offers/_simulator", query_string=late).text
+    wrong = marketer.get("/offers/_simulator", query_string={**BASKET, "what": "none", "price_1": "9"}).text
+    assert "There is no such offer and no such code" in wrong
+    for field in ("price_1", "quantity_1", "total", "shipping", "at", "customer", "currency", "sku_1", "what"):
+        for text in HOSTILE:
+            answer = marketer.get("/offers/_simulator", query_string={**BASKET, field: text})
+            assert answer.status_code == 200
+            assert "<script>alert" not in answer.text
+
+
 @pytest.mark.parametrize(("field", "text", "said"), [
+    ("from_time", "25:00", "time of day"), ("from_time", "18:00", "beginning and an end"),
+    ("zone", "Mars", "time zone"), ("return_rule", "reverse", "no minimum"), ("combines", "classes", "at least one class"),
+    ("offer_class", "ÖL", "small letters"), ("limit_per_day", "-1", "whole number"), ("skus", "x" * 101, "1 to 100"),
+    ("kind", "free_item", "at least one product"), ("kind", "fixed_price", "how much"),
     ("percent", "ten", "Write a number"), ("percent", "0", "above 0"), ("percent", "", "above 0"),
     ("minimum_cents", "1.500", "Write a number"), ("budget_cents", "-5", "amount above 0"),
     ("limit_total", "2.5", "whole number"), ("valid_days", "99999", "from 1 to 3650"),
@@ -95,11 +185,14 @@ def test_a_wrong_field_says_so_beside_it_and_nothing_typed_is_lost(
     answer = marketer.post("/offers/_save", data={**GOOD, "categories": "kept\ntoo", field: text})
     assert answer.status_code == 422
     page = html.unescape(answer.text)
-    found = re.search(rf'id="{field}-error">.*?<span>(.*?)</span>', page, re.DOTALL)
+    elsewhere = {("from_time", "18:00"): "until_time", ("combines", "classes"): "combines_with",
+                 ("kind", "free_item"): "free_skus", ("kind", "fixed_price"): "price_cents"}
+    place = elsewhere.get((field, text), field)
+    found = re.search(rf'id="{place}-error">.*?<span>(.*?)</span>', page, re.DOTALL)
     assert found
     assert said in found[1]
     assert "kept\ntoo" in page
-    if text.strip() and field not in ("holder", "excluded_categories"):
+    if text.strip() and field in ("percent", "key", "prefix", "limit_total", "from_time", "offer_class"):
         assert f'value="{text}"' in page
 
 

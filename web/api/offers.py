@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
+from coupons.checking import minute_of
 from coupons.offers import list_offers, offer_by_key, save_offer
 from coupons.showing import offer_body
 from web.audit import record
@@ -17,28 +18,81 @@ blueprint = Resource("api-offers", __name__, url_prefix="/api/v1", description="
 _COUNT = 2**31 - 1
 
 
-class OfferSchema(Schema):
-    """An offer's terms; `updated_at` is what the editor saw, so that two editors do not overwrite each other."""
+class Hours(Schema):
+    """Hours of the day, as HH:MM in the offer's zone; `until` is exclusive and may lie on the next day."""
+
+    from_ = Words(longest=5, required=True, data_key="from")
+    until = Words(longest=5, required=True)
+
+
+def _cents() -> Whole:
+    return Whole(least=1, allow_none=True, load_default=None)
+
+
+def _count() -> Whole:
+    return Whole(least=1, most=_COUNT, allow_none=True, load_default=None)
+
+
+def _names(longest: int = 200) -> Any:
+    return fields.List(Words(longest=longest), load_default=list)
+
+
+def _switch(*, usually: bool) -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, load_default=usually)
+
+
+class OfferTerms(Schema):
+    """What an offer gives, to whom, when and how often."""
 
     name = Words(longest=200, required=True)
     kind = Words(longest=16, required=True)
     percent = Exact(least=0, most=100, places=2, allow_none=True, load_default=None)
-    amount_cents = Whole(least=1, allow_none=True, load_default=None)
+    amount_cents = _cents()
+    price_cents = _cents()
+    free_skus = _names(100)
+    free_items = _count()
     currency = Words(longest=3, load_default="EUR")
-    minimum_cents = Whole(least=1, allow_none=True, load_default=None)
-    cap_cents = Whole(least=1, allow_none=True, load_default=None)
-    categories = fields.List(Words(longest=200), load_default=list)
-    excluded_categories = fields.List(Words(longest=200), load_default=list)
+    minimum_cents = _cents()
+    minimum_items = _count()
+    cap_cents = _cents()
+    categories = _names()
+    excluded_categories = _names()
+    skus = _names(100)
+    excluded_skus = _names(100)
+    brands = _names()
+    excluded_brands = _names()
+    excludes_sale = _switch(usually=False)
+    first_order_only = _switch(usually=False)
+    offer_class = Words(longest=40, shortest=0, load_default="")
+    combines = Words(longest=8, load_default="any")
+    combines_with = _names(40)
     limit_per_code = Whole(least=1, most=_COUNT, load_default=1)
-    limit_per_customer = Whole(least=1, most=_COUNT, allow_none=True, load_default=None)
-    limit_total = Whole(least=1, allow_none=True, load_default=None)
-    budget_cents = Whole(least=1, allow_none=True, load_default=None)
+    limit_per_customer = _count()
+    customer_period = Words(longest=8, allow_none=True, load_default=None)
+    customer_is = Words(longest=8, load_default="id")
+    limit_total = _cents()
+    limit_per_day = _cents()
+    limit_per_week = _cents()
+    limit_per_month = _cents()
+    budget_cents = _cents()
+    budget_per_day_cents = _cents()
+    budget_per_week_cents = _cents()
+    budget_per_month_cents = _cents()
     valid_days = Whole(least=1, most=3650, allow_none=True, load_default=None)
+    weekdays = fields.List(Whole(least=1, most=7), load_default=list)
+    hours = fields.Nested(Hours, allow_none=True, load_default=None)
+    zone = Words(longest=64, load_default="UTC")
+    holder = Words(longest=8, allow_none=True, load_default=None)
+    return_rule = Words(longest=12, load_default="keep")
+    prefix = Words(longest=12, shortest=0, load_default="")
+    active = _switch(usually=True)
+
+
+class OfferSchema(OfferTerms):
+    """An offer to save; `updated_at` is what the editor saw, so that two editors do not overwrite each other."""
+
     valid_from = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
     valid_until = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None)
-    holder = Words(longest=8, load_default="off")
-    prefix = Words(longest=12, shortest=0, load_default="")
-    active = fields.Boolean(truthy={True}, falsy={False}, load_default=True)
     expected_updated_at = fields.AwareDateTime(default_timezone=UTC, allow_none=True, load_default=None,
                                                data_key="updated_at")
 
@@ -49,19 +103,17 @@ class NewOfferSchema(OfferSchema):
     key = Words(longest=100, required=True)
 
 
-class OfferAnswer(Schema):
+class OfferAnswer(OfferTerms):
     """An offer with its words, its conditions and its use."""
 
     key = fields.String(required=True)
-    name = fields.String(required=True)
-    kind = fields.String(required=True)
-    percent = fields.Float(allow_none=True)
-    amount_cents = fields.Integer(allow_none=True)
-    currency = fields.String(required=True)
     words = fields.Dict(keys=fields.String(), values=fields.String())
     terms = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    valid_from = fields.String(allow_none=True)
+    valid_until = fields.String(allow_none=True)
     codes_issued = fields.Integer()
     redemptions = fields.Integer()
+    created_at = fields.String(required=True)
     updated_at = fields.String(required=True)
 
 
@@ -113,6 +165,9 @@ def replace(terms: dict[str, Any], key: str) -> Response:
 
 def _save(key: str, terms: dict[str, Any], *, must_be_new: bool) -> dict[str, Any]:
     now = request_now()
+    hours = terms.pop("hours")
+    if hours is not None:
+        terms |= {"from_minute": minute_of(hours["from_"], "hours"), "until_minute": minute_of(hours["until"], "hours")}
     with writing() as session:
         offer = save_offer(session, key, must_be_new=must_be_new, now=now, **terms)
         record(session, "offer.saved", f"offer:{offer.key}", now=now)

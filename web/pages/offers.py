@@ -1,25 +1,26 @@
 """The pages of offers: the list with how far each is used, the form with worked examples, the latest at the till."""
 
-from typing import Any, cast
+from typing import Any
+from zoneinfo import available_timezones
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.codes import grouped
 from core.errors import Conflict, NotFound, WinbackError
-from coupons.checking import Given, checked_terms
 from coupons.conditions import offer_terms
 from coupons.feed import latest
 from coupons.models import Offer
 from coupons.offers import list_offers, offer_by_key, save_offer
 from coupons.refusals import REASONS
-from coupons.showing import offer_body
+from coupons.showing import names_for, offer_body
 from coupons.wording import offer_words
 from segments.choosing.choices import choices
 from web.access import needs_role
 from web.audit import record
-from web.offer_form import OfferForm, empty_form, examples, form_of, place_error, read_form
+from web.offer_example import Example, example_of
+from web.offer_form import OfferForm, draft_of, empty_form, form_of, place_error, read_form
 from web.questions import questions
 from web.registry import Found
 from web.toasts import toast
@@ -70,7 +71,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/offers/_new")
 def new() -> ResponseReturnValue:
     """Begin an offer."""
-    return _form(empty_form(), None)
+    return _form(empty_form(zone=current_app.config["WINBACK_ZONE"]), None)
 
 
 @blueprint.get("/offers/<key>")
@@ -128,18 +129,25 @@ def example() -> ResponseReturnValue:
     sent = request.form.to_dict()
     stored, frozen = _stored(sent.get("was", ""))
     form = read_form(sent, stored, frozen=frozen)
-    return render_template("fragments/offers/example.html", examples=examples(form.values), words=_draft_words(form))
+    worked, words = _worked(form)
+    return render_template("fragments/offers/example.html", example=worked, words=words)
 
 
-def _draft_words(form: OfferForm) -> tuple[str, list[str]] | None:
-    """The terms typed so far as they would be printed; None while they cannot be read."""
-    if form.errors:
-        return None
+def _worked(form: OfferForm) -> tuple[Example | None, tuple[str, dict[str, list[str]]] | None]:
+    """What baskets would pay with the terms typed so far, and those terms as they would be printed; None: unclear."""
+    draft = draft_of(form)
+    if draft is None:
+        return None, None
     try:
-        draft = Offer(**checked_terms(cast(Given, {**form.values, "name": "draft"})))
-        return offer_words(draft), offer_terms(draft)
-    except (WinbackError, ValueError, ArithmeticError, OverflowError):
-        return None
+        example = example_of(draft)
+        if form.errors:
+            return example, None
+        with reading() as session:
+            names = names_for(session, draft)
+        terms = {language: offer_terms(draft, language, names=names) for language in ("en", "de")}
+        return example, (offer_words(draft, names=names), terms)
+    except (ValueError, ArithmeticError, OverflowError):
+        return None, None
 
 
 def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, conflict: bool = False) -> str:
@@ -148,15 +156,15 @@ def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, 
         with reading() as session:
             body = offer_body(session, stored)
     if not form.values:
-        sent = {name: text for name, text in form.texts.items() if name != "active" or text}
-        form.values = read_form(sent, stored, frozen=False).values
+        form.values = read_form(form.texts, stored, frozen=False).values
+    example, words = _worked(form)
     return render_template("pages/offers/form.html", form=form, offer=stored, body=body, problem=problem,
-                           conflict=conflict, examples=examples(form.values), words=_draft_words(form),
-                           categories=_categories())
+                           conflict=conflict, example=example, words=words, categories=_known("category"),
+                           brands=_known("brand"), zones=[(zone, zone) for zone in sorted(available_timezones())])
 
 
-def _categories() -> list[str]:
+def _known(field: str) -> list[str]:
     try:
-        return [choice.value for choice in choices(questions(), "orders", "category", now=request_now(), limit=12)]
+        return [choice.value for choice in choices(questions(), "orders", field, now=request_now(), limit=12)]
     except (WinbackError, NotFound):
         return []
