@@ -146,8 +146,10 @@ def validate(connection: Connection, code: str, request: RedemptionRequest, *, n
         beware_of_lapsed(connection, outcome, situation, now=now)
         return _not_valid(outcome.reason)
     terms, lines = situation.offer.terms, basket.lines
-    return {"valid": True, "reason": None, "discount_cents": discount,
-            "line_discounts_cents": split_over_lines(discount, terms, lines) if lines else None}
+    answer = {"valid": True, "reason": None, "discount_cents": discount,
+              "line_discounts_cents": split_over_lines(discount, terms, lines) if lines else None}
+    # A shop that does not say what shipping costs still learns that it is free.
+    return {**answer, "free_shipping": True} if terms.kind == "free_shipping" else answer
 
 
 def _not_valid(reason: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ WORTH = ("kind", "percent", "amount_cents", "price_cents", "free_skus", "free_it
 """What codes already out are worth and promise; a form for an offer with codes does not send these."""
 _OF_KIND = {"percent": "percent", "amount_cents": "fixed", "price_cents": "fixed_price", "free_skus": "free_item",
             "free_items": "free_item"}
+_OF_PRICE = ("kind", "percent", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
+             "cap_cents", "categories", "brands", "skus")
 _ZONES = available_timezones()
 _PLACES = {"percent_bp": "percent", **{column: name for name, column in HOURS.items()}, "goods": "categories"}
 _FIELDS = {"key", "weekdays", "currency", "percent", *CHOICES, *WHOLE, *MONEY, *LISTS, *INSTANTS, *HOURS, *SWITCHES}
@@ -126,13 +128,18 @@ def _only_what_counts(form: OfferForm) -> None:
         values["limit_per_code"] = 1
 
 
-def draft_of(form: OfferForm) -> Offer | None:
-    """The offer that the form describes so far, stored nowhere; None while its terms make no sense."""
-    try:
-        terms = checked_terms(cast(Given, {**form.values, "name": "draft"}))
-    except Invalid:
-        return None
-    return Offer(**{**terms, "holder": terms["holder"] or "flag"}, key="draft")
+def draft_of(form: OfferForm) -> tuple[Offer | None, bool]:
+    """The offer that the form describes so far, stored nowhere, and whether that is all of it.
+
+    While other fields make no sense yet, the draft holds what decides on a basket's price; None: not even that.
+    """
+    for fields in (tuple(form.values), _OF_PRICE):
+        try:
+            terms = checked_terms(cast(Given, {**{name: form.values[name] for name in fields}, "name": "draft"}))
+        except Invalid:
+            continue
+        return Offer(**{**terms, "holder": terms["holder"] or "flag"}, key="draft"), fields is not _OF_PRICE
+    return None, False
 
 
 def _read(form: OfferForm, name: str, read: Callable[[str], Any]) -> None:

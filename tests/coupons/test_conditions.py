@@ -1,11 +1,13 @@
 """Conditions that cannot lie: every rule of an offer is told, in English and in German, and changes with it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.database import Database
+from coupons.checking import HOLDERS, KINDS, Given
 from coupons.conditions import TELLERS, UNTOLD, offer_terms
 from coupons.models import Offer
 from coupons.showing import names_for, offer_body
@@ -103,3 +105,9 @@ def test_an_offer_is_shown_with_every_rule_it_has(sqlite_database: Database, now
                          "reserved_cents"}
     unshown = {column.key for column in Offer.__table__.columns} - set(body) - under_other_names
     assert unshown == {"code_source", "pattern", "low_stock"}
+
+
+def test_the_page_about_offers_names_every_field_and_kind() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "offers.md").read_text(encoding="utf-8")
+    fields = {*Given.__annotations__, "hours"} - {"from_minute", "until_minute"}
+    assert [name for name in sorted({*fields, *KINDS, *HOLDERS}) if f"`{name}`" not in page] == []

@@ -189,7 +189,7 @@ def test_free_shipping_is_worth_what_the_shop_says_it_costs(database: Database, 
         stored.kind, stored.percent_bp = "free_shipping", None
     [code] = make_codes(database, offer, [1], now=now)
     silent = _foresee(database, _ask(code.code), now)
-    assert (silent["valid"], silent["discount_cents"]) == (True, 0)
+    assert (silent["valid"], silent["discount_cents"], silent["free_shipping"]) == (True, 0, True)
     assert _foresee(database, _ask(code.code, shipping_cents=0), now)["reason"] == "not_applicable"
     assert use(database, _ask(code.code, shipping_cents=590), now=now).body["discount_cents"] == 590
 

@@ -95,6 +95,9 @@ def test_the_example_shows_the_discount_line_by_line_and_what_every_kind_pays(ma
     freight = marketer.post("/offers/_example", data={**GOOD, "kind": "free_shipping"}).text
     assert "A €129.90 basket pays €129.90 and €4.90 less for shipping." in freight
     assert "Der Versand ist kostenlos." in freight
+    half = marketer.post("/offers/_example", data={**GOOD, "from_time": "18:0"}).text
+    assert "A €129.90 basket pays €116.91." in half
+    assert "conditions are written" not in half
 
 
 def test_every_rule_can_be_typed_and_comes_back_in_the_form(marketer: FlaskClient, database: Database) -> None:
@@ -169,7 +172,8 @@ def test_the_simulator_names_every_rule_that_speaks_against_a_basket(
 
 @pytest.mark.parametrize(("field", "text", "said"), [
     ("from_time", "25:00", "time of day"), ("from_time", "18:00", "beginning and an end"),
-    ("zone", "Mars", "time zone"), ("return_rule", "reverse", "no minimum"), ("combines", "classes", "at least one class"),
+    ("zone", "Mars", "time zone"), ("return_rule", "reverse", "no minimum"),
+    ("combines", "classes", "at least one class"),
     ("offer_class", "ÖL", "small letters"), ("limit_per_day", "-1", "whole number"), ("skus", "x" * 101, "1 to 100"),
     ("kind", "free_item", "at least one product"), ("kind", "fixed_price", "how much"),
     ("percent", "ten", "Write a number"), ("percent", "0", "above 0"), ("percent", "", "above 0"),

@@ -103,6 +103,7 @@ class ForeseenAnswer(Schema):
     reason = fields.String(required=True, allow_none=True)
     discount_cents = fields.Integer(required=True)
     line_discounts_cents = fields.List(fields.Integer(), allow_none=True)
+    free_shipping = fields.Boolean()
 
 
 def request_of(body: dict[str, Any]) -> RedemptionRequest:

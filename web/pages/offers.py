@@ -135,12 +135,12 @@ def example() -> ResponseReturnValue:
 
 def _worked(form: OfferForm) -> tuple[Example | None, tuple[str, dict[str, list[str]]] | None]:
     """What baskets would pay with the terms typed so far, and those terms as they would be printed; None: unclear."""
-    draft = draft_of(form)
+    draft, whole = draft_of(form)
     if draft is None:
         return None, None
     try:
         example = example_of(draft)
-        if form.errors:
+        if form.errors or not whole:
             return example, None
         with reading() as session:
             names = names_for(session, draft)
