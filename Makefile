@@ -46,9 +46,9 @@ check: lint types test ## lint, types, tests and the check that vendored assets 
 bench: install ## benchmarks beside their baselines (ARGS="segments --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-proofs: install ## the full races and crash drills
+proofs: install ## the crash drills and agreements in full: what the tests try on a few cases
 	@$(BIN)/python -m tests.prepare
-	@WINBACK_PROOFS=1 $(BIN)/python -m pytest -n 2 tests/stories tests/coupons $(ARGS)
+	@WINBACK_PROOFS=1 $(BIN)/python -m pytest -m "proofs or deeper" -n 2 $(ARGS)
 
 spark: install .venv-spark/.installed ## the tests of the Spark engine, in an environment of their own (needs Java 17)
 	@command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }

@@ -1,6 +1,7 @@
 """The house's arrows: a room imports only itself and lower floors, never strangers on its own floor, never up."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,14 @@ SEGMENT_FLOORS = [["models", "dialects"], ["language"], ["saving", "compiling"],
 DOORS = {"web", "winback"}
 
 
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def _modules(path: Path) -> list[tuple[int, str]]:
     found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -66,11 +72,10 @@ def test_no_room_imports_the_tests_and_only_doors_read_the_clock_or_the_environm
     wrong = []
     for room in FLOOR:
         for path in (ROOT / room).rglob("*.py"):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
             wrong += [f"{path}:{line}" for line, target in _imports(path) if target == "tests"]
             if room in DOORS or path.name == "clock.py":
                 continue
-            for node in ast.walk(tree):
+            for node in _nodes(path):
                 if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "utcnow"):
                     wrong.append(f"{path}:{node.lineno} reads {node.attr}")
                 if (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "now"
@@ -83,7 +88,7 @@ def test_relative_imports_are_not_used() -> None:
     wrong = [
         f"{path}:{node.lineno}"
         for room in FLOOR for path in (ROOT / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes(path)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert wrong == []

@@ -14,7 +14,7 @@ from delivery.models import Message
 from journeys import running
 from journeys.editing import let_in_again
 from journeys.models import Enrolment, Visit
-from tests.conftest import only_postgresql
+from tests.conftest import PROOFS, only_postgresql
 from tests.delivery.ledger import sink
 from tests.journeys.shop import (
     GRAPH,
@@ -121,6 +121,7 @@ def test_dying_at_any_statement_and_starting_again_ends_as_if_nothing_had_happen
 
 
 @pytest.mark.slow
+@pytest.mark.deeper
 def test_the_end_state_after_a_death_at_each_statement_equals_an_undisturbed_run(
     sqlite_database: Database, tmp_path: Path, now: datetime
 ) -> None:
@@ -148,7 +149,7 @@ def test_the_end_state_after_a_death_at_each_statement_equals_an_undisturbed_run
         assert found == wanted, f"differs after a death at statement {statement}"
         if statement and not died:
             break
-        statement += 4
+        statement += 1 if PROOFS else 9
     assert statement > 20
 
 

@@ -29,7 +29,7 @@ def _demo(home: Path, out: Path, *, kill_after: float | None = None) -> tuple[in
         if process.poll() is None:
             # The whole group: the demo's own web server must not outlive it here.
             os.killpg(process.pid, signal.SIGKILL)
-    _out, err = process.communicate(timeout=400)
+    _out, err = process.communicate(timeout=1800)
     return process.returncode, err
 
 

@@ -29,11 +29,11 @@ from customers.models import Customer
 from delivery.channels.memory import received
 from delivery.models import Message
 from journeys.models import Enrolment, Visit
+from tests.conftest import PROOFS
 from tests.stories.small_shop import last_day, open_shop
 from winback.demo.story import free_port
 
 SECRET = "kill-drill-secret-0123456789"
-PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
 POINTS = 5 if PROOFS else 1
 ROOT = Path(__file__).parent.parent.parent
 
@@ -95,7 +95,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def _tick(environment: dict[str, str], until: str, *, deadly: int | None = None, counts: Path | None = None) -> int:
     launcher = ["-m", "tests.stories.killer", str(deadly or 0), str(counts)] if counts or deadly else ["-m", "winback"]
     done = subprocess.run([sys.executable, *launcher, "tick", "--until", until], env=environment, cwd=ROOT,
-                          capture_output=True, text=True, timeout=300)
+                          capture_output=True, text=True, timeout=1200)
     assert done.returncode in ((0, -9) if deadly else (0,)), done.stderr
     return done.returncode
 
@@ -159,6 +159,7 @@ def _points(total: int, seed: int) -> list[int]:
     return sorted(random.Random(seed).sample(range(2, total), min(POINTS, total - 2)))
 
 
+@pytest.mark.deeper
 def test_killed_at_any_statement_a_second_run_ends_like_an_undisturbed_one(shop: tuple[Shop, str]) -> None:
     kept, until = shop
     counts = kept.folder / "count"
@@ -188,6 +189,7 @@ class _Inbox:
         return "250 taken"
 
 
+@pytest.mark.deeper
 def test_killed_while_talking_to_a_mail_server_nobody_gets_a_mail_twice(shop: tuple[Shop, str]) -> None:
     kept, until = shop
     inbox = _Inbox()

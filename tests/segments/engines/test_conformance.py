@@ -23,11 +23,11 @@ from segments.engines.mirrored import answerable, open_mirror
 from segments.engines.spark_sql import spark_text
 from segments.language.operators import OPERATORS
 from segments.language.rules import parse_rule
+from tests.conftest import PROOFS
 from tests.segments.engines.conformance import Json, drawn, entries, operators_tried, others, rules, uncovered
 from tests.segments.naive import Person, holds
 from tests.segments.population import AS_OF, load, people
 
-PROOFS = os.environ.get("WINBACK_PROOFS") == "1"
 AS_OFS = (AS_OF, datetime(2026, 1, 1, tzinfo=UTC))
 Ask = Callable[[Json, datetime], list[int] | None]
 
@@ -106,6 +106,7 @@ def test_every_entry_of_the_language_has_values_to_be_tried_with() -> None:
     assert uncovered() == set(), "give these values in conformance.py and a plain loop in naive.py"
 
 
+@pytest.mark.deeper
 def test_every_operator_field_and_measure_means_the_same_everywhere(loaded: Loaded) -> None:
     asked: list[Json] = []
     for number in range(8 if PROOFS else 1):
@@ -118,6 +119,7 @@ def test_every_operator_field_and_measure_means_the_same_everywhere(loaded: Load
     assert operators_tried(asked) == set(OPERATORS)
 
 
+@pytest.mark.deeper
 @pytest.mark.parametrize("number", range(12 if PROOFS else 2))
 def test_any_rule_over_any_history_means_the_same_everywhere(loaded: Loaded, number: int) -> None:
     (size, chance), *_others = drawn(st.tuples(st.integers(0, 60), st.integers(0, 10**6)), 5, number)[::-1]
@@ -127,6 +129,7 @@ def test_any_rule_over_any_history_means_the_same_everywhere(loaded: Loaded, num
         check_same(rule, AS_OFS[place % 2], shop, engines)
 
 
+@pytest.mark.deeper
 def test_no_value_of_a_rule_becomes_text_of_a_statement() -> None:
     hostile = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
     many = 200 if PROOFS else 8

@@ -1,6 +1,7 @@
 """Do SQLite, PostgreSQL and DuckDB give the answer that a plain loop over people gives?
 
-Rules come from Hypothesis, over every condition and operator; the reference is tests/segments/naive.py.
+Rules come from Hypothesis, over every condition and operator, a few here and many in the proofs (`make proofs`); the
+reference is tests/segments/naive.py.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from segments.engines.members import matching, member_ids, prepare
 from segments.engines.mirrored import open_mirror
 from segments.language.order_measures import ORDER_MEASURES
 from segments.language.rules import parse_rule
+from tests.conftest import PROOFS
 from tests.segments import told
 from tests.segments.naive import Person, holds
 from tests.segments.population import AS_OF, CATEGORIES, NAMES, load, people
@@ -250,8 +252,9 @@ def test_every_order_measure_window_and_where_agrees_with_the_plain_loop(shop: D
             check_agree(shop, mirror, _orders(measure, where, window, tests[number % len(tests)]))
 
 
+@pytest.mark.deeper
 @seed(1)
-@settings(max_examples=100, deadline=None, database=None, suppress_health_check=QUIET)
+@settings(max_examples=200 if PROOFS else 40, deadline=None, database=None, suppress_health_check=QUIET)
 @given(rule=RULES, as_of=st.sampled_from(AS_OFS))
 def test_any_rule_means_the_same_on_sqlite_on_the_mirror_and_in_a_batch(
     sqlite_shop: Database, mirror: Any, rule: dict[str, Any], as_of: datetime
@@ -265,8 +268,9 @@ def test_any_rule_means_the_same_on_sqlite_on_the_mirror_and_in_a_batch(
     assert found == set(expected) & set(batch)
 
 
+@pytest.mark.deeper
 @seed(2)
-@settings(max_examples=30, deadline=None, database=None, suppress_health_check=QUIET)
+@settings(max_examples=60 if PROOFS else 15, deadline=None, database=None, suppress_health_check=QUIET)
 @given(rule=RULES, as_of=st.sampled_from(AS_OFS))
 def test_any_rule_means_the_same_on_postgresql_and_on_its_mirror(
     postgres_shop: Database, postgres_mirror: Any, rule: dict[str, Any], as_of: datetime

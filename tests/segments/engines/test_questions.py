@@ -110,18 +110,18 @@ def test_a_small_base_is_answered_by_the_rows_and_a_large_one_by_the_mirror(
     asked.close()
 
 
-@pytest.mark.parametrize("text", ["'; DROP TABLE customers; --", '" OR 1=1', "%s", ":name", "$1", "\\", "{}", "?"])
-def test_hostile_words_stay_parameters(questions: Questions, text: str) -> None:
-    rules = [
-        {"customer": "first_name", "is": text}, {"customer": "city", "contains": text},
-        {"customer": "city", "in": [text, *(f"{text}{n}" for n in range(40))]},
-        {"orders": "count", "where": {"category": [text]}, "at_least": 1},
-        {"sample": {"percent": 0, "salt": text}},
-        *([] if {'"', "\\"} & set(text) else [{"customer": f"attributes.{text}", "is": text}]),
-    ]
-    for rule in rules:
-        assert questions.count(parse_rule(rule), as_of=AS_OF).value == 0
-    assert questions.count(parse_rule({"sample": {"percent": 100, "salt": text}}), as_of=AS_OF).value == 80
+def test_hostile_words_stay_parameters(questions: Questions) -> None:
+    for text in ("'; DROP TABLE customers; --", '" OR 1=1', "%s", ":name", "$1", "\\", "{}", "?"):
+        rules = [
+            {"customer": "first_name", "is": text}, {"customer": "city", "contains": text},
+            {"customer": "city", "in": [text, *(f"{text}{n}" for n in range(40))]},
+            {"orders": "count", "where": {"category": [text]}, "at_least": 1},
+            {"sample": {"percent": 0, "salt": text}},
+            *([] if {'"', "\\"} & set(text) else [{"customer": f"attributes.{text}", "is": text}]),
+        ]
+        for rule in rules:
+            assert questions.count(parse_rule(rule), as_of=AS_OF).value == 0, rule
+        assert questions.count(parse_rule({"sample": {"percent": 100, "salt": text}}), as_of=AS_OF).value == 80, text
 
 
 def test_ten_thousand_customer_numbers_are_one_parameter(questions: Questions) -> None:
