@@ -84,6 +84,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """At the end all of it goes the usual way; some libraries complain of what is left over."""
+    gc.unfreeze()
+
+
 def _turn(item: pytest.Item) -> int:
     places = [place for place, room in enumerate(LONGEST_FIRST) if room in str(item.path)]
     return 0 if item.get_closest_marker("browser") else min(places, default=len(LONGEST_FIRST))
