@@ -26,6 +26,8 @@ _CLASS = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _CLOCK = re.compile(r"(\d\d?):([0-5]\d)", re.ASCII)
 _LARGEST_COUNT = 2**31 - 1
 _MOST_NAMES = 2000
+_LEAST_RANDOM = 8
+"""Random symbols in a pattern: 40 bits, a million million codes."""
 _ZONES = available_timezones()
 
 
@@ -77,6 +79,7 @@ class Given(TypedDict, total=False):
     holder: str | None
     return_rule: str
     prefix: str
+    pattern: str
     active: bool
 
 
@@ -128,6 +131,9 @@ def _check_between(terms: Mapping[str, Any]) -> None:
         raise Invalid("Hours need a beginning and an end; leave both out for the whole day.", place=missing)
     if terms["from_minute"] is not None and terms["from_minute"] == terms["until_minute"] % 1440:
         raise Invalid("These hours are the whole day; leave both out.", place="until_minute")
+    if terms["pattern"] and terms["prefix"]:
+        raise Invalid("A pattern says it all: put the letters into the pattern and leave the prefix empty.",
+                      place="prefix")
     if terms["combines"] == "classes" and not terms["combines_with"]:
         raise Invalid("Name at least one class of offers that this one goes with.", place="combines_with")
     if terms["combines"] != "classes" and terms["combines_with"]:
@@ -238,6 +244,16 @@ def _prefix(value: Any, place: str) -> str:
     return str(plain)
 
 
+def _pattern(value: Any, place: str) -> str:
+    plain = value.strip().upper()
+    if len(plain) > 40 or any(symbol not in ALPHABET and symbol not in "#-" for symbol in plain):
+        raise Invalid("Use up to 40 signs: # for a random one, dashes, and letters and digits without I, L, O and U, "
+                      "which are misread.", place=place)
+    if plain and plain.count("#") < _LEAST_RANDOM:
+        raise Invalid(f"Use at least {_LEAST_RANDOM} # so that nobody can guess a code.", place=place)
+    return str(plain)
+
+
 def _as_is(value: Any, _place: str) -> Any:
     return value
 
@@ -268,6 +284,7 @@ _FIELDS: dict[str, tuple[Any, Callable[[Any, str], Any]]] = {
     "weekdays": ((), _weekdays), "from_minute": (None, _whole(0, 1439)), "until_minute": (None, _whole(1, 1440)),
     "zone": ("UTC", _zone), "holder": (None, _none_or(_one_of(*HOLDERS))),
     "return_rule": ("keep", _one_of("keep", "recalculate", "reverse")), "prefix": ("", _prefix),
+    "pattern": ("", _pattern),
     "active": (True, _as_is),
 }
 _KIND_WORDS = {"percent": "percent", "fixed": "fixed", "fixed_price": "fixed price", "free_item": "free item",

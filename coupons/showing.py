@@ -149,7 +149,8 @@ _OFFER_FIELDS = (
     "excluded_brands", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
     "limit_per_code", "limit_per_customer", "customer_period", "customer_is", "limit_total", "limit_per_day",
     "limit_per_week", "limit_per_month", "budget_cents", "budget_per_day_cents", "budget_per_week_cents",
-    "budget_per_month_cents", "valid_days", "weekdays", "zone", "holder", "return_rule", "prefix", "active",
+    "budget_per_month_cents", "valid_days", "weekdays", "zone", "holder", "return_rule", "prefix", "pattern",
+    "active",
 )
 
 

@@ -28,7 +28,7 @@ HOURS = {"from_time": "from_minute", "until_time": "until_minute"}
 SWITCHES = ("active", "excludes_sale", "first_order_only")
 WEEKDAYS = tuple(f"weekday_{day}" for day in range(1, 8))
 CHOICES = {"kind": "", "holder": None, "combines": "any", "customer_is": "id", "customer_period": None,
-           "return_rule": "keep", "zone": "UTC", "offer_class": "", "name": "", "prefix": ""}
+           "return_rule": "keep", "zone": "UTC", "offer_class": "", "name": "", "prefix": "", "pattern": ""}
 """Words taken as they are, with what nothing said means."""
 WORTH = ("kind", "percent", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
          "minimum_items", "cap_cents", "categories", "excluded_categories", "brands", "excluded_brands", "skus",

@@ -104,7 +104,7 @@ def test_an_offer_is_shown_with_every_rule_it_has(sqlite_database: Database, now
     under_other_names = {"percent_bp", "from_minute", "until_minute", "id", "used", "spent_cents", "reserved",
                          "reserved_cents"}
     unshown = {column.key for column in Offer.__table__.columns} - set(body) - under_other_names
-    assert unshown == {"code_source", "pattern", "low_stock"}
+    assert unshown == {"code_source", "low_stock"}  # the page of pools tells and sets them
 
 
 def test_the_page_about_offers_names_every_field_and_kind() -> None:

@@ -85,6 +85,7 @@ class OfferTerms(Schema):
     holder = Words(longest=8, allow_none=True, load_default=None)
     return_rule = Words(longest=12, load_default="keep")
     prefix = Words(longest=12, shortest=0, load_default="")
+    pattern = Words(longest=40, shortest=0, load_default="")
     active = _switch(usually=True)
 
 
