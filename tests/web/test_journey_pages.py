@@ -243,3 +243,21 @@ def test_the_editor_inserts_examples_and_leads_to_a_problem(live_shop: Live) -> 
     expect(field).to_be_focused()
     chosen = field.evaluate("field => field.value.slice(field.selectionStart, field.selectionEnd)")
     assert chosen == "content"
+
+
+def test_a_journey_on_coming_in_or_leaving_is_chosen_shown_and_published(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    shop.post("/campaigns/_new", data={"name": "Third", "holdout": "10", "timezone": "UTC", "currency": "EUR"})
+    choices = {"campaign": "third", "segment": "lapsed", "content": "offer-a", "channel": "preferred"}
+    refused = shop.post("/journeys/_new", data=choices | {"on": "sometimes"})
+    assert refused.status_code == 400 and "Choose when they enter." in words(refused.text)
+    shop.post("/journeys/_new", data=choices | {"on": "leaving"})
+    graph, version = draft(shop_database, "third")
+    assert graph["entry"] == {"segment": "lapsed", "on": "leaving"}
+    page = words(shop.get("/journeys/third").text)
+    assert "enter on leaving it" in page
+    assert "who leaves the segment from now on is written to; who is in it already is not" in page
+    told = shop.post("/journeys/third/publish", data={"version": str(version), "number": "1"}, follow_redirects=True)
+    assert "Nobody is inside yet: people enter as they come in or leave." in words(told.text)
+    assert "people not drawn yet" not in words(told.text)
