@@ -94,7 +94,8 @@ def test_the_inbox_shows_what_came_escaped_and_does_it_again(
     assert shop.work(now) == 1
     assert marketer.get("/inbox/999").status_code == 404
     database.small(lambda connection: drop_bodies(connection, now=now.replace(year=2027)))
-    assert "The body was dropped" in marketer.get("/inbox/2").text
+    assert "The body was dropped" in marketer.get("/inbox/2").text and "The body was dropped" in marketer.get(
+        "/inbox/1").text
     assert marketer.post("/inbox/2/replay").status_code == 303
     assert shop.work(now) == 0
 
@@ -105,9 +106,13 @@ def test_an_agent_redeems_and_renews_at_the_desk(
     with database.writing() as session:
         stand_at(session.connection(), now)
     make_customers(database, 2, now=now)
-    codes = make_codes(database, make_offer(database, now=now, valid_days=14), [1, 2], now=now)
+    offer = make_offer(database, now=now, valid_days=14, categories=["furniture"])
+    codes = make_codes(database, offer, [1, 2], now=now)
     browser = sign_in("agent")
-    form = {"code": codes[0].code.lower(), "order": "P-1", "total": "580,00", "currency": "eur", "customer": "c1"}
+    form = {"code": codes[0].code.lower(), "order": "P-1", "total": "580,00", "currency": "eur", "customer": "c1",
+            "category": "furniture"}
+    other = browser.post("/calls/orders", data={**form, "category": "", "do": "check"})
+    assert other.status_code == 422
     assert "takes off €58.00" in unescape(browser.post("/calls/orders", data={**form, "do": "check"}).text)
     assert browser.post("/calls/orders", data={**form, "do": "redeem", "key": "k1"}).status_code == 303
     refused = browser.post("/calls/orders", data={**form, "order": "P-2", "do": "redeem"})

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Conflict, Invalid, NotFound, WinbackError
 from coupons.desk import LONGEST_RENEWAL_DAYS, desk_work, latest_renewals, redeem_at_desk, renew_code
-from coupons.discount import MAX_CENTS
+from coupons.discount import MAX_CENTS, Line
 from coupons.redeeming import validate
 from coupons.refusals import REASONS
 from coupons.requests import Order, RedemptionRequest
@@ -25,7 +25,7 @@ from web.transactions import database, reading, request_now, writing
 blueprint = Blueprint("desk", __name__)
 
 CALLERS = ("admin", "marketer", "agent")
-_TEXTS = ("code", "order", "shop", "total", "currency", "customer", "reason", "days")
+_TEXTS = ("code", "order", "shop", "total", "currency", "customer", "category", "reason", "days")
 
 
 def _agent() -> str:
@@ -108,5 +108,7 @@ def _request(form: dict[str, str]) -> RedemptionRequest:
         raise Invalid("Type what the goods cost, for example 129.90.", place="total")
     if len(form["currency"]) != 3 or not form["currency"].isalpha():
         raise Invalid("Three letters, for example EUR.", place="currency")
-    return RedemptionRequest(form["code"][:200], Order(form["order"][:200], total, form["currency"].upper()),
+    # An offer for some goods only has to know what was ordered; all of the order stands as one line of that category.
+    lines = (Line("", form["category"][:200], 1000, total),) if form["category"] else ()
+    return RedemptionRequest(form["code"][:200], Order(form["order"][:200], total, form["currency"].upper(), lines),
                              form["shop"][:100], form["customer"][:200] or None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,8 @@ from web.shops.models import InboxDelivery, ShopConnection
 STATES = ("received", "done", "failed", "ignored")
 BODY_KEPT = timedelta(days=30)
 """How long the body of a delivery that was done or ignored is kept."""
+FAILED_BODY_KEPT = timedelta(days=90)
+"""How long that of a failed one is: nobody can tell whose order an unreadable body is about."""
 
 Listed = Row[*tuple[Any, ...]]
 
@@ -137,8 +139,9 @@ def drop_bodies(connection: Connection, *, now: datetime) -> int:
     """Drop the bodies whose time is over; returns how many."""
     return connection.execute(
         update(InboxDelivery).where(
-            InboxDelivery.state.in_(("done", "ignored")), InboxDelivery.body.is_not(None),
-            InboxDelivery.received_at < now - BODY_KEPT)
+            InboxDelivery.body.is_not(None),
+            or_(InboxDelivery.state.in_(("done", "ignored")) & (InboxDelivery.received_at < now - BODY_KEPT),
+                (InboxDelivery.state == "failed") & (InboxDelivery.received_at < now - FAILED_BODY_KEPT)))
         .values(body=None).execution_options(preserve_rowcount=True)).rowcount
 
 
