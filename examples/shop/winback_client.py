@@ -17,6 +17,9 @@ from typing import Any
 
 Answer = tuple[int, dict[str, Any]]
 
+TIMEOUT_SECONDS = 15
+"""Longer than a busy shop would wait: the demo's Winback may just be starting."""
+
 
 @dataclass(frozen=True)
 class Winback:
@@ -67,7 +70,7 @@ class Winback:
 def _post(url: str, body: bytes, headers: dict[str, str]) -> Answer | None:
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers}, method="POST")
     try:
-        with urllib.request.urlopen(asked, timeout=5) as answer:
+        with urllib.request.urlopen(asked, timeout=TIMEOUT_SECONDS) as answer:
             return answer.status, json.loads(answer.read() or b"{}")
     except urllib.error.HTTPError as error:
         try:

@@ -151,22 +151,23 @@ def test_a_cancel_before_the_create_stays_a_cancel_and_no_code_is_used(
 def test_a_cancelled_order_gives_the_code_back_and_one_that_stands_again_counts(
     app: Flask, database: Database, now: datetime
 ) -> None:
-    make_customers(database, 1, now=now)
-    code = make_codes(database, make_offer(database, now=now), [1], now=now)[0].code
+    make_customers(database, 2, now=now)
+    code, other = (each.code for each in make_codes(database, make_offer(database, now=now), [1, 2], now=now))
     shop = connect(app, database, now=now)
     coupons = [{"code": code, "discount_cents": 5_800}]
     shop.tell(order(now, coupons=coupons))
     shop.tell(order(now, coupons=coupons, modified_at=iso(now + timedelta(hours=1)), status="cancelled"))
     shop.work(now)
     with database.reading() as session:
-        assert session.scalar(select(Code.state)) == "issued"
+        assert session.scalars(select(Code.state)).all() == ["issued", "issued"]
         assert drift(session.connection()) == []
     assert _redemption(database).state == "rolled_back"
+    assert use(database, ask(other, "o1", shop="s1"), now=now).reason == "order_cancelled"
     shop.tell(order(now, modified_at=iso(now + timedelta(hours=2)), status="paid"))
     shop.work(now)
     with database.reading() as session:
         assert session.scalar(select(Order.cancelled)) is False
-    assert use(database, ask(code, "o1b", shop="s1"), now=now).status == 201
+    assert use(database, ask(other, "o1", shop="s1"), now=now).status == 201
 
 
 def test_what_the_till_decided_and_the_order_reports_is_one_redemption(
