@@ -28,6 +28,7 @@ def create_shop(winback: Winback, *, category: str | None = None, currency: str 
     goods = goods_for(category)
     orders: dict[str, Order] = {}
     untold: list[tuple[str, Order, str]] = []
+    unsure: list[tuple[str, Order, dict[str, str] | None]] = []
 
     def now() -> str:
         return (datetime.now(UTC) + timedelta(seconds=clock_offset_seconds)).isoformat()
@@ -44,8 +45,18 @@ def create_shop(winback: Winback, *, category: str | None = None, currency: str 
         return {"id": number, "ordered_at": now(), "modified_at": now(), "status": "paid", "currency": currency,
                 "total_cents": total, "lines": lines, "coupons": []}
 
+    def settle() -> None:
+        """A request without an answer may have redeemed: the same key asks again, and what was sold without it goes
+        back."""
+        while unsure:
+            again = winback.redeem(*unsure[0])
+            if again is None or (again[0] in (200, 201) and winback.roll_back(again[1]["id"]) is None):
+                return
+            unsure.pop(0)
+
     def tell(topic: str, order: Order) -> None:
         """What could not be told is told before the next order, in the order in which it happened."""
+        settle()
         order["modified_at"] = now()
         untold.append((topic, copy.deepcopy({k: v for k, v in order.items() if k not in ("redemption", "note")}),
                        f"msg_{uuid.uuid4().hex}"))
@@ -118,6 +129,7 @@ def create_shop(winback: Winback, *, category: str | None = None, currency: str 
                 return page(answer[1].get("detail", "The code was not accepted."), form=form), 422
             if answer is None:
                 order["note"] = "Codes cannot be checked right now; you paid the full price."
+                unsure.append((code, copy.deepcopy(order), customer))
             else:
                 order["redemption"] = answer[1]["id"]
                 order["coupons"] = [{"code": code, "discount_cents": answer[1]["discount_cents"]}]
