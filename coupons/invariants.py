@@ -119,7 +119,8 @@ def _of_orders(connection: Connection, limit: int) -> list[Broken]:
         select(Reservation.public_id)
         .join(Redemption, and_(Redemption.shop == Reservation.shop, Redemption.order_ref == Reservation.order_ref,
                                Redemption.code_id == Reservation.code_id))
-        .where(HELD, LIVE).order_by(Reservation.id).limit(limit))
+        # One that had lapsed by then may still wait to be freed.
+        .where(HELD, LIVE, Reservation.expires_at > Redemption.redeemed_at).order_by(Reservation.id).limit(limit))
     return [*(Broken("once", f"Order {row.order_ref} of shop {row.shop or '-'} used one code more than once.")
               for row in twice),
             *(Broken("once", f"Reservation {row.public_id} is held for an order that has redeemed its code.")

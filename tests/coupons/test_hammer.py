@@ -1,0 +1,140 @@
+"""Proof: redeem, roll back, reserve and lapse at once on one offer, killed at random, and the invariants hold.
+
+Small and seeded always; the full hammer (8 processes of 16 threads on PostgreSQL, 4 processes on SQLite, kill -9) with
+the proofs. The mutation run takes out one condition or lock after the other and must turn the hammer red.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from core.database import Database
+from coupons.invariants import INVARIANTS, broken
+from coupons.models import LimitUse, Offer, Redemption, Reservation
+from tests.conftest import only_postgresql
+from tests.coupons import hammering
+from tests.coupons.factories import make_codes, make_customers, make_offer
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def furnish(database: Database, *, now: datetime) -> list[str]:
+    """One offer with every limit, tight enough that each is met; five codes of three customers, two uses each."""
+    make_customers(database, 3, now=now)
+    offer = make_offer(database, now=now, limit_per_code=2, limit_per_customer=3, limit_total=6, budget_cents=2_750)
+    codes = [*make_codes(database, offer, [1, 2, 3], now=now, origin="a"),
+             *make_codes(database, offer, [1, 2], now=now, origin="b")]
+    return [code.code for code in codes]
+
+
+def whole(database: Database) -> list[str]:
+    """What is broken."""
+    with database.reading() as session:
+        return [f"{one.invariant}: {one.text}" for one in broken(session.connection())]
+
+
+def met(database: Database) -> tuple[int, int]:
+    """Redemptions and reservations that were made: a hammer that hits nothing proves nothing."""
+    with database.reading() as session:
+        return (len(session.scalars(select(Redemption.id)).all()), len(session.scalars(select(Reservation.id)).all()))
+
+
+def test_the_five_invariants_are_named() -> None:
+    assert set(INVARIANTS) == {"limits", "once", "rollback", "counters", "lapse"}
+
+
+def test_a_small_hammer_breaks_nothing(database: Database, now: datetime) -> None:
+    codes = furnish(database, now=now)
+    errors = hammering.run(database, codes, seed=7, threads=6, steps=25, begun=time.time())
+    assert errors == []
+    assert whole(database) == []
+    redemptions, reservations = met(database)
+    assert redemptions > 2 and reservations > 2
+
+
+def passed(database: Database) -> list[str]:
+    """What is broken, and customers beyond the limit that stood from the beginning."""
+    with database.reading() as session:
+        beyond = session.execute(
+            select(LimitUse.who).join(Offer, Offer.id == LimitUse.offer_id)
+            .where(LimitUse.who != "", LimitUse.used + LimitUse.reserved > Offer.limit_per_customer)).all()
+    return [*whole(database), *(f"limits: {row.who}" for row in beyond)]
+
+
+# Each takes one condition out of the statements on their way to the database; every one must be noticed where the offer
+# has that limit alone.
+MUTATIONS: dict[str, tuple[dict[str, Any], Callable[[str], str]]] = {
+    "the code's limit": ({"limit_per_code": 1}, lambda sql: sql.replace(
+        "<= codes.use_limit", "<= codes.use_limit + 1000")),
+    "the customer's limit": ({"limit_per_code": 90, "limit_per_customer": 3}, lambda sql: sql.replace(
+        "%(most)s::BIGINT IS NULL", "TRUE")),
+    "the total limit": ({"limit_per_code": 90, "limit_total": 6}, lambda sql: sql.replace(
+        "offers.limit_total IS NULL", "TRUE")),
+    "the budget": ({"limit_per_code": 90, "budget_cents": 2_750}, lambda sql: sql.replace(
+        "offers.budget_cents IS NULL", "TRUE")),
+}
+
+
+@pytest.mark.proofs
+@only_postgresql
+@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize("mutated", [False, True])
+def test_the_hammer_notices_every_condition_that_is_taken_out(
+    database: Database, now: datetime, name: str, mutated: bool
+) -> None:
+    terms, mutation = MUTATIONS[name]
+    make_customers(database, 3, now=now)
+    offer = make_offer(database, now=now, **terms)
+    codes = [code.code for code in make_codes(database, offer, [1], now=now)]
+    changed = 0
+
+    def mutate(_connection: object, _cursor: object, statement: str, parameters: object, _context: object,
+               _many: bool) -> tuple[str, object]:
+        nonlocal changed
+        if statement.startswith("UPDATE codes"):
+            time.sleep(0.003)  # between looking and taking, so that the others come in between
+        text = mutation(statement) if mutated else statement
+        changed += text != statement
+        return text, parameters
+
+    event.listen(database.engine, "before_cursor_execute", mutate, retval=True)
+    for seed in range(6):
+        hammering.run(database, codes, seed=seed, threads=8, steps=25, begun=time.time())
+        if passed(database):
+            break
+    assert (changed > 0) == mutated
+    assert bool(passed(database)) == mutated
+
+
+@pytest.mark.proofs
+def test_the_full_hammer_with_kills_breaks_nothing(database: Database, database_url: str, now: datetime) -> None:
+    codes = furnish(database, now=now)
+    count, threads = (4, 4) if database.is_sqlite else (8, 16)
+    begun, draw = time.time(), random.Random(11)
+
+    def start(seed: int) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.coupons.hammering", database_url, str(seed), str(threads), "20", str(begun),
+             *codes], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    running = [start(seed) for seed in range(count)]
+    assert all(process.stdout is not None and process.stdout.readline() == "ready\n" for process in running)
+    for seed in range(count, count + 4):
+        time.sleep(draw.uniform(0.5, 2.5))  # the moment of the kill is the chance that is tested
+        victim = running.pop(draw.randrange(len(running)))
+        victim.kill()
+        victim.wait()
+        running.append(start(seed))
+    printed = [line for process in running for line in (process.communicate()[0] or "").splitlines()]
+    assert [line for line in printed if line != "ready"] == []
+    assert whole(database) == []
+    redemptions, reservations = met(database)
+    assert redemptions > 20 and reservations > 20
