@@ -2,7 +2,7 @@
 
 Run as `python -m tests.coupons.hammering URL SEED THREADS SECONDS`. Uses and reservations, renewals, releases, partial
 and whole rollbacks, cancellations and lapses are mixed by a seed; instants move on by themselves so that reservations
-lapse while others are made. It prints `ready` when it begins, and every accepted history of the one hot code.
+lapse while others are made. It prints `ready` when it begins.
 """
 
 import itertools
