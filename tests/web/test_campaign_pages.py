@@ -4,7 +4,6 @@ import re
 from html import unescape
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 from sqlalchemy import select
@@ -15,6 +14,7 @@ from core.database import Database
 from journeys.models import Journey, Version
 from tests.conftest import NOW
 from tests.web.conftest import Live, browser_of
+from tests.web.looks import TWO_LOOKS, check_look
 from tests.web.story import HOSTILE, plan
 from web.models import AuditEntry
 
@@ -189,15 +189,14 @@ def test_an_empty_installation_explains_what_a_campaign_is(marketer: FlaskClient
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.deeper
+@TWO_LOOKS
 def test_campaign_pages_are_accessible_and_fit_the_screen(live_shop: Live, width: int, scheme: str) -> None:
     page = live_shop.open("/campaigns", width=width, scheme=scheme)
     for path in ("/campaigns", "/campaigns/spring", "/campaigns/second/edit", "/campaigns/spring/messages",
                  "/campaigns/second/audience/people"):
         page.goto(path)
-        found = Axe().run(page).response["violations"]
-        assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == [], path
-        assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        check_look(page, width)
 
 
 @pytest.mark.browser

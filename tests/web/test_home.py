@@ -4,7 +4,6 @@ import itertools
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 from sqlalchemy import update
@@ -14,6 +13,7 @@ from coupons.models import Offer
 from delivery.models import Message
 from journeys.models import Enrolment
 from tests.web.conftest import Live
+from tests.web.looks import EVERY_LOOK, check_look
 from tests.web.test_campaign_pages import words
 
 
@@ -59,14 +59,12 @@ def test_an_empty_installation_begins_with_a_campaign(marketer: FlaskClient) -> 
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.deeper
+@EVERY_LOOK
 def test_home_is_accessible_and_fits_the_screen(live_shop: Live, width: int, scheme: str) -> None:
     page = live_shop.open("/", width=width, scheme=scheme)
     expect(page.get_by_text("Not proof of anything")).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    check_look(page, width)
 
 
 COUNT_ASKS = """window.asks = 0;

@@ -5,7 +5,6 @@ import re
 from html import unescape
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from journeys.editing import journey_by_key
 from journeys.models import Version
 from tests.journeys.shop import GRAPH
 from tests.web.conftest import Live, browser_of
+from tests.web.looks import TWO_LOOKS, check_look
 from tests.web.test_campaign_pages import words
 from web.journey_words import cut
 from web.layout import BOX_HEIGHT, BOX_WIDTH, lay_out
@@ -218,15 +218,14 @@ def test_texts_on_cards_are_cut_to_their_width() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.deeper
+@TWO_LOOKS
 def test_journey_pages_are_accessible_and_fit_the_screen(live_shop: Live, width: int, scheme: str) -> None:
     page = live_shop.open("/journeys", width=width, scheme=scheme)
     for path in ("/journeys", "/journeys/winback", "/journeys/second/edit?check=yes",
                  "/journeys/winback/people?show=all"):
         page.goto(path)
-        found = Axe().run(page).response["violations"]
-        assert [(v["id"], [node["target"] for node in v["nodes"]]) for v in found] == [], path
-        assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        check_look(page, width)
 
 
 @pytest.mark.browser

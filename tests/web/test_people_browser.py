@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import select, text
 
@@ -15,6 +14,7 @@ from tests.conftest import NOW
 from tests.delivery.ledger import prepared
 from tests.web import story
 from tests.web.conftest import Live
+from tests.web.looks import TWO_LOOKS, check_accessible, check_look
 
 pytestmark = pytest.mark.browser
 
@@ -44,7 +44,8 @@ def _furnish(live: Live, folder: Path) -> str:
     return str(number)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.deeper
+@TWO_LOOKS
 def test_every_page_of_people_is_accessible_and_fits_the_screen(
     live: Live, tmp_path: Path, width: int, scheme: str
 ) -> None:
@@ -53,9 +54,7 @@ def test_every_page_of_people_is_accessible_and_fits_the_screen(
     for path in ("/customers", f"/customers/{number}", f"/customers/{number}?why=spring", "/calls", "/settings",
                  "/settings/people", "/settings/keys", "/settings/audit", "/imports", "/prints", "/prints/2026-03-02"):
         page.goto(path)
-        found = Axe().run(page).response["violations"]
-        assert [(path, v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        check_look(page, width)
 
 
 def test_an_agent_takes_a_call_says_the_code_and_notes_the_outcome(live: Live, tmp_path: Path) -> None:
@@ -63,7 +62,7 @@ def test_an_agent_takes_a_call_says_the_code_and_notes_the_outcome(live: Live, t
     page = live.open("/calls", user="agent")
     page.get_by_role("button", name="Take the call to").first.click()
     expect(page.get_by_text("Code, to read aloud")).to_be_visible()
-    assert Axe().run(page).violations_count == 0
+    check_accessible(page)
     page.get_by_label("no answer").check()
     page.get_by_role("button", name="Note the outcome").click()
     expect(page.get_by_text("Noted: no answer.")).to_be_visible()
@@ -79,7 +78,7 @@ def test_a_file_is_checked_imported_and_its_rejected_lines_fetched(live: Live, t
     page.get_by_label("customer id (must be there)").select_option("Nummer")
     page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_text("Would be rejected")).to_be_visible()
-    assert Axe().run(page).violations_count == 0
+    check_accessible(page)
     page.get_by_role("button", name="Import 1 line").click()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all rejected lines").click()
@@ -94,7 +93,7 @@ def test_forgetting_asks_first_and_says_what_stays(live: Live, tmp_path: Path) -
     dialog = page.get_by_role("dialog", name="Forget Helga Brandt for good?")
     expect(dialog).to_contain_text("orders, codes and what was sent when")
     expect(page.get_by_role("button", name="Not now")).to_be_focused()
-    assert Axe().run(page).violations_count == 0
+    check_accessible(page)
     dialog.get_by_role("button", name="Forget Helga Brandt").click()
     expect(page.get_by_text("The person is forgotten.")).to_be_visible()
     expect(page.get_by_text("Helga Brandt")).to_have_count(0)

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -24,6 +23,7 @@ from segments.language.rules import parse_rule
 from segments.saving.saved import list_segments
 from tests.segments.test_proposals import PEOPLE, fill, naive_places
 from tests.web.conftest import Live
+from tests.web.looks import TWO_LOOKS, check_look
 
 
 @pytest.fixture
@@ -119,14 +119,17 @@ def test_a_large_base_without_a_mirror_says_that_it_is_being_built(marketer: Fla
 
 
 @pytest.mark.browser
-def test_a_cell_is_toggled_by_keyboard_and_the_pages_fit_a_phone(live: Live, now: datetime) -> None:
+@pytest.mark.deeper
+@TWO_LOOKS
+def test_a_cell_is_toggled_by_keyboard_and_the_pages_fit_the_screen(
+    live: Live, now: datetime, width: int, scheme: str
+) -> None:
     _furnish(live.database, now)
-    page = live.open("/proposals", width=390, scheme="dark")
+    page = live.open("/proposals", width=width, scheme=scheme)
     page.locator("input[name=cell]").first.focus()
     page.keyboard.press("Space")
     page.locator("#chosen b").first.wait_for()
     for path in ("", "/proposals/together", "/proposals/rhythm"):
         if path:
             page.goto(path)
-        assert Axe().run(page).response["violations"] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        check_look(page, width)

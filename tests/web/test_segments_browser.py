@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Request, Route, expect
 from sqlalchemy import update
 
@@ -18,6 +17,7 @@ from segments.membership.refreshing import refresh
 from segments.saving.saved import save_segment
 from tests.conftest import NOW
 from tests.web.conftest import Live
+from tests.web.looks import TWO_LOOKS, check_look
 from tests.web.people import make_people
 from tests.web.test_segments_pages import LAPSED
 
@@ -108,7 +108,8 @@ def test_saying_the_rule_in_german_leaves_no_figure_without_an_answer(shop: Live
 PAGES = ("/segments/lapsed/versions", "/segments/_list", "/segments/dunned/history", "came", "left")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.deeper
+@TWO_LOOKS
 def test_versions_lists_and_movers_are_accessible_and_fit_the_screen(shop: Live, width: int, scheme: str) -> None:
     page = shop.open(width=width, scheme=scheme)
     for address in PAGES:
@@ -119,6 +120,4 @@ def test_versions_lists_and_movers_are_accessible_and_fit_the_screen(shop: Live,
         else:
             page.goto(address)
         page.wait_for_load_state("networkidle")
-        found = Axe().run(page).response["violations"]
-        assert [(address, v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == width, address
+        check_look(page, width)

@@ -1,16 +1,17 @@
 """The pages of shops and their inbox in a real browser: readable at both widths and looks."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.conftest import NOW
 from tests.web.conftest import Live
+from tests.web.looks import TWO_LOOKS, check_look
 from tests.web.shops import connect, order
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.deeper
+@TWO_LOOKS
 def test_every_page_of_shops_is_accessible_and_fits_the_screen(live: Live, width: int, scheme: str) -> None:
     shop = connect(live.app, live.database, now=NOW)
     shop.tell(order(NOW, currency="nonsense"))
@@ -22,6 +23,4 @@ def test_every_page_of_shops_is_accessible_and_fits_the_screen(live: Live, width
     for path in ("/shops", "/shops/_new", f"/shops/{shop.public_id}", "/inbox", "/inbox/1", "/inbox/2", "/leaks",
                  "/calls/orders"):
         page.goto(path)
-        found = Axe().run(page).response["violations"]
-        assert [(path, v["id"], [node["target"] for node in v["nodes"]]) for v in found] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == width, path
+        check_look(page, width)
