@@ -20,6 +20,7 @@ from customers.models import Customer, Order
 from reporting.histories import past_campaigns
 from reporting.reports import campaign_report
 from reporting.responders import grid
+from tests.conftest import PROOFS
 
 pytestmark = pytest.mark.slow
 NOW = datetime(2018, 1, 2, tzinfo=UTC)
@@ -81,6 +82,8 @@ def load(database: Database, tables: dict[str, Any]) -> None:
                history=True)
 
 
+@pytest.mark.deeper
+@pytest.mark.parametrize("database_url", ["sqlite", *(["postgresql"] if PROOFS else [])], indirect=True)
 def test_the_grid_and_the_overview_count_the_published_responders(database: Database, tables: dict[str, Any]) -> None:
     load(database, tables)
     with database.reading() as session:

@@ -40,6 +40,7 @@ def _counted(out: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.proofs
 def test_the_demo_plays_once_and_says_so_when_run_again(tmp_path: Path) -> None:
     code, err = _demo(tmp_path / "home", tmp_path / "first.json")
     assert code == 0, err

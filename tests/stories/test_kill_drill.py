@@ -69,7 +69,7 @@ def _admin(server: str, statement: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", *(["postgresql"] if PROOFS else [])])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
     folder = tmp_path_factory.mktemp("drill")
     template, server = folder / "template.db", None
