@@ -116,6 +116,15 @@ class Database:
             return connection.execute(statement, values).one_or_none()
 
     @contextmanager
+    def by_itself(self) -> Iterator[Connection]:
+        """A connection on which each statement, or each block of `core.hot.together`, is a transaction of its own.
+
+        For PostgreSQL and the few requests whose round trips count: what a block sends is committed when it ends.
+        """
+        with self._glances.connect() as connection:
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Session]:
         """One write transaction: committed when the block ends, rolled back when it raises.
 

@@ -22,7 +22,7 @@ def together(connection: Connection) -> Iterator[None]:
 
     Each is still a statement of its own, run in order, and sees what was committed when it began.
     """
-    if connection.dialect.name == "postgresql" and not _heard(connection):
+    if connection.dialect.name == "postgresql" and not is_heard(connection):
         with _driver(connection).pipeline():
             yield
     else:
@@ -91,7 +91,7 @@ class Hot:
         text, order, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection)
         given = {**fixed, **values}
         parameters = given if order is None else tuple([given[name] for name in order])
-        return text, parameters, _heard(connection)
+        return text, parameters, is_heard(connection)
 
     def _compile(self, connection: Connection) -> _Compiled:
         name = connection.dialect.name
@@ -103,7 +103,8 @@ class Hot:
         return made
 
 
-def _heard(connection: Connection) -> bool:
+def is_heard(connection: Connection) -> bool:
+    """Whether somebody listens to the statements of this connection."""
     return bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
 
 

@@ -106,10 +106,10 @@ class Asked:
     marks: Sent | None
 
 
-def send_questions(connection: Connection, request: RedemptionRequest, *, now: datetime) -> Asked:
-    """Ask for the situation (holding the offer), the customers named and the goods, in one piece if in `together`."""
+def send_questions(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool = True) -> Asked:
+    """Ask for the situation, the customers named and the goods, in one piece if in `together`; see `look`."""
     return Asked(
-        _LOOK_AND_HOLD.send(connection, _look_values(request, now)),
+        (_LOOK_AND_HOLD if hold else _LOOK_ONLY).send(connection, _look_values(request, now)),
         _send_named(connection, request),
         send_marks(connection, request.order.lines) if request.order.lines else None,
     )

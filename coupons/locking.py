@@ -14,6 +14,14 @@ from core.hot import Hot
 _LOCK = Hot(select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger()))))
 
 
+OFFER_LOCKS = 0x0FFE
+"""The first half of the number of an offer's lock; the second is its id.
+
+Uses that read the terms without holding the offer's row hold this lock, shared, until they end; whoever changes the
+terms takes it alone. Sharing it writes nothing, while a hundred shared holders of one row write a list of themselves.
+"""
+
+
 def order_number(shop: str, order_ref: str) -> int:
     """The number of the order's lock."""
     return int.from_bytes(hashlib.sha256(f"{shop}\0{order_ref}".encode()).digest()[:8], "big", signed=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Unpack
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import Integer, bindparam, exists, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.types import MICROSECOND
 from coupons.checking import Given, checked_terms
 from coupons.counters import recount
+from coupons.locking import OFFER_LOCKS
 from coupons.models import Code, Offer
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -32,6 +33,8 @@ FROZEN = (
 
 
 _LOOKS = 500
+_HOLD_ALONE = select(func.pg_try_advisory_xact_lock(
+    bindparam("of_offers", type_=Integer()), bindparam("offer", type_=Integer())))
 _REST = text("SELECT pg_sleep(0.01)")
 _NOT_AVAILABLE = "55P03"
 
@@ -105,8 +108,11 @@ def _held(session: Session, key: str) -> Offer | None:
         return session.scalar(wanted)
     for _look in range(_LOOKS):
         try:
-            with session.begin_nested():
-                return session.scalar(wanted.with_for_update(nowait=True))
+            with session.begin_nested() as attempt:
+                offer = session.scalar(wanted.with_for_update(nowait=True))
+                if offer is None or session.scalar(_HOLD_ALONE, {"of_offers": OFFER_LOCKS, "offer": offer.id}):
+                    return offer
+                attempt.rollback()
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
                 raise

@@ -60,7 +60,7 @@ _KEPT = select(KeptAnswer.body_hash, KeptAnswer.status, KeptAnswer.answer).where
 _KEEP = Hot(update(KeptAnswer).where(
     KeptAnswer.client == bindparam("of_client"), KeptAnswer.key == bindparam("of_key")
 ).values(status=bindparam("new_status"), answer=bindparam("new_answer", type_=KeptAnswer.answer.type)))
-_COLUMNS = (
+LEDGER_COLUMNS = (
     "public_id", "code_id", "code_text", "offer_id", "origin", "campaign", "customer_id", "redeemer_id", "counted_as",
     "shop", "order_ref", "order_total_cents", "discount_cents", "rolled_back_cents", "currency", "state", "history",
     "redeemed_at", "flags",
@@ -68,7 +68,8 @@ _COLUMNS = (
 
 
 def _write_redemption(dialect_insert: Any) -> Hot:
-    return Hot(dialect_insert(Redemption).values({name: bindparam(name) for name in _COLUMNS}).on_conflict_do_nothing(
+    values: dict[str, Any] = {name: bindparam(name) for name in LEDGER_COLUMNS}
+    return Hot(dialect_insert(Redemption).values(values).on_conflict_do_nothing(
         index_elements=["shop", "order_ref", "code_id"]).inline())
 
 
@@ -197,8 +198,8 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, as
         if isinstance(proposed, Refused):
             return proposed, situation
         use = use_of(connection, situation, named, request, proposed, now=now)
-        row = _ledger_row(situation, named, request, use, proposed, now, random_bytes)
-        answer = _answer(row, situation, named, now)
+        row = ledger_row(situation, named, request, use, proposed, now, random_bytes)
+        answer = written_answer(row, situation, named, now)
         # On PostgreSQL all counters are asked in one piece, unless one of them says no: then one after the other.
         quick = asked is not None and hold is None and connection.dialect.name == "postgresql"
         if quick and _all_at_once(connection, use, row, answer, keep, now):
@@ -232,8 +233,9 @@ def _all_at_once(connection: Connection, use: Use, row: dict[str, Any], answer: 
     return False
 
 
-def _ledger_row(situation: Situation, named: Named, request: RedemptionRequest, use: Use, discount: int,
-                now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+def ledger_row(situation: Situation, named: Named, request: RedemptionRequest, use: Use, discount: int,
+               now: datetime, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+    """The row of the ledger, by `LEDGER_COLUMNS`."""
     redeemer_id, _redeemer = redeemer_of(situation, named)
     return {
         "public_id": f"r_{random_bytes(12).hex()}", "code_id": situation.code_id, "code_text": situation.code,
@@ -246,7 +248,8 @@ def _ledger_row(situation: Situation, named: Named, request: RedemptionRequest, 
     }
 
 
-def _answer(row: dict[str, Any], situation: Situation, named: Named, now: datetime) -> Answer:
+def written_answer(row: dict[str, Any], situation: Situation, named: Named, now: datetime) -> Answer:
+    """What the shop is told once that row is written."""
     redeemer = redeemer_of(situation, named)[1]
     return Answer(201, redemption_body({**row, "redeemed_at": now}, situation.holder_number or redeemer))
 

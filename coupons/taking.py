@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, bindparam, case, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Update, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.hot import Hot, Sent
@@ -63,22 +63,29 @@ def _number(name: str) -> Any:
 
 
 _USES_UP = Code.used + _number("uses") >= Code.use_limit
-_TAKE_CODE = Hot(
-    update(Code)
-    .where(
-        Code.id == bindparam("code_id"), Code.state == "issued",
-        Code.used + Code.reserved + _number("uses") + _number("holds") <= Code.use_limit,
-        or_(_number("good_at").is_(None), and_(
-            Code.valid_from <= _number("good_at"),
-            or_(Code.valid_until.is_(None), Code.valid_until > _number("good_at")))),
+
+
+def take_code() -> Update:
+    """The UPDATE that takes a use of a code, or holds one, while its own row allows it."""
+    return (
+        update(Code)
+        .where(
+            Code.id == bindparam("code_id"), Code.state == "issued",
+            Code.used + Code.reserved + _number("uses") + _number("holds") <= Code.use_limit,
+            or_(_number("good_at").is_(None), and_(
+                Code.valid_from <= _number("good_at"),
+                or_(Code.valid_until.is_(None), Code.valid_until > _number("good_at")))),
+        )
+        .values(
+            used=Code.used + _number("uses"),
+            reserved=Code.reserved + _number("holds"),
+            state=case((_USES_UP, "redeemed"), else_="issued"),
+            redeemed_at=case((_USES_UP, bindparam("at")), else_=Code.redeemed_at),
+        )
     )
-    .values(
-        used=Code.used + _number("uses"),
-        reserved=Code.reserved + _number("holds"),
-        state=case((_USES_UP, "redeemed"), else_="issued"),
-        redeemed_at=case((_USES_UP, bindparam("at")), else_=Code.redeemed_at),
-    )
-)
+
+
+_TAKE_CODE = Hot(take_code())
 _GIVE_CODE_BACK = Hot(
     update(Code)
     .where(Code.id == bindparam("code_id"), Code.used + _number("uses") >= 0, Code.reserved + _number("holds") >= 0)
@@ -93,17 +100,21 @@ _GIVE_CODE_BACK = Hot(
 # No lock on the key: whoever wrote a row that refers to the code and took it back still holds its key.
 _LOCK_CODE = Hot(select(Code.id).where(Code.id == bindparam("code_id")).with_for_update(key_share=True))
 
-_ROOM = and_(
-    or_(_number("most").is_(None),
-        LimitUse.used + LimitUse.reserved + _number("uses") + _number("holds") <= _number("most")),
-    or_(_number("most_cents").is_(None),
-        LimitUse.spent_cents + LimitUse.reserved_cents + _number("cents") + _number("held_cents")
-        <= _number("most_cents")),
-)
 
+def row_has_room(most: ColumnElement[int], most_cents: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether the row of a limit allows the change, for a limit of `most` uses and `most_cents` of money (or NULL)."""
+    return and_(
+        or_(most.is_(None),
+            LimitUse.used + LimitUse.reserved + _number("uses") + _number("holds") <= most),
+        or_(most_cents.is_(None),
+            LimitUse.spent_cents + LimitUse.reserved_cents + _number("cents") + _number("held_cents") <= most_cents),
+    )
+
+
+_ROOM = row_has_room(_number("most"), _number("most_cents"))
 _THE_ROW = and_(LimitUse.offer_id == bindparam("offer"), LimitUse.who == bindparam("who"),
                 LimitUse.period == bindparam("period"))
-_MOVED_ROW = {
+MOVED_ROW = {
     "used": LimitUse.used + _number("uses"), "reserved": LimitUse.reserved + _number("holds"),
     "spent_cents": LimitUse.spent_cents + _number("cents"),
     "reserved_cents": LimitUse.reserved_cents + _number("held_cents"),
@@ -123,7 +134,7 @@ def _take_row(insert: Any) -> Any:
         )
         .on_conflict_do_update(
             index_elements=["offer_id", "who", "period"],
-            set_=_MOVED_ROW,
+            set_=MOVED_ROW,
             where=_ROOM,
         )
     )
@@ -131,28 +142,31 @@ def _take_row(insert: Any) -> Any:
 
 _TAKE_ROW = Hot({"sqlite": _take_row(sqlite.insert), "postgresql": _take_row(postgresql.insert)})
 # What is reserved has its row; an insert that would be turned into an update may not name what is below nothing.
-_MOVE_ROW = Hot(update(LimitUse).where(_THE_ROW, _ROOM).values(_MOVED_ROW))
-_GIVE_ROW_BACK = Hot(update(LimitUse).where(_THE_ROW).values(_MOVED_ROW))
+_MOVE_ROW = Hot(update(LimitUse).where(_THE_ROW, _ROOM).values(MOVED_ROW))
+_GIVE_ROW_BACK = Hot(update(LimitUse).where(_THE_ROW).values(MOVED_ROW))
 _ROW_IS_FULL = Hot(select(LimitUse.used + LimitUse.reserved).where(_THE_ROW))
-_MOVED_OFFER = {
+MOVED_OFFER = {
     "used": Offer.used + _number("uses"), "reserved": Offer.reserved + _number("holds"),
     "spent_cents": Offer.spent_cents + _number("cents"),
     "reserved_cents": Offer.reserved_cents + _number("held_cents"),
 }
+OFFER_HAS_ROOM = and_(
+    or_(Offer.limit_total.is_(None),
+        Offer.used + Offer.reserved + _number("uses") + _number("holds") <= Offer.limit_total),
+    or_(Offer.budget_cents.is_(None),
+        Offer.spent_cents + Offer.reserved_cents + _number("cents") + _number("held_cents") <= Offer.budget_cents),
+)
+"""Whether the offer's own row allows the change."""
 _TAKE_OFFER = Hot(
     update(Offer)
     .where(
         Offer.id == bindparam("offer"),
-        or_(Offer.limit_total.is_(None),
-            Offer.used + Offer.reserved + _number("uses") + _number("holds") <= Offer.limit_total),
-        or_(Offer.budget_cents.is_(None),
-            Offer.spent_cents + Offer.reserved_cents + _number("cents") + _number("held_cents")
-            <= Offer.budget_cents),
+        OFFER_HAS_ROOM,
     )
-    .values(_MOVED_OFFER)
+    .values(MOVED_OFFER)
 )
 _OFFER_USES = Hot(select(Offer.used + Offer.reserved, Offer.limit_total).where(Offer.id == bindparam("offer")))
-_GIVE_OFFER_BACK = Hot(update(Offer).where(Offer.id == bindparam("offer")).values(_MOVED_OFFER))
+_GIVE_OFFER_BACK = Hot(update(Offer).where(Offer.id == bindparam("offer")).values(MOVED_OFFER))
 
 
 def take(connection: Connection, use: Use, *, now: datetime, hold: Hold | None = None,

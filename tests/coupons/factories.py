@@ -7,13 +7,12 @@ from typing import Any
 from sqlalchemy import insert
 
 from core.database import Database
+from coupons.at_once import redeem_for
 from coupons.discount import Line
 from coupons.issuing import Issued, issue
 from coupons.models import Offer
 from coupons.offers import save_offer
-from coupons.redeeming import redeem
 from coupons.requests import Answer, Order, RedemptionRequest
-from coupons.reserving import deciding
 from customers.models import Address, Customer
 
 _keys = itertools.count(1)
@@ -64,4 +63,4 @@ def use(database: Database, request: RedemptionRequest, *, now: datetime, key: s
         client: str = "shop") -> Answer:
     """Redeem in a transaction of its own, under a fresh key unless one is given."""
     name = key or f"key-{next(_keys)}"
-    return deciding(database, lambda connection: redeem(connection, request, client=client, key=name, now=now), now=now)
+    return redeem_for(database, request, client=client, key=name, now=now)

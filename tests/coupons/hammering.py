@@ -15,8 +15,9 @@ from datetime import UTC, datetime, timedelta
 
 from core.database import Database, open_database
 from core.errors import Conflict, Invalid
+from coupons.at_once import redeem_for
 from coupons.discount import Line
-from coupons.redeeming import cancel_order, redeem, roll_back
+from coupons.redeeming import cancel_order, roll_back
 from coupons.requests import Order, RedemptionRequest
 from coupons.reserving import deciding, free_lapsed, release, reserve
 
@@ -52,8 +53,7 @@ class Hammer:
             ("redeem", "reserve", "release", "part", "whole", "cancel", "lapse"), (8, 6, 2, 2, 4, 1, 1))[0]
         if verb == "redeem":
             asked = self.request()
-            answer = deciding(self.database, lambda connection: redeem(
-                connection, asked, client="hammer", key=key, now=now), now=now)
+            answer = redeem_for(self.database, asked, client="hammer", key=key, now=now)
             if answer.status == 201:
                 self.redeemed.append(answer.body["id"])
         elif verb == "reserve":

@@ -6,8 +6,8 @@ from flask import Response, g, jsonify, request
 from marshmallow import Schema, fields
 
 from core.errors import Invalid, NotFound
-from coupons.redeeming import redeem, roll_back
-from coupons.reserving import deciding
+from coupons.at_once import redeem_for
+from coupons.redeeming import roll_back
 from coupons.showing import list_redemptions, stored_redemption
 from web.access import needs_scope
 from web.api.coupons import RedemptionSchema, caller_of, request_of, written
@@ -83,8 +83,7 @@ def create(body: dict[str, Any]) -> Response:
     refuse_guessers(caller)
     client = f"key:{g.api_key.id}"
     now = request_now()
-    given = deciding(
-        database(), lambda connection: redeem(connection, asked, client=client, key=key or "", now=now), now=now)
+    given = redeem_for(database(), asked, client=client, key=key or "", now=now)
     if given.reason == "unknown_code":
         note_unknown(caller)
     return written(given)

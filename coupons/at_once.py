@@ -1,0 +1,144 @@
+"""How is the ordinary redemption decided in two round trips?
+
+Owns the short way on PostgreSQL: one question without a transaction, then one statement that claims the key, takes
+every counter in the fixed order and writes redemption and answer, all or nothing. The same promise as the long way of
+`coupons/redeeming.py`: each counter's condition stands in its own UPDATE. Whatever is not ordinary (a repetition, a
+reservation, a second code on the order, a refusal, somebody who was faster) leaves no trace here and goes the long way.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from psycopg.errors import DivisionByZero
+from sqlalchemy import Connection, String, bindparam, exists, func, literal_column, select, text, update
+from sqlalchemy.dialects import postgresql
+
+from core.database import Database
+from core.hot import Hot, is_heard, together
+from coupons.deciding import Situation, basket_for, look, named_customers, propose, send_questions, use_of
+from coupons.locking import OFFER_LOCKS, order_number
+from coupons.models import CancelledOrder, KeptAnswer, LimitUse, Offer, Redemption, Reservation
+from coupons.redeeming import LEDGER_COLUMNS, ledger_row, redeem, written_answer
+from coupons.refusals import Refused
+from coupons.requests import Answer, RedemptionRequest
+from coupons.reserving import deciding
+from coupons.taking import MOVED_OFFER, MOVED_ROW, OFFER_HAS_ROOM, row_has_room, take_code
+
+_LOCKS = Hot(text("SELECT pg_advisory_xact_lock(:order_lock), pg_advisory_xact_lock_shared(:of_offers, :offer_lock)"))
+
+
+def redeem_for(database: Database, request: RedemptionRequest, *, client: str, key: str, now: datetime,
+               random_bytes: Callable[[int], bytes] = os.urandom) -> Answer:
+    """Redeem a code for an order, or refuse; see `redeeming.redeem`. Opens its own transactions."""
+    if not database.is_sqlite and request.reservation is None:
+        with database.by_itself() as connection:
+            if not is_heard(connection):
+                answer = _at_once(connection, request, client, key, now, random_bytes)
+                if answer is not None:
+                    return answer
+    return deciding(database, lambda connection: redeem(
+        connection, request, client=client, key=key, now=now, random_bytes=random_bytes), now=now)
+
+
+def _at_once(connection: Connection, request: RedemptionRequest, client: str, key: str, now: datetime,
+             random_bytes: Callable[[int], bytes]) -> Answer | None:
+    """The answer when everything is ordinary; None: nothing was written."""
+    with together(connection):
+        asked = send_questions(connection, request, now=now, hold=False)
+    situation = look(connection, request, now=now, hold=False, asked=asked)
+    if situation is None or not _is_ordinary(situation):
+        return None
+    named = named_customers(connection, request, asked)
+    cents = propose(situation, named, basket_for(connection, situation, named, request, asked), situation.at_us)
+    if isinstance(cents, Refused):
+        return None
+    use = use_of(connection, situation, named, request, cents, now=now)
+    row = ledger_row(situation, named, request, use, cents, now, random_bytes)
+    answer = written_answer(row, situation, named, now)
+    values = {
+        **row, "code_id": use.code_id, "good_at": situation.at_us, "at": situation.at_us, "uses": 1, "holds": 0,
+        "cents": use.cents, "held_cents": 0, "offer": use.offer_id, "offer_version": situation.offer_version,
+        "client": client, "kept_key": key, "body_hash": request.digest(), "status": answer.status,
+        "answer": json.dumps(answer.body)}
+    for place, limit in enumerate(use.rows):
+        values |= {f"who_{place}": limit.who, f"period_{place}": limit.period, f"most_{place}": limit.uses,
+                   f"most_cents_{place}": limit.cents}
+    statement = _all_or_nothing(len(use.rows), use.offer_is_limited)
+    try:
+        # One piece, hence one transaction: the locks first, so that the statement sees what those before us did.
+        with together(connection):
+            _LOCKS.send(connection, {"order_lock": order_number(request.shop, request.order.id),
+                                     "of_offers": OFFER_LOCKS, "offer_lock": use.offer_id})
+            statement.send(connection, values)
+    except DivisionByZero:
+        return None
+    return answer
+
+
+def _is_ordinary(situation: Situation) -> bool:
+    """Whether nothing stands in the way that the long way has to look at under its locks."""
+    return (situation.redemption_id is None and situation.reserved == 0 and not situation.has_companions
+            and not situation.first_order_only)
+
+
+@lru_cache(maxsize=64)
+def _all_or_nothing(rows: int, offer_is_limited: bool) -> Hot:
+    """One statement for a use that counts on so many limit rows; it fails, and writes nothing, if a part of it would.
+
+    Each part takes its turn because it reads the part before: key, code, limit rows, offer, ledger.
+    """
+    claimed = (
+        postgresql.insert(KeptAnswer).values(
+            client=bindparam("client"), key=bindparam("kept_key"), body_hash=bindparam("body_hash"),
+            status=bindparam("status"), answer=bindparam("answer", type_=KeptAnswer.answer.type), at=bindparam("at"))
+        .on_conflict_do_nothing().returning(literal_column("1").label("one")).cte("claimed"))
+    parts: list[Any] = [claimed]
+    parts.append(take_code().where(exists().select_from(claimed), _UNCHANGED, *_ALONE)
+                 .returning(literal_column("1").label("one")).cte("taken"))
+    for place in range(rows):
+        parts.append(_limit_row(place, parts[-1]))
+    if offer_is_limited:
+        parts.append(_offer_row(parts[-1]))
+    before = parts[-1]
+    typed = [bindparam(name, type_=Redemption.__table__.c[name].type) for name in LEDGER_COLUMNS]
+    written = (
+        postgresql.insert(Redemption).from_select(LEDGER_COLUMNS, select(*typed).select_from(before))
+        .on_conflict_do_nothing(index_elements=["shop", "order_ref", "code_id"])
+        .returning(literal_column("1").label("one")).cte("written"))
+    done = select(func.count()).select_from(written).scalar_subquery()
+    return Hot(select(literal_column("1") / done))
+
+
+# The terms that the discount was computed from, and an order without another code, cancellation or reservation.
+_UNCHANGED = exists().where(Offer.id == bindparam("offer"), Offer.updated_at == bindparam("offer_version"))
+_ALONE = (
+    ~exists().where(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
+                    Redemption.state == "redeemed"),
+    ~exists().where(Reservation.shop == bindparam("shop"), Reservation.order_ref == bindparam("order_ref"),
+                    Reservation.state == "held"),
+    ~exists().where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref")),
+)
+
+
+def _limit_row(place: int, before: Any) -> Any:
+    names = ("offer_id", "who", "period", "used", "reserved", "spent_cents", "reserved_cents")
+    of = {"who": bindparam(f"who_{place}", type_=String()), "period": bindparam(f"period_{place}", type_=String())}
+    counts = [bindparam(name, type_=LimitUse.used.type) for name in ("uses", "holds", "cents", "held_cents")]
+    most, most_cents = (bindparam(f"{name}_{place}", type_=LimitUse.used.type) for name in ("most", "most_cents"))
+    fits = most_cents.is_(None) | (bindparam("cents", type_=LimitUse.used.type) <= most_cents)
+    offer = bindparam("offer", type_=LimitUse.used.type)
+    return (
+        postgresql.insert(LimitUse)
+        .from_select(names, select(offer, of["who"], of["period"], *counts).select_from(before).where(fits))
+        .on_conflict_do_update(index_elements=["offer_id", "who", "period"], set_=MOVED_ROW,
+                               where=row_has_room(most, most_cents))
+        .returning(literal_column("1").label("one")).cte(f"limited_{place}"))
+
+
+def _offer_row(before: Any) -> Any:
+    return (update(Offer).where(Offer.id == bindparam("offer"), OFFER_HAS_ROOM, exists().select_from(before))
+            .values(MOVED_OFFER).returning(literal_column("1").label("one")).cte("counted"))
