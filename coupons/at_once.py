@@ -62,7 +62,7 @@ def _at_once(connection: Connection, request: RedemptionRequest, client: str, ke
     values = {
         **row, "code_id": use.code_id, "good_at": situation.at_us, "at": situation.at_us, "uses": 1, "holds": 0,
         "cents": use.cents, "held_cents": 0, "offer": use.offer_id, "offer_version": situation.offer_version,
-        "client": client, "kept_key": key, "body_hash": request.digest(), "status": answer.status,
+        "client": client, "kept_key": key, "body_hash": request.digest, "status": answer.status,
         "answer": json.dumps(answer.body)}
     for place, limit in enumerate(use.rows):
         values |= {f"who_{place}": limit.who, f"period_{place}": limit.period, f"most_{place}": limit.uses,

@@ -92,7 +92,7 @@ def redeem(
     Call it in a transaction of its own, through `reserving.deciding`. `client` and `key` name the request: the same
     request again gets the kept answer, another request under the same key is refused with `idempotency_mismatch`.
     """
-    digest = request.digest()
+    digest = request.digest
     with together(connection):
         claimed = _claim_key(connection, request, client, key, digest, now)
         asked = send_questions(connection, request, now=now)

@@ -7,7 +7,8 @@ its idempotency key: the same key with another digest is a mistake, not a repeti
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from coupons.discount import Line
@@ -43,18 +44,23 @@ class RedemptionRequest:
         """Whether the shop says who orders, be it somebody we do not know yet."""
         return self.customer_external_id is not None or self.customer_email is not None
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of everything asked."""
-        text = json.dumps(asdict(self, dict_factory=_said), sort_keys=True, separators=(",", ":"))
+        order = self.order
+        said = {**_said(self), "order": {**_said(order), "lines": [_said(line) for line in order.lines]}}
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _LATER = frozenset({"reservation", "sale", "non_discountable", "shipping_cents"})
+_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in (Line, Order, RedemptionRequest)}
 
 
-def _said(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _said(value: Line | Order | RedemptionRequest) -> dict[str, Any]:
     """The fields of one value; what shops may say only since later is left out unsaid, so that old digests stay."""
-    return {name: value for name, value in pairs if value is not None or name not in _LATER}
+    kept = value.__dict__
+    return {name: kept[name] for name in _FIELDS[type(value)] if kept[name] is not None or name not in _LATER}
 
 
 @dataclass(frozen=True)
