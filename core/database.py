@@ -85,15 +85,16 @@ class LockedConnection(sqlite3.Connection):
 class Database:
     """One row store and its transactions; make one per process with `open_database`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, alone: Engine | None = None) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writes = engine.execution_options(writes=True)
+        self._alone: Engine
         if self.is_sqlite:
-            self._reads = self._glances = engine.execution_options(writes=False)
+            self._reads = self._alone = engine.execution_options(writes=False)
         else:
             self._reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._glances = engine.execution_options(isolation_level="AUTOCOMMIT")
+            self._alone = alone or engine.execution_options(isolation_level="AUTOCOMMIT")
         self._group = GroupCommit(self._writes) if self.is_sqlite else None
 
     @property
@@ -112,17 +113,22 @@ class Database:
 
         For what every request asks first. Two glances may see two states: read what belongs together in one.
         """
-        with self._glances.connect() as connection:
+        with self._alone.connect() as connection:
             return connection.execute(statement, values).one_or_none()
 
     @contextmanager
     def by_itself(self) -> Iterator[Connection]:
-        """A connection on which each statement, or each block of `core.hot.together`, is a transaction of its own.
+        """A connection on which each statement is a transaction of its own, for requests whose round trips count.
 
-        For PostgreSQL and the few requests whose round trips count: what a block sends is committed when it ends.
+        Listeners on `engine` do not hear it: see `is_heard`.
         """
-        with self._glances.connect() as connection:
+        with self._alone.connect() as connection:
             yield connection
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody listens to the statements of `engine` (tests, tracing)."""
+        return bool(self.engine.dispatch.before_cursor_execute or self.engine.dispatch.after_cursor_execute)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -156,6 +162,7 @@ class Database:
         """Close every connection and end the writer thread."""
         if self._group is not None:
             self._group.close()
+        self._alone.dispose()
         self.engine.dispose()
 
 
@@ -163,11 +170,14 @@ def open_database(url: str, *, pool_size: int | None = None) -> Database:
     """Open the row store at `url` (sqlite:/// or postgresql+psycopg://). Connects lazily, so it is safe before fork."""
     if make_url(url).get_backend_name() == "sqlite":
         return Database(_sqlite_engine(url, pool_size or 8))  # each may cache 64 MB
-    return Database(_postgres_engine(url, pool_size or 16))  # a web process has as many threads
+    # A web process has sixteen threads. What each request asks first, and redeems, needs no transaction around it; to
+    # switch a connection between the two kinds would cost as much as asking.
+    return Database(_postgres_engine(url, pool_size or 10), _postgres_engine(
+        url, pool_size or 16, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True))
 
 
-def _postgres_engine(url: str, pool_size: int) -> Engine:
-    engine = create_engine(url, pool_size=pool_size, max_overflow=32, pool_recycle=RECYCLE_SECONDS)
+def _postgres_engine(url: str, pool_size: int, **options: Any) -> Engine:
+    engine = create_engine(url, pool_size=pool_size, max_overflow=32, pool_recycle=RECYCLE_SECONDS, **options)
 
     @event.listens_for(engine, "checkout")
     def refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -23,7 +23,7 @@ def together(connection: Connection) -> Iterator[None]:
 
     Each is still a statement of its own, run in order, and sees what was committed when it began.
     """
-    if connection.dialect.name == "postgresql" and not is_heard(connection):
+    if connection.dialect.name == "postgresql" and not _is_heard(connection):
         with _driver(connection).pipeline():
             yield
     else:
@@ -92,7 +92,7 @@ class Hot:
         text, order, fixed = self._compiled.get(connection.dialect.name) or self._compile(connection)
         given = {**fixed, **values}
         parameters = given if order is None else tuple([given[name] for name in order])
-        return text, parameters, is_heard(connection)
+        return text, parameters, _is_heard(connection)
 
     def _compile(self, connection: Connection) -> _Compiled:
         name = connection.dialect.name
@@ -131,7 +131,7 @@ def _interleaved(pieces: Sequence[str], between: Sequence[str]) -> Iterator[str]
         yield literal
 
 
-def is_heard(connection: Connection) -> bool:
+def _is_heard(connection: Connection) -> bool:
     """Whether somebody listens to the statements of this connection."""
     heard: bool | None = connection.__dict__.get("_heard")
     if heard is None:  # once per transaction: SQLAlchemy takes longer to say so than SQLite to find a row

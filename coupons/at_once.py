@@ -1,9 +1,10 @@
 """How is the ordinary redemption decided in two round trips?
 
-Owns the short way on PostgreSQL: one question without a transaction, then one statement that claims the key, takes
-every counter in the fixed order and writes redemption and answer, all or nothing. The same promise as the long way of
-`coupons/redeeming.py`: each counter's condition stands in its own UPDATE. Whatever is not ordinary (a repetition, a
-reservation, a second code on the order, a refusal, somebody who was faster) leaves no trace here and goes the long way.
+Owns the short way on PostgreSQL: one question, then one statement that locks the order, claims the key, takes every
+counter in the fixed order and writes redemption and answer, all or nothing; each is a transaction of its own. The same
+promise as the long way of `coupons/redeeming.py`: each counter's condition stands in its own UPDATE. Whatever is not
+ordinary (a repetition, a reservation, a second code on the order, a refusal, somebody who was faster) leaves no trace
+here and goes the long way.
 """
 
 import json
@@ -13,33 +14,54 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from psycopg.errors import DivisionByZero
-from sqlalchemy import Connection, String, bindparam, exists, func, literal_column, select, text, update
+from psycopg.errors import DeadlockDetected, DivisionByZero
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 
 from core.database import Database
-from core.hot import Hot, is_heard, together
-from coupons.deciding import Situation, basket_for, look, named_customers, propose, send_questions, use_of
+from core.hot import Hot
+from coupons.deciding import Situation, ask_in_one, basket_for, look, named_customers, propose, use_of
 from coupons.locking import OFFER_LOCKS, order_number
-from coupons.models import CancelledOrder, KeptAnswer, LimitUse, Offer, Redemption, Reservation
+from coupons.models import KeptAnswer, LimitUse, Offer, Redemption
 from coupons.redeeming import LEDGER_COLUMNS, ledger_row, redeem, written_answer
 from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
 from coupons.reserving import deciding
 from coupons.taking import MOVED_OFFER, MOVED_ROW, OFFER_HAS_ROOM, row_has_room, take_code
 
-_LOCKS = Hot(text("SELECT pg_advisory_xact_lock(:order_lock), pg_advisory_xact_lock_shared(:of_offers, :offer_lock)"))
+_ONE: ColumnElement[int] = literal_column("1").label("one")
+_KEPT = {"client": KeptAnswer.client, "kept_key": KeptAnswer.key, "body_hash": KeptAnswer.body_hash,
+         "status": KeptAnswer.status, "answer": KeptAnswer.answer, "at": KeptAnswer.at}
+_TYPES = Redemption.__table__.c
+# Locks the order, then sees whether the terms are those that the discount was computed from, and the order has no other
+# code, reservation or cancellation. A volatile function, so that it sees what those before us in line have done.
+_STANDS_ALONE = func.order_stands_alone(
+    bindparam("order_lock", type_=BigInteger()), bindparam("of_offers", type_=Integer()),
+    bindparam("offer", type_=BigInteger()), bindparam("offer_version", type_=BigInteger()),
+    bindparam("shop", type_=_TYPES.shop.type), bindparam("order_ref", type_=_TYPES.order_ref.type), type_=Boolean())
 
 
 def redeem_for(database: Database, request: RedemptionRequest, *, client: str, key: str, now: datetime,
                random_bytes: Callable[[int], bytes] = os.urandom) -> Answer:
     """Redeem a code for an order, or refuse; see `redeeming.redeem`. Opens its own transactions."""
-    if not database.is_sqlite and request.reservation is None:
+    if not database.is_sqlite and request.reservation is None and not database.is_heard:
         with database.by_itself() as connection:
-            if not is_heard(connection):
-                answer = _at_once(connection, request, client, key, now, random_bytes)
-                if answer is not None:
-                    return answer
+            answer = _at_once(connection, request, client, key, now, random_bytes)
+        if answer is not None:
+            return answer
     return deciding(database, lambda connection: redeem(
         connection, request, client=client, key=key, now=now, random_bytes=random_bytes), now=now)
 
@@ -47,8 +69,7 @@ def redeem_for(database: Database, request: RedemptionRequest, *, client: str, k
 def _at_once(connection: Connection, request: RedemptionRequest, client: str, key: str, now: datetime,
              random_bytes: Callable[[int], bytes]) -> Answer | None:
     """The answer when everything is ordinary; None: nothing was written."""
-    with together(connection):
-        asked = send_questions(connection, request, now=now, hold=False)
+    asked = ask_in_one(connection, request, now=now)
     situation = look(connection, request, now=now, hold=False, asked=asked)
     if situation is None or not _is_ordinary(situation):
         return None
@@ -63,18 +84,14 @@ def _at_once(connection: Connection, request: RedemptionRequest, client: str, ke
         **row, "code_id": use.code_id, "good_at": situation.at_us, "at": situation.at_us, "uses": 1, "holds": 0,
         "cents": use.cents, "held_cents": 0, "offer": use.offer_id, "offer_version": situation.offer_version,
         "client": client, "kept_key": key, "body_hash": request.digest, "status": answer.status,
-        "answer": json.dumps(answer.body)}
+        "answer": json.dumps(answer.body), "order_lock": order_number(request.shop, request.order.id),
+        "of_offers": OFFER_LOCKS}
     for place, limit in enumerate(use.rows):
         values |= {f"who_{place}": limit.who, f"period_{place}": limit.period, f"most_{place}": limit.uses,
                    f"most_cents_{place}": limit.cents}
-    statement = _all_or_nothing(len(use.rows), use.offer_is_limited)
     try:
-        # One piece, hence one transaction: the locks first, so that the statement sees what those before us did.
-        with together(connection):
-            _LOCKS.send(connection, {"order_lock": order_number(request.shop, request.order.id),
-                                     "of_offers": OFFER_LOCKS, "offer_lock": use.offer_id})
-            statement.send(connection, values)
-    except DivisionByZero:
+        _all_or_nothing(len(use.rows), use.offer_is_limited).row(connection, values)
+    except (DivisionByZero, DeadlockDetected):
         return None
     return answer
 
@@ -92,36 +109,23 @@ def _all_or_nothing(rows: int, offer_is_limited: bool) -> Hot:
     Each part takes its turn because it reads the part before: key, code, limit rows, offer, ledger.
     """
     claimed = (
-        postgresql.insert(KeptAnswer).values(
-            client=bindparam("client"), key=bindparam("kept_key"), body_hash=bindparam("body_hash"),
-            status=bindparam("status"), answer=bindparam("answer", type_=KeptAnswer.answer.type), at=bindparam("at"))
-        .on_conflict_do_nothing().returning(literal_column("1").label("one")).cte("claimed"))
-    parts: list[Any] = [claimed]
-    parts.append(take_code().where(exists().select_from(claimed), _UNCHANGED, *_ALONE)
-                 .returning(literal_column("1").label("one")).cte("taken"))
+        postgresql.insert(KeptAnswer).from_select(
+            ["client", "key", "body_hash", "status", "answer", "at"],
+            select(*(bindparam(name, type_=column.type) for name, column in _KEPT.items())).where(_STANDS_ALONE))
+        .on_conflict_do_nothing().returning(_ONE).cte("claimed"))
+    parts: list[Any] = [take_code().where(exists().select_from(claimed)).returning(_ONE).cte("taken")]
     for place in range(rows):
         parts.append(_limit_row(place, parts[-1]))
     if offer_is_limited:
         parts.append(_offer_row(parts[-1]))
     before = parts[-1]
-    typed = [bindparam(name, type_=Redemption.__table__.c[name].type) for name in LEDGER_COLUMNS]
+    typed = [bindparam(name, type_=_TYPES[name].type) for name in LEDGER_COLUMNS]
     written = (
         postgresql.insert(Redemption).from_select(LEDGER_COLUMNS, select(*typed).select_from(before))
         .on_conflict_do_nothing(index_elements=["shop", "order_ref", "code_id"])
-        .returning(literal_column("1").label("one")).cte("written"))
+        .returning(_ONE).cte("written"))
     done = select(func.count()).select_from(written).scalar_subquery()
     return Hot(select(literal_column("1") / done))
-
-
-# The terms that the discount was computed from, and an order without another code, cancellation or reservation.
-_UNCHANGED = exists().where(Offer.id == bindparam("offer"), Offer.updated_at == bindparam("offer_version"))
-_ALONE = (
-    ~exists().where(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
-                    Redemption.state == "redeemed"),
-    ~exists().where(Reservation.shop == bindparam("shop"), Reservation.order_ref == bindparam("order_ref"),
-                    Reservation.state == "held"),
-    ~exists().where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref")),
-)
 
 
 def _limit_row(place: int, before: Any) -> Any:
@@ -136,9 +140,9 @@ def _limit_row(place: int, before: Any) -> Any:
         .from_select(names, select(offer, of["who"], of["period"], *counts).select_from(before).where(fits))
         .on_conflict_do_update(index_elements=["offer_id", "who", "period"], set_=MOVED_ROW,
                                where=row_has_room(most, most_cents))
-        .returning(literal_column("1").label("one")).cte(f"limited_{place}"))
+        .returning(_ONE).cte(f"limited_{place}"))
 
 
 def _offer_row(before: Any) -> Any:
     return (update(Offer).where(Offer.id == bindparam("offer"), OFFER_HAS_ROOM, exists().select_from(before))
-            .values(MOVED_OFFER).returning(literal_column("1").label("one")).cte("counted"))
+            .values(MOVED_OFFER).returning(_ONE).cte("counted"))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, bindparam, exists, func, or_, select
 
 from core.arrays import in_ids, in_texts_named, text_list
 from core.hot import Hot, Sent
@@ -20,8 +20,9 @@ from customers.models import Order, Product
 
 _ON_SALE = and_(Product.sale_price_cents.is_not(None),
                 or_(Product.price_cents.is_(None), Product.sale_price_cents < Product.price_cents))
-_MARKS = Hot(select(Product.sku, Product.non_discountable, _ON_SALE).where(
-    in_texts_named(Product.sku, "skus"), or_(Product.non_discountable, _ON_SALE)))
+_MARKED = select(Product.sku, Product.non_discountable, _ON_SALE.label("on_sale")).where(
+    in_texts_named(Product.sku, "skus"), or_(Product.non_discountable, _ON_SALE))
+_MARKS = Hot(_MARKED)
 _RULES = (Offer.offer_class, Offer.combines, Offer.combines_with)
 _COMPANIONS = (
     select(*_RULES, Redemption.discount_cents - Redemption.rolled_back_cents)
@@ -57,6 +58,12 @@ def basket_of(connection: Connection, situation: Any, request: RedemptionRequest
         first_order = not connection.execute(select(_ordered_before(customer_ids, request))).scalar_one()
     return Basket(marked_lines(connection, order.lines, marks), order.total_cents, order.currency, order.shipping_cents,
                   first_order, companions)
+
+
+def all_marks() -> ScalarSelect[Any]:
+    """The answer of `send_marks` as one value of another statement, for PostgreSQL."""
+    marked = _MARKED.subquery("marked")
+    return select(func.json_agg(func.json_build_array(*marked.c))).scalar_subquery()
 
 
 def send_marks(connection: Connection, lines: Sequence[Line]) -> Sent:

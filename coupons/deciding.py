@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import aliased
 
+from core.arrays import text_list
 from core.codes import LONGEST, canonical
 from core.hot import Hot, Sent
 from core.types import from_us, to_us
-from coupons.baskets import basket_of, send_marks
+from coupons.baskets import all_marks, basket_of, send_marks
 from coupons.counting_as import who_counts
 from coupons.discount import discount_cents
 from coupons.eligibility import Basket, why_not
@@ -87,6 +88,7 @@ _LOOK = (
 )
 _LOOK_ONLY = Hot(_LOOK)
 _LOOK_AND_HOLD = Hot(_LOOK.with_for_update(of=Offer, read=True, key_share=True))
+_LOOK_WITH_MARKS = Hot(_LOOK.add_columns(all_marks()))
 _BY_NUMBER = Hot(select(Customer.id, Customer.external_id).where(Customer.external_id == bindparam("external_id")))
 _BY_EMAIL = Hot(
     select(Customer.id, Customer.external_id).join(Address, Address.customer_id == Customer.id)
@@ -106,13 +108,23 @@ class Asked:
     marks: Sent | None
 
 
-def send_questions(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool = True) -> Asked:
-    """Ask for the situation, the customers named and the goods, in one piece if in `together`; see `look`."""
+def send_questions(connection: Connection, request: RedemptionRequest, *, now: datetime) -> Asked:
+    """Ask for the situation (holding the offer), the customers named and the goods, in one piece if in `together`."""
     return Asked(
-        (_LOOK_AND_HOLD if hold else _LOOK_ONLY).send(connection, _look_values(request, now)),
+        _LOOK_AND_HOLD.send(connection, _look_values(request, now)),
         _send_named(connection, request),
         send_marks(connection, request.order.lines) if request.order.lines else None,
     )
+
+
+def ask_in_one(connection: Connection, request: RedemptionRequest, *, now: datetime) -> Asked:
+    """The same questions, situation and goods in one statement, for PostgreSQL; nothing is held."""
+    skus = text_list(sorted({line.sku for line in request.order.lines}), connection.dialect.name)
+    row = _LOOK_WITH_MARKS.row(connection, {**_look_values(request, now), "skus": skus})
+    situation = [] if row is None else [row[:-1]]
+    marks = [] if row is None else [tuple(mark) for mark in row[-1] or ()]
+    return Asked(Sent(None, (situation, len(situation))), _send_named(connection, request),
+                 Sent(None, (marks, len(marks))))
 
 
 def look(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool,

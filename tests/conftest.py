@@ -33,17 +33,17 @@ hypothesis.settings.load_profile("steady")
 _KEPT: dict[str, tuple[Any, Any]] = {}
 
 
-def _quick(make: Callable[[str, int], Engine]) -> Callable[[str, int], Engine]:
+def _quick(make: Callable[..., Engine]) -> Callable[..., Engine]:
     """Engines that share what they have compiled with every other of their kind, and that do not wait for the disk.
 
     Each test has a database of its own, but the statements are the same; compiled for one they need not be compiled for
     the next. A process that is killed loses nothing the system has taken, so the drills hold without the disk.
     """
 
-    def made(url: str, pool_size: int) -> Engine:
-        engine = make(url, pool_size)
-        name = engine.dialect.name
-        if name == "sqlite":
+    def made(url: str, pool_size: int, **options: Any) -> Engine:
+        engine = make(url, pool_size, **options)
+        name = f"{engine.dialect.name} {sorted(options)}"
+        if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
         if name not in _KEPT:
             with engine.connect():  # the first one learns the server's version
