@@ -131,11 +131,14 @@ class SparkSource:
 
     @contextmanager
     def _limited(self) -> Iterator[None]:
-        context, group, stopped = self.session.sparkContext, f"question {uuid.uuid4()}", threading.Event()
+        context, group = self.session.sparkContext, f"question {uuid.uuid4()}"
+        stopped, over = threading.Event(), threading.Event()
 
         def stop() -> None:
             stopped.set()
             context.cancelJobGroup(group)
+            while not over.wait(1):  # what was still being planned has a job by now
+                context.cancelJobGroup(group)
 
         # Interrupting the tasks' threads, too: cancelled work must not keep the cluster busy.
         context.setJobGroup(group, "a question", interruptOnCancel=True)
@@ -149,4 +152,5 @@ class SparkSource:
                 raise too_slow(self.seconds) from error
             raise
         finally:
+            over.set()
             timer.cancel()

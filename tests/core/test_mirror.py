@@ -216,13 +216,16 @@ def test_two_readers_see_whole_generations_while_one_publishes(sqlite_mirror: Mi
     sqlite_mirror.refresh(now=NOW)
     wrong: list[object] = []
     seen: set[int] = set()
-    done = threading.Event()
+    started, done = threading.Barrier(3), threading.Event()
 
     def read(mirror: Mirror) -> None:
-        last = 0
+        last, over = 0, False
         try:
-            while not done.is_set():
+            while not over:
+                over = done.is_set()  # then it is looked once more
                 count = len(_seen(mirror))
+                if not last:
+                    started.wait(120)
                 seen.add(count)
                 if count % 2 or count < last:
                     wrong.append((last, count))
@@ -234,6 +237,7 @@ def test_two_readers_see_whole_generations_while_one_publishes(sqlite_mirror: Mi
     readers = [threading.Thread(target=read, args=(_mirror(database, sqlite_mirror.folder),)) for _ in range(2)]
     for reader in readers:
         reader.start()
+    started.wait(120)
     for number in range(3, 19, 2):
         _add(database, number, number + 1)
         assert sqlite_mirror.refresh(now=NOW)

@@ -105,5 +105,5 @@ def test_an_import_of_consents_waits_for_whoever_holds_the_customers(desk: Desk)
         lock_customers(connection, list(session.scalars(select(Customer.id))))
         thread.start()
         assert not done.wait(0.5)
-    thread.join(10)
+    thread.join(120)
     assert done.is_set() and desk.rows("SELECT state FROM consents") == [("withdrawn",)]

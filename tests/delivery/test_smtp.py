@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session
 from aiosmtpd.smtp import Envelope as Taken
 
 from core.errors import Invalid
 from delivery.channels import Channel, Envelope, Outcome
 from delivery.channels.smtp import SmtpChannel, SmtpServer, classified, smtp_server
+from tests.delivery.mail_server import OnFreePort, nobody_listens
 
 
 class Scripted:
@@ -69,7 +69,7 @@ class Scripted:
         if local == "silent":
             server.transport.abort()
         if local == "slow":
-            await asyncio.sleep(5)
+            await asyncio.sleep(600)  # nobody waits so long
         if local == "spam":
             return "554 5.7.1 looks like spam"
         if local == "retry":
@@ -77,18 +77,9 @@ class Scripted:
         return "250 2.0.0 queued as 1"
 
 
-class OnFreePort(Controller):
-    """A server on a port that the system chooses: no two tests can meet on one."""
-
-    def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
 @contextmanager
 def _serving(handler: Scripted, **options: Any) -> Iterator[SmtpServer]:
-    controller = OnFreePort(handler, hostname="127.0.0.1", port=0, **options)
+    controller = OnFreePort(handler, **options)
     controller.start()
     try:
         yield SmtpServer("127.0.0.1", controller.port)
@@ -104,7 +95,7 @@ def handler() -> Scripted:
 @pytest.fixture
 def send(handler: Scripted, now: datetime) -> Iterator[Callable[..., list[Outcome]]]:
     with _serving(handler) as server:
-        channel: Channel = SmtpChannel(server, timeout_seconds=2)
+        channel: Channel = SmtpChannel(server, timeout_seconds=60)
         yield lambda *locals_, **changes: channel.send_many(
             [_envelope(local, number, **changes) for number, local in enumerate(locals_)], now=now
         )
@@ -165,8 +156,12 @@ def test_a_connection_lost_before_the_message_was_not_delivered(
 
 def test_no_answer_in_time_after_the_message_is_unknown(handler: Scripted, now: datetime) -> None:
     with _serving(handler) as server:
-        (outcome,) = SmtpChannel(server, timeout_seconds=0.3).send_many([_envelope("slow")], now=now)
-    assert outcome.kind == "unknown" and len(handler.taken) == 1
+        for patience in (0.3, 3, 30):  # on a busy machine the first may end before the message is handed over
+            (outcome,) = SmtpChannel(server, timeout_seconds=patience).send_many([_envelope("slow")], now=now)
+            if handler.taken:
+                break
+            assert outcome.kind != "accepted"
+    assert outcome.kind == "unknown" and handler.taken
 
 
 def test_a_server_that_keeps_hanging_up_ends_the_batch(send: Callable[..., list[Outcome]], handler: Scripted) -> None:
@@ -194,16 +189,16 @@ def test_no_address_smuggles_a_command(address: str, send: Callable[..., list[Ou
 
 
 def test_no_server_at_all_means_later(now: datetime) -> None:
-    with _serving(Scripted()) as server:
-        pass
-    outcomes = SmtpChannel(server, timeout_seconds=1).send_many([_envelope("a"), _envelope("b")], now=now)
+    with nobody_listens() as port:
+        outcomes = SmtpChannel(SmtpServer("127.0.0.1", port), timeout_seconds=60).send_many(
+            [_envelope("a"), _envelope("b")], now=now)
     assert [(one.kind, one.about) for one in outcomes] == [("refused_for_now", "us")] * 2
 
 
 def test_a_required_starttls_that_is_not_offered_sends_nothing(handler: Scripted, now: datetime) -> None:
     with _serving(handler) as server:
         strict = SmtpServer(server.host, server.port, tls="required")
-        (outcome,) = SmtpChannel(strict, timeout_seconds=2).send_many([_envelope("a")], now=now)
+        (outcome,) = SmtpChannel(strict, timeout_seconds=60).send_many([_envelope("a")], now=now)
     assert (outcome.kind, outcome.about, handler.taken) == ("refused_for_now", "us", [])
 
 
@@ -215,7 +210,9 @@ def test_a_login_that_fails_blames_no_address(password: str, kind: str, handler:
     options = {"authenticator": check, "auth_required": True, "auth_require_tls": False}
     with _serving(handler, **options) as server:
         known = SmtpServer(server.host, server.port, "me", password)
-        (outcome,) = SmtpChannel(known, timeout_seconds=2).send_many([_envelope("a")], now=now)
+        # After a wrong password this server says nothing more.
+        patience = 60 if kind == "accepted" else 2
+        (outcome,) = SmtpChannel(known, timeout_seconds=patience).send_many([_envelope("a")], now=now)
     assert outcome.kind == kind and not outcome.suppresses_address and password not in repr(known)
 
 

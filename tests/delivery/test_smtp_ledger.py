@@ -2,13 +2,11 @@
 
 import email
 import email.policy
-import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
 from core.database import Database
@@ -17,6 +15,7 @@ from customers.models import Address
 from delivery.channels.smtp import SmtpChannel, smtp_server
 from delivery.sending import rescue, tick
 from tests.delivery.ledger import SETTINGS, messages, prepared, run, states
+from tests.delivery.mail_server import OnFreePort, nobody_listens
 
 
 class Mailbox:
@@ -42,14 +41,12 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    """A running mail server; its port is in `mailbox.port`."""
+    """A running mail server; `mailbox.channel` leads there."""
     mind = Mailbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(mind, hostname="127.0.0.1", port=port)
+    controller = OnFreePort(mind)
     controller.start()
-    mind.channel = SmtpChannel(smtp_server(f"smtp://127.0.0.1:{port}"), timeout_seconds=5)  # type: ignore[attr-defined]
+    mind.channel = SmtpChannel(  # type: ignore[attr-defined]
+        smtp_server(f"smtp://127.0.0.1:{controller.port}"), timeout_seconds=60)
     yield mind
     controller.stop()
 
@@ -88,10 +85,9 @@ def test_refusals_are_told_apart(database: Database, now: datetime, mailbox: Any
 
 def test_a_server_that_cannot_be_reached_keeps_the_messages_for_later(database: Database, now: datetime) -> None:
     prepared(database, [1], now=now)
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"smtp://127.0.0.1:{closed.getsockname()[1]}"
-        run(database, {"email": SmtpChannel(smtp_server(url), timeout_seconds=2)}, now=now)
+    with nobody_listens() as port:
+        channel = SmtpChannel(smtp_server(f"smtp://127.0.0.1:{port}"), timeout_seconds=60)
+        run(database, {"email": channel}, now=now)
     assert states(database) == {1: "queued"}
 
 

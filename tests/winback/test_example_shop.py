@@ -46,13 +46,13 @@ class Buyer:
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 
     def get(self, path: str) -> str:
-        with self._opener.open(self.address + path, timeout=20) as answer:
+        with self._opener.open(self.address + path, timeout=120) as answer:
             return str(answer.read().decode())
 
     def post(self, path: str, **fields: str) -> tuple[int, str, str]:
         """Send a form; returns the status, the page and where it is after redirects."""
         try:
-            with self._opener.open(self.address + path, urllib.parse.urlencode(fields).encode(), timeout=20) as answer:
+            with self._opener.open(self.address + path, urllib.parse.urlencode(fields).encode(), timeout=120) as answer:
                 return answer.status, answer.read().decode(), answer.url
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode(), error.url
@@ -87,7 +87,7 @@ def buyer(settings: Settings, database: Database, winback_url: str, tmp_path: Pa
         yield Buyer(found[1])
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(120)
         context.database.dispose()
 
 

@@ -7,6 +7,7 @@ a demo that was killed goes on where it stopped, and a second run finds everythi
 
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -255,11 +256,12 @@ def _till(stage: Stage) -> Iterator[Till]:
 
 
 def free_port() -> int:
-    """A TCP port on loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port on loopback that nobody listens on, and that the system gives nobody who asks it for any port."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Invalid("No TCP port is free on 127.0.0.1.")
 
 
 def wait_until_up(url: str, server: "subprocess.Popen[bytes]", *, seconds: float = 60) -> None:
