@@ -61,7 +61,7 @@ only_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indire
 """For what cannot happen on SQLite, where writers take turns."""
 
 
-LONGEST_FIRST = ("/stories/", "/segments/", "/journeys/", "/web/", "/core/")
+LONGEST_FIRST = ("/stories/", "/segments/", "/test_hammer.py", "/journeys/", "/web/", "/core/")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

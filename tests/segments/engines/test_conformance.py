@@ -109,30 +109,30 @@ def test_every_entry_of_the_language_has_values_to_be_tried_with() -> None:
 @pytest.mark.deeper
 def test_every_operator_field_and_measure_means_the_same_everywhere(loaded: Loaded) -> None:
     asked: list[Json] = []
-    for number in range(8 if PROOFS else 1):
+    for number in range(1, 4) if PROOFS else [0]:
         shop = people(90, 10 + number)
         engines = loaded(shop)
         for place, conditions in enumerate([*entries().values(), others(), others()]):
-            for rule in drawn(conditions, 8 if PROOFS else 3, 100 * number + place):
+            for rule in drawn(conditions, 6 if PROOFS else 3, 100 * number + place):
                 check_same(rule, AS_OFS[len(asked) % 2], shop, engines)
                 asked.append(rule)
     assert operators_tried(asked) == set(OPERATORS)
 
 
 @pytest.mark.deeper
-@pytest.mark.parametrize("number", range(12 if PROOFS else 2))
+@pytest.mark.parametrize("number", range(2, 8) if PROOFS else range(2))
 def test_any_rule_over_any_history_means_the_same_everywhere(loaded: Loaded, number: int) -> None:
     (size, chance), *_others = drawn(st.tuples(st.integers(0, 60), st.integers(0, 10**6)), 5, number)[::-1]
     shop = people(size, chance)
     engines = loaded(shop)
-    for place, rule in enumerate(drawn(rules(), 60 if PROOFS else 20, number)):
+    for place, rule in enumerate(drawn(rules(), 40 if PROOFS else 20, number)):
         check_same(rule, AS_OFS[place % 2], shop, engines)
 
 
 @pytest.mark.deeper
 def test_no_value_of_a_rule_becomes_text_of_a_statement() -> None:
     hostile = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
-    many = 200 if PROOFS else 8
+    many = 60 if PROOFS else 8
     for rule, text_ in zip(drawn(rules(), many, 13), drawn(hostile, many, 13), strict=False):
         marked = f"§{text_}"
         asked = {"all": [{"customer": "city", "is": marked}, {"customer": "company", "contains": marked},
