@@ -48,11 +48,11 @@ bench: install ## benchmarks beside their baselines (ARGS="segments --quick")
 
 proofs: install ## the crash drills and agreements in full: what the tests try on a few cases
 	@$(BIN)/python -m tests.prepare
-	@WINBACK_PROOFS=1 $(BIN)/python -m pytest -m "proofs or deeper" -n 2 $(ARGS)
+	@WINBACK_PROOFS=1 $(BIN)/python -m pytest -m "proofs or deeper" -n $${WINBACK_TEST_WORKERS:-3} --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 spark: install .venv-spark/.installed ## the tests of the Spark engine, in an environment of their own (needs Java 17)
 	@command -v java >/dev/null || { echo "Spark needs Java 17: apt-get install openjdk-17-jre-headless"; exit 1; }
-	@PYTHONWARNINGS=ignore::FutureWarning:pyspark timeout --signal=INT --kill-after=20 600 .venv-spark/bin/python -m pytest tests/spark $(ARGS)
+	@PYTHONWARNINGS=ignore::FutureWarning:pyspark timeout --signal=INT --kill-after=60 $${SPARK_SECONDS:-1500} .venv-spark/bin/python -m pytest tests/spark $(ARGS)
 
 .venv-spark/.installed: requirements.lock requirements-spark.lock pyproject.toml
 	@test -x .venv-spark/bin/python || $(PY) -m venv .venv-spark

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "postgresql": lambda: bool(list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
-    "chromium": lambda: shutil.which("chromium") is not None,
+    "chromium-headless-shell": lambda: bool(shutil.which("chromium-headless-shell") or shutil.which("chromium")),
     "fonts-liberation": lambda: Path("/usr/share/fonts/truetype/liberation").is_dir(),
 }
 
@@ -51,9 +51,9 @@ def install() -> int:
         return 0
     if "postgresql" in missing:
         print("No PostgreSQL on this machine: the tests use the one from the wheel.", file=sys.stderr)
-    if "chromium" in missing:
+    if "chromium-headless-shell" in missing:
         print("No Chromium on this machine: tests marked `browser` are left out. As root they run:"
-              " apt-get install chromium", file=sys.stderr)
+              " apt-get install chromium-headless-shell", file=sys.stderr)
     if os.environ.get("CI") == "true" and missing:
         print(f"CI leaves nothing out, but these are missing: {', '.join(missing)}", file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
 """A real Spark cluster for the tests: a master and workers on loopback, each a process that can be killed."""
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,13 +26,12 @@ class Cluster:
     def kill(self, number: int) -> None:
         """End a worker and the executor it started, as if its machine had lost power."""
         os.killpg(self.workers[number].pid, signal.SIGKILL)
-        self.workers[number].wait(20)
+        self.workers[number].wait(120)
 
 
 @contextmanager
 def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
     """A master and so many workers of one core each; all end with the block."""
-    port = _free_port()
     started: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -47,31 +46,27 @@ def running_cluster(folder: Path, *, workers: int = 2) -> Iterator[Cluster]:
         return process
 
     try:
-        start("master", "master.Master", "--port", str(port), "--webui-port", str(_free_port()))
-        _wait_for(folder / "master.log", "I have been elected leader")
-        master = f"spark://127.0.0.1:{port}"
+        start("master", "master.Master", "--port", "0", "--webui-port", "0")
+        master = _said(folder / "master.log", r"Starting Spark master at (spark://\S+)")
+        _said(folder / "master.log", "I have been elected leader")
         for number in range(workers):
             start(f"worker{number}", "worker.Worker", "--cores", "1", "--memory", "600m", "--webui-port",
-                  str(_free_port()), master)
+                  "0", master)
         for number in range(workers):
-            _wait_for(folder / f"worker{number}.log", "Successfully registered with master")
+            _said(folder / f"worker{number}.log", "Successfully registered with master")
         yield Cluster(master, started[1:])
     finally:
         for process in started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.wait(20)
+                process.wait(120)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for(log: Path, words: str, seconds: float = 90) -> None:
+def _said(log: Path, words: str, seconds: float = 300) -> str:
+    """Wait until a log says it; the last group, or all of what was looked for."""
     deadline = time.monotonic() + seconds
-    while words not in log.read_text(errors="replace"):
+    while (found := re.search(words, log.read_text(errors="replace"))) is None:
         if time.monotonic() > deadline:
             raise RuntimeError(f"{log.name} did not say: {words}\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
+    return str(found[found.lastindex or 0])

@@ -17,7 +17,9 @@ if importlib.util.find_spec("pyspark") is None:
     collect_ignore_glob = ["*.py"]
 
 SHOP = people(120, seed=7)
-QUICK = ("spark.sql.shuffle.partitions=2&spark.driver.memory=1g&spark.sql.codegen.wholeStage=false"
+SHORT_LIVED = "spark.driver.extraJavaOptions=-Xss16m -XX:TieredStopAtLevel=1 -XX:%2BUseSerialGC"
+"""A driver that lives for two minutes: making its code quick would be most of the time."""
+QUICK = (f"{SHORT_LIVED}&spark.sql.shuffle.partitions=2&spark.driver.memory=1g&spark.sql.codegen.wholeStage=false"
          "&spark.sql.codegen.factoryMode=NO_CODEGEN&spark.sql.adaptive.enabled=false")
 """Hundreds of questions about a handful of people: compiling each to machine code would be most of the time."""
 
@@ -47,6 +49,6 @@ def shop(sqlite_template: Path, home: Path) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def questions(shop: Database, home: Path) -> Iterator[Questions]:
     """Spark inside this process, over the exported shop."""
-    asked = Questions(shop, spark_settings(home, "spark:local[2]", QUICK), seconds=60)
+    asked = Questions(shop, spark_settings(home, "spark:local[2]", QUICK), seconds=600)
     yield asked
     asked.close()
