@@ -18,7 +18,7 @@ from segments.compiling.amounts import (
     net_cents,
     returned_milli,
 )
-from segments.compiling.rhythm import days_between, days_since, overdue, per_year
+from segments.compiling.rhythm import days_between, days_since, days_since_delivery, delivered, overdue, per_year
 from segments.compiling.sources import LINES, ORDERS, Rows
 from segments.compiling.verdicts import Verdict, exact, passes_zero, whole_interval
 from segments.dialects.instants import Cuts, instant, last_days_us
@@ -40,6 +40,8 @@ def verdict(source: str, measure: str, test: Test, rows: Rows, cuts: Cuts) -> Ve
         return _share(test, *_parts(measure, rows, cuts))
     if measure in ("days_since_first", "days_since_last"):
         return days_since(measure, test, rows, cuts)
+    if measure == "days_since_delivery":
+        return days_since_delivery(test, cuts)
     if measure == "days_between":
         return days_between(test, rows, _orders(rows))
     if measure == "overdue":
@@ -138,6 +140,8 @@ def _known(measure: str, rows: Rows, cuts: Cuts) -> Verdict:
     """Whether there is an answer at all."""
     if measure == "margin":
         return Verdict(_margin_known(cuts), True)
+    if measure == "days_since_delivery":
+        return Verdict(delivered(cuts).is_not(None), False)
     if measure == "days_between":
         return Verdict(_orders(rows) >= 2, False)
     if measure == "overdue":

@@ -1,18 +1,18 @@
 """How long ago, how often and how regularly did somebody order?
 
-Owns the verdicts of tests on days since the first or last order, on the days between orders, on being overdue and on
-orders per year. Elapsed days are whole, so they are compared by moving the cut-off; ratios are compared by multiplying
-out in double precision, which is the same on every engine. Nothing here divides.
+Owns the verdicts of tests on days since the first or last order or the last delivery, on the days between orders, on
+being overdue and on orders per year. Elapsed days are whole, so they are compared by moving the cut-off; ratios are
+compared by multiplying out in double precision, which is the same on every engine. Nothing here divides.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Double, and_, func, literal, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Double, and_, case, func, literal, type_coerce
 
 from core.types import to_us
 from segments.compiling.amounts import real
-from segments.compiling.sources import Rows
+from segments.compiling.sources import LINES, Rows
 from segments.compiling.verdicts import Verdict, exact, passes_zero, whole_interval
 from segments.dialects.instants import Cuts, instant
 from segments.language.conditions import Test
@@ -26,14 +26,29 @@ _FOREVER_DAYS = 4_000_000
 
 def days_since(measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
     """Whole days from the first or last order to `as_of`; missing without orders."""
-    edge = _first(rows) if measure == "days_since_first" else _last(rows)
+    bounds = _days_ago(_first(rows) if measure == "days_since_first" else _last(rows), test, cuts)
+    return Verdict(and_(*bounds) if bounds else True, False)
+
+
+def days_since_delivery(test: Test, cuts: Cuts) -> Verdict:
+    """Whole days from the newest delivery to `as_of`; missing while nothing was delivered by then."""
+    return Verdict(and_(delivered(cuts).is_not(None), *_days_ago(delivered(cuts), test, cuts)), False)
+
+
+def delivered(cuts: Cuts) -> ColumnElement[int]:
+    """When the newest delivery came, of those that had come by `as_of`."""
+    then = type_coerce(LINES.c.delivered_at, BigInteger())
+    return func.max(case((LINES.c.delivered_at < instant(cuts, lambda as_of: as_of), then)))
+
+
+def _days_ago(edge: ColumnElement[int], test: Test, cuts: Cuts) -> list[ColumnElement[bool]]:
     low, high = (None if end is None else max(-1, min(end, _FOREVER_DAYS)) for end in whole_interval(test, 1))
     bounds = []
     if low is not None and low > 0:
         bounds.append(edge <= _days_before(cuts, low))
     if high is not None:
         bounds.append(edge > _days_before(cuts, high + 1))
-    return Verdict(and_(*bounds) if bounds else True, False)
+    return bounds
 
 
 def days_between(test: Test, rows: Rows, orders: ColumnElement[int]) -> Verdict:

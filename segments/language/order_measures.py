@@ -123,6 +123,15 @@ _DATES = (
         "de": Wording("{what} {where} zum letzten Mal vor {amount} {when} gekauft haben",
                       "{what} {where} nicht zum letzten Mal vor {amount} {when} gekauft haben", units=_TAGEN)},
         missing=True),
+    Measure("days_since_delivery", "number", {
+        "en": Wording("got their last delivery {what} {where} {amount} ago {when}",
+                      "did not get their last delivery {what} {where} {amount} ago {when}", units=_DAYS,
+                      goods="of {}", known="have had a delivery {what} {where} {when}",
+                      unknown="have had no delivery {what} {where} {when}"),
+        "de": Wording("ihre letzte Lieferung {what} {where} vor {amount} {when} bekommen haben",
+                      "ihre letzte Lieferung {what} {where} nicht vor {amount} {when} bekommen haben", units=_TAGEN,
+                      goods="mit {}", known="eine Lieferung {what} {where} {when} bekommen haben",
+                      unknown="keine Lieferung {what} {where} {when} bekommen haben")}, lines=True, missing=True),
 )
 _RHYTHM = (
     Measure("days_between", "number", {

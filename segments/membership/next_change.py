@@ -46,7 +46,7 @@ UNSURE = timedelta(hours=1)
 MOST_EDGES = 40
 """A rule with more edges than this is looked at every hour rather than worked out."""
 
-ALWAYS_MOVING = frozenset({"overdue", "per_year"})
+ALWAYS_MOVING = frozenset({"overdue", "per_year", "days_since_delivery"})
 """Measures of orders that move with every moment."""
 KNOWN = {
     "orders": frozenset(ORDER_MEASURES) - ALWAYS_MOVING, "contacts": {"count"},

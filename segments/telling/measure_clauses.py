@@ -15,7 +15,8 @@ from segments.telling.phrases import CONCERNS, Phrases
 from segments.telling.spoken import compared, count, goods_of, joined, money, percent, rest_of, window_of
 
 _OTHER_SIDE = {"at_least": "less_than", "less_than": "at_least", "at_most": "more_than", "more_than": "at_most"}
-_POINTS = frozenset({"first_at", "last_at", "days_since_first", "days_since_last", "overdue"})
+_POINTS = frozenset({"first_at", "last_at", "days_since_first", "days_since_last", "days_since_delivery",
+                     "overdue"})
 """Measures seen from today, whose window says which orders are looked at, not when something was done."""
 
 

@@ -149,6 +149,9 @@ def _measure(rule: dict[str, Any], person: Person, as_of: datetime) -> Any:
     if name == "open":
         return sum(1 for _order, lines in matched
                    if any(line.delivered_at is None or line.delivered_at >= as_of for line in lines))
+    if name == "days_since_delivery":
+        came = [line.delivered_at for line in every if line.delivered_at is not None and line.delivered_at < as_of]
+        return (as_of - max(came)) // timedelta(days=1) if came else None
     dates = [order.at for order, _lines in matched]
     return (max if name == "last_at" else min)(dates) if dates else None
 

@@ -42,6 +42,8 @@ MEASURE_WORDS: dict[str, dict[str, Words]] = {
         "last_at": Words("date of the last order", "ordered last", joint="among"),
         "days_since_first": Words("days since the first order", "ordered first", "day ago", "days ago", "among"),
         "days_since_last": Words("days since the last order", "ordered last", "day ago", "days ago", "among"),
+        "days_since_delivery": Words("days since the last delivery", "got their last delivery", "day ago", "days ago",
+                                     "of"),
         "days_between": Words("usual days between orders", "let", "day", "days", "pass between orders of"),
         "overdue": Words("lateness against their usual rhythm", "have let", "of their usual time",
                          joint="go by since their last order of"),

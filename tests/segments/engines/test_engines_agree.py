@@ -190,6 +190,7 @@ TESTS = {
     "revenue_share": _numbers(0, 0.25, 0.5, 0.97, 1),
     "days_since_first": [*_numbers(0, 90, 364.5, 365, 800), *_SET],
     "days_since_last": [*_numbers(-1, 0, 30, 89, 90), *_SET],
+    "days_since_delivery": [*_numbers(0, 5, 60.5), *_SET],
     "days_between": [*_numbers(0, 45, 90.5, 275), *_SET], "overdue": [*_numbers(0, 0.5, 1, 1.5, 3), *_SET],
     "per_year": _numbers(0, 1, 2.5, 12),
 }
