@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.problems import Problem, insist
+from campaigns.standing import list_standing
 from campaigns.states import MOVES, move
 from core.errors import Conflict, NotFound
 from segments.models import Segment
@@ -55,8 +56,9 @@ def save_campaign(
     """Create the campaign, or change the given fields of an existing one.
 
     `fields` may hold name, objective, starts_at, ends_at (aware instants or ISO 8601 text, without offset UTC),
-    timezone, goal_categories, segment (a key), holdout_percent 0..50, budget_cents, currency, planned_people, owner,
-    settings. Raises Invalid with every problem, Conflict when `expected_version` is not the stored one.
+    timezone, goal_categories, segment (a key), not_to (keys of segments), standing_off (keys of standing exclusions),
+    holdout_percent 0..50, budget_cents, currency, planned_people, owner, settings. Raises Invalid with every problem,
+    Conflict when `expected_version` is not the stored one.
     """
     campaign = session.execute(select(Campaign).where(Campaign.key == key).with_for_update()).scalar_one_or_none()
     values, problems = _read(session, fields)
@@ -153,6 +155,12 @@ def _categories(value: object) -> list[str]:
     return list(dict.fromkeys(item.strip() for item in value))
 
 
+def _keys(value: object) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value) or len(value) > 20:
+        raise ValueError('Use a list of at most 20 keys, for example ["vip"].')
+    return list(dict.fromkeys(value))
+
+
 def _percent(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= HIGHEST_HOLDOUT_PERCENT:
         raise ValueError(f"Use a number from 0 to {HIGHEST_HOLDOUT_PERCENT}; 10 is a good start.")
@@ -181,6 +189,7 @@ def _settings(value: object) -> dict[str, Any]:
 
 _READERS: Mapping[str, Callable[[object], Any]] = {
     "name": _text(200, empty=False), "objective": _text(10_000), "starts_at": _instant, "ends_at": _instant,
+    "not_to": _keys, "standing_off": _keys,
     "timezone": _zone, "goal_categories": _categories, "holdout_percent": _percent, "budget_cents": _whole,
     "currency": _currency, "planned_people": _whole, "owner": _text(200), "settings": _settings,
 }
@@ -191,6 +200,8 @@ _WRONG: Mapping[str, str] = {
     "timezone": "There is no such time zone.", "goal_categories": "The goal's categories cannot be read.",
     "holdout_percent": "The share left alone is out of range.", "budget_cents": "The budget is not an amount in cents.",
     "currency": "The currency is not known.", "planned_people": "The planned number of people cannot be read.",
+    "not_to": "Whom it is not sent to cannot be read.",
+    "standing_off": "What does not hold here cannot be read.",
 }
 
 
@@ -208,6 +219,15 @@ def _read(session: Session, fields: Mapping[str, object]) -> tuple[dict[str, Any
                 values[name] = _READERS[name](value)
             except ValueError as error:
                 problems.append(Problem(name, _WRONG.get(name, "The value cannot be used."), str(error)))
+    spared = values.get("not_to", ())
+    there: set[str] = set(session.scalars(select(Segment.key).where(Segment.key.in_(spared)))) if spared else set()
+    problems += [Problem("not_to", f"There is no segment called {each}.", "Save it first, or leave it out.")
+                 for each in spared if each not in there]
+    if values.get("standing_off"):
+        house = {each.key for each in list_standing(session)}
+        problems += [Problem("standing_off", f"There is no standing exclusion {key}.",
+                             f"Known are {', '.join(sorted(house))}.")
+                     for key in values["standing_off"] if key not in house]
     return values, problems
 
 

@@ -25,6 +25,7 @@ def campaign_body(campaign: Campaign, *, segment: str | None) -> dict[str, Any]:
         "starts_on": campaign.starts_on and campaign.starts_on.isoformat(),
         "ends_on": campaign.ends_on and campaign.ends_on.isoformat(),
         "timezone": campaign.timezone, "goal_categories": campaign.goal_categories, "segment": segment,
+        "not_to": campaign.not_to, "standing_off": campaign.standing_off,
         "holdout_percent": campaign.holdout_percent, "budget_cents": campaign.budget_cents,
         "currency": campaign.currency, "planned_people": campaign.planned_people, "owner": campaign.owner,
         "version": campaign.version, "updated_at": _text(campaign.updated_at),

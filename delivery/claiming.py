@@ -5,7 +5,7 @@ and marks each row as claimed or says why not. Withdrawal, suppression and forge
 said no before the claim gets nothing. Also owns the way back: what dead workers held.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,8 +18,23 @@ from core.leases import dead
 from customers.consents import lock_customers
 from delivery import calls
 from delivery.models import Message
-from delivery.policy import EXPIRED, verdicts
+from delivery.policy import EXPIRED, LEFT_OUT, verdicts
 from delivery.states import moved
+
+
+@dataclass(frozen=True)
+class Going:
+    """A message about to go, as whoever may object to it sees it."""
+
+    id: int
+    customer_id: int
+    message_class: str
+    campaign: str | None
+    enrolment_ref: int | None
+
+
+Objecting = Callable[..., Mapping[int, str]]
+"""`objecting(connection, messages, *, now)`: message id -> why it may not go, asked under the customers' locks."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +46,13 @@ class Claim:
 
 
 def claim(
-    connection: Connection, *, now: datetime, limit: int, worker: int, channels: Iterable[str], secret_key: str
+    connection: Connection, *, now: datetime, limit: int, worker: int, channels: Iterable[str], secret_key: str,
+    objecting: Objecting | None = None,
 ) -> Claim:
-    """Take up to `limit` due messages of these channels, and phone messages, which go to the call desk at once."""
+    """Take up to `limit` due messages of these channels, and phone messages, which go to the call desk at once.
+
+    `objecting` may speak against messages that the policy lets go, for reasons that higher rooms know.
+    """
     rows = _due_rows(connection, now, limit, sorted({*channels, "phone"}))
     if not rows:
         return Claim([], 0)
@@ -43,6 +62,8 @@ def claim(
     late = set(overdue)
     rows = [row for row in rows if row.id not in late]
     silent = _reasons(connection, rows, now=now, secret_key=secret_key)
+    if objecting is not None:
+        silent |= _objections(connection, [row for row in rows if row.id not in silent], objecting, now=now)
     for reason in sorted(set(silent.values())):
         ids = [message_id for message_id, why in silent.items() if why == reason]
         decided += len(moved(connection, ids, "suppressed", from_="queued", now=now, reason=reason))
@@ -56,7 +77,8 @@ def claim(
 def _due_rows(connection: Connection, now: datetime, limit: int, channels: Sequence[str]) -> list[Row[Any]]:
     """Due rows, oldest first, one for each customer: a second one waits for the next batch."""
     rows = connection.execute(
-        select(Message.id, Message.customer_id, Message.channel, Message.message_class, Message.expires_at)
+        select(Message.id, Message.customer_id, Message.channel, Message.message_class, Message.expires_at,
+               Message.campaign, Message.enrolment_ref)
         .where(Message.state == "queued", Message.due_at <= now, Message.channel.in_(channels))
         .order_by(Message.due_at, Message.id)
         .limit(limit)
@@ -79,6 +101,14 @@ def _reasons(connection: Connection, rows: list[Row[Any]], *, now: datetime, sec
         )
         found |= {row.id: answer for row, answer in zip(chosen, answers, strict=True) if answer is not None}
     return found
+
+
+def _objections(
+    connection: Connection, rows: list[Row[Any]], objecting: Objecting, *, now: datetime
+) -> dict[int, str]:
+    going = [Going(row.id, row.customer_id, row.message_class, row.campaign, row.enrolment_ref) for row in rows]
+    return {message_id: f"{LEFT_OUT}{reason}"[:200] for message_id, reason in
+            (objecting(connection, going, now=now).items() if going else ())}
 
 
 def rescue(database: Database, *, now: datetime) -> int:

@@ -51,6 +51,9 @@ _WORDS: Mapping[str, _Words] = {
     "sms": _Words("text messages", "phone number", "phone number does not work"),
 }
 
+LEFT_OUT = "left out: "
+"""Begins the reason of a message that its campaign's own exclusions kept back; no other channel is tried then."""
+
 ERASED = "data erased at the person's wish"
 EXPIRED = "expired before sending"
 INCOMPLETE = "postal address incomplete"

@@ -19,11 +19,10 @@ from core.database import Database
 from delivery import calls
 from delivery.arrival import expected_arrival
 from delivery.channels import Channel, Envelope, Outcome, unknown
-from delivery.claiming import claim, give_back, rescue
+from delivery.claiming import Objecting, claim, give_back, rescue
 from delivery.composing import compose, gather
 from delivery.feedback import address_is_dead
 from delivery.models import Message
-from delivery.policy import CHANNEL_COST_CENTS
 from delivery.settings import DeliverySettings
 from delivery.states import moved
 
@@ -39,11 +38,12 @@ LONGEST_REASON = 200
 
 def tick(
     database: Database, *, now: datetime, limit: int, worker: int, channels: Mapping[str, Channel],
-    settings: DeliverySettings,
+    settings: DeliverySettings, objecting: Objecting | None = None,
 ) -> int:
     """Send what is due, at most `limit` messages; returns how many rows were decided on (0: nothing is due).
 
     One worker number runs one tick at a time. A channel that is not in `channels` keeps its messages queued.
+    `objecting` is asked once more whether a message may go (delivery/claiming.py).
     """
     with database.writing() as session:
         connection = session.connection()
@@ -51,7 +51,7 @@ def tick(
         give_back(connection, [worker], now=now)
         tidied = calls.tidy(connection, now=now, limit=limit)
         claimed = claim(connection, now=now, limit=limit, worker=worker, channels=channels,
-                        secret_key=settings.secret_key)
+                        secret_key=settings.secret_key, objecting=objecting)
     for ids in chunks(claimed.going, HANDED_OVER_AT_ONCE):
         _build_and_send(database, ids, now=now, worker=worker, channels=channels, settings=settings)
     return claimed.decided + tidied
@@ -147,7 +147,7 @@ def _write_down(
     for channel, ids in sent.items():
         settled += len(moved(
             connection, ids, "sent", from_=("handed_over", "uncertain"), now=now, of_worker=worker, released_at=now,
-            expected_at=expected_arrival(channel, now), cost_cents=CHANNEL_COST_CENTS.get(channel, 0), reason=None,
+            expected_at=expected_arrival(channel, now), cost_cents=settings.cost_cents.get(channel, 0), reason=None,
         ))
     for words, ids in failed.items():
         settled += len(moved(connection, ids, "failed", from_=("handed_over", "uncertain"), now=now,

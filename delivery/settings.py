@@ -4,8 +4,11 @@ Owns the settings of this room as one frozen value that the doors make: the shop
 address of our own links, and the patience with refusals that may pass.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+from delivery.policy import CHANNEL_COST_CENTS
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,10 @@ class Shop:
 
 @dataclass(frozen=True)
 class DeliverySettings:
-    """What sending needs beside the database. `sender_address` is the From and the return path of e-mails."""
+    """What sending needs beside the database. `sender_address` is the From and the return path of e-mails.
+
+    `cost_cents` is what one message costs per channel, for the ledger.
+    """
 
     secret_key: str = field(repr=False)
     base_url: str
@@ -30,6 +36,7 @@ class DeliverySettings:
     reply_to: str = ""
     unsubscribe_mailto: str = ""
     attempts_limit: int = 6
+    cost_cents: Mapping[str, int] = field(default_factory=lambda: dict(CHANNEL_COST_CENTS))
     first_pause: timedelta = timedelta(minutes=5)
 
     def pause_after(self, attempt: int) -> timedelta:

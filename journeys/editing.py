@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.approving import insist_on_approval
 from campaigns.models import Campaign
 from campaigns.planning import KEY
 from campaigns.planning import end as end_campaign
@@ -25,6 +26,7 @@ from delivery.contents import newest_revision
 from delivery.models import Message
 from delivery.states import move as move_messages
 from journeys import following
+from journeys.approval_parts import parts_of
 from journeys.checking_draft import check_draft, hold_segments
 from journeys.due import NEVER
 from journeys.graph import Branch, Graph, Send
@@ -128,6 +130,8 @@ def publish(
                       pins=_pins(session, graph), author=author, published_at=now)
     session.add(version)
     session.flush()
+    # After everything is pinned: what changes from here on is not in this version.
+    insist_on_approval(session, campaign, parts_of(session, campaign))
     following.begin(session, version, graph, before=before)
     campaign.segment_id = session.scalars(select(Segment.id).where(Segment.key == graph.segment)).one()
     campaign.segment_version = version.pins["segments"][graph.segment]

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
+from campaigns.excluding import exclusions, left_out
 from campaigns.models import Campaign
 from core.arrays import in_ids
 from core.bulk import bulk_insert, chunks, reserve_ids
@@ -92,15 +93,22 @@ def enrol(session: Session, plan: Plan, customer_ids: Sequence[int], *, now: dat
     ids, external_ids, forgotten = zip(*new, strict=True)
     kept = held_out(plan.journey_key, external_ids, percent=plan.holdout_percent)
     count, now_us = len(new), to_us(now)
+    out = _left_out(session, plan, ids, now=now)
+    reasons = ["erased" if gone else out.get(customer_id) for customer_id, gone in zip(ids, forgotten, strict=True)]
     bulk_insert(connection, _ENROLMENTS, {
         "id": reserve_ids(connection, _ENROLMENTS, count),
         "journey_id": [plan.journey_id] * count, "version_id": [plan.version_id] * count, "customer_id": ids,
         "entry": [1] * count, "held_out": kept, "visit": [1] * count, "entered_at": [now_us] * count,
-        "state": ["excluded" if gone else "active" for gone in forgotten],
-        "step": [None if gone else plan.graph.start for gone in forgotten],
-        "due_at": [None if gone else now_us for gone in forgotten],
-        "step_entered_at": [None if gone else now_us for gone in forgotten],
-        "left_at": [now_us if gone else None for gone in forgotten],
-        "left_reason": ["erased" if gone else None for gone in forgotten],
+        "state": ["excluded" if reason else "active" for reason in reasons],
+        "step": [None if reason else plan.graph.start for reason in reasons],
+        "due_at": [None if reason else now_us for reason in reasons],
+        "step_entered_at": [None if reason else now_us for reason in reasons],
+        "left_at": [now_us if reason else None for reason in reasons],
+        "left_reason": reasons,
     })
-    return count - sum(1 for gone in forgotten if gone)
+    return count - sum(1 for reason in reasons if reason)
+
+
+def _left_out(session: Session, plan: Plan, customer_ids: Sequence[int], *, now: datetime) -> dict[int, str]:
+    reasons = exclusions(session, session.get_one(Campaign, plan.campaign_id), standing=plan.graph.standing)
+    return left_out(session.connection(), customer_ids, reasons, now=now)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
 from customers.models import Customer
+from delivery.policy import LEFT_OUT
 from delivery.preference import choose_channels
 from journeys.graph import Send
 from journeys.plans import Plan
@@ -59,8 +60,9 @@ def _place(message: Message) -> tuple[int, str, int] | None:
 def _did_not_reach(last: Message) -> bool:
     if last.state == "sent":
         return last.bounced_at is not None
-    # Suppressed before any channel was chosen means that none was allowed.
-    return last.state == "failed" or (last.state == "suppressed" and last.channel is not None)
+    # Suppressed before any channel was chosen means that none was allowed; left out means on every channel.
+    return last.state == "failed" or (last.state == "suppressed" and last.channel is not None
+                                      and not (last.reason or "").startswith(LEFT_OUT))
 
 
 def _queue_next(

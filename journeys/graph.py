@@ -90,6 +90,7 @@ class Graph:
     """A whole journey. `holdout_percent`, `starts_at` and `ends_at` are None where the campaign's own hold.
 
     `on` is one of MOVES: whoever comes into the segment, or leaves it, enters then. None: its members, at the start.
+    `standing`: the house's standing exclusions keep people out.
     """
 
     name: str
@@ -101,3 +102,4 @@ class Graph:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     on: str | None = None
+    standing: bool = False

@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     "rule": "a rule for leaving held",
     "window_over": "the window closed",
     "ended": "the journey was ended",
+    "erased": "data erased",
 }
 """Reason of leaving -> in words."""
 

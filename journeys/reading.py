@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from campaigns.excluding import STANDING
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from campaigns.problems import Problem, insist
 from journeys.graph import MOVES, ExitWhen, Graph, Step
@@ -72,6 +73,7 @@ class _Reader(StepReader):
             exit_when=self._exit_when(value.get("exit_when")),
             starts_at=starts_at,
             ends_at=ends_at,
+            standing=self._standing(value.get("exclude")),
         )
 
     def _entry(self, value: object) -> tuple[str, str | None]:
@@ -135,10 +137,14 @@ class _Reader(StepReader):
                 rules |= {} if rule is None else {number: rule}
         return ExitWhen(flags["redeemed"], flags["ordered"], tuple(rules.values()), tuple(rules))
 
+    def _standing(self, value: object) -> bool:
+        if value is None or (isinstance(value, list) and all(item == STANDING for item in value)):
+            return bool(value)
+        self.add("exclude", "This does not say who is left out.",
+                 'Write ["standing"] for the house\'s list, or []. Segments a campaign is not sent to stand with it.')
+        return False
+
     def _not_yet(self, value: Mapping[str, Any]) -> None:
-        if value.get("exclude") not in (None, []):
-            self.add("exclude", "Standing exclusions are not available yet.",
-                     "Put the conditions into the segment's rule and leave this out.")
         if value.get("unit", "customer") != "customer":
             self.add("unit", f"Drawing by {value['unit']} is not available yet.", 'Use "customer".')
         if value.get("reentry", "never") != "never":

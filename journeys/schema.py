@@ -84,7 +84,9 @@ def graph_schema() -> dict[str, Any]:
                           "on": {"enum": list(MOVES), "description":
                                  "Who comes into the segment, or leaves it, from now on enters then. Left out: who is "
                                  "in it at the start."}}},
-            "exclude": {"type": "array", "maxItems": 0}, "unit": {"const": "customer"}, "reentry": {"const": "never"},
+            "exclude": {"type": "array", "items": {"const": "standing"}, "description":
+                        "standing: whom the house leaves out of every campaign does not enter and gets no message."},
+            "unit": {"const": "customer"}, "reentry": {"const": "never"},
             "window": {"type": "object", "additionalProperties": False,
                        "properties": {"from": _INSTANT, "until": _INSTANT}},
             "holdout_percent": {"type": "number", "minimum": 0, "maximum": HIGHEST_HOLDOUT_PERCENT,

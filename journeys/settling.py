@@ -79,7 +79,7 @@ def _messages(session: Session, enrolment_ids: Sequence[int]) -> Sequence[Row[*t
     """Every ledger row of these enrolments, oldest first; columns only, since there may be very many."""
     return session.execute(
         select(Message.occasion, Message.enrolment_ref, Message.channel, Message.state, Message.code, Message.arm,
-               Message.expected_at, Message.bounced_at)
+               Message.expected_at, Message.bounced_at, Message.reason)
         .where(in_ids(Message.enrolment_ref, enrolment_ids)).order_by(Message.id)).all()
 
 

@@ -109,6 +109,16 @@ def traffic(session: Session, version: Version) -> Traffic:
                    {(row[0], row[1] or ""): row[2] for row in ways}, left)
 
 
+def excluded_reasons(session: Session, version: Version) -> list[tuple[str, int]]:
+    """Why people of the segment did not enter this version, and how many for each reason, most first."""
+    people = func.count()
+    rows = session.execute(
+        select(Enrolment.left_reason, people)
+        .where(Enrolment.version_id == version.id, Enrolment.state == "excluded")
+        .group_by(Enrolment.left_reason).order_by(people.desc(), Enrolment.left_reason))
+    return [(row[0] or "", row[1]) for row in rows]
+
+
 def people_here(
     session: Session, version: Version, *, step: str | None = None, state: str | None = None,
     left: str | None = None, held_out: bool | None = None, after: int = 0, limit: int = 100,
@@ -169,6 +179,8 @@ def _page(
 
 def _standing(enrolment: Enrolment, customer: Customer) -> Passenger:
     why = enrolment.error or REASONS.get(enrolment.left_reason or "") or SENTENCES[enrolment.state]
+    if enrolment.state == "excluded" and enrolment.left_reason:
+        why = REASONS.get(enrolment.left_reason, enrolment.left_reason)
     return Passenger(enrolment.id, customer.external_id, display_name(customer), enrolment.arm, enrolment.channel,
                      enrolment.state, enrolment.left_at or enrolment.step_entered_at or enrolment.entered_at,
                      enrolment.due_at, None, why)

@@ -21,6 +21,7 @@ from core.mirror import TOO_MANY_CHANGES
 from coupons import following, nightly, reserving
 from delivery import sending
 from journeys import due, duties, exits, settling
+from journeys.objecting import objections
 from journeys.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from segments.membership import duty
@@ -62,7 +63,7 @@ class Worker:
             services=Services(secret_key=self.context.settings.secret_key),
         )
         done += sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
-                             channels=open_channels(self.context.settings), settings=delivery)
+                             channels=open_channels(self.context.settings), settings=delivery, objecting=objections)
         return done
 
     def until_idle(self, now: datetime) -> int:

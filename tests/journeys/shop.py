@@ -21,6 +21,7 @@ from delivery.models import Message
 from journeys import duties
 from journeys.editing import publish, save_draft
 from journeys.models import Enrolment, Version, Visit
+from journeys.objecting import objections
 from journeys.running import Services
 from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
@@ -102,7 +103,7 @@ def deliver(database: Database, channels: dict[str, Channel], *, now: datetime, 
     lease, done = enlist(database, name), 0
     try:
         while count := sending.tick(database, now=now, limit=1000, worker=lease.number, channels=channels,
-                                    settings=SETTINGS):
+                                    settings=SETTINGS, objecting=objections):
             done += count
     finally:
         lease.release()

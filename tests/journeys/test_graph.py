@@ -66,7 +66,6 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("hold-out too large", {"holdout_percent": 51}, "holdout_percent"),
     ("window turned round", {"window": {"from": "2026-03-02", "until": "2026-03-01"}}, "window.until"),
     ("window that is no date", {"window": {"from": "soon"}}, "window.from"),
-    ("standing exclusions", {"exclude": ["standing"]}, "exclude"),
     ("households", {"unit": "household"}, "unit"),
     ("coming back", {"reentry": "always"}, "reentry"),
     ("wrong channel", {"steps": {"mail": {**SEND, "channel": "fax"}}}, "steps.mail.channel"),
