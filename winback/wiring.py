@@ -5,9 +5,11 @@ with a file of its own in the home; letters as PDFs in the home. Calls need no c
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from campaigns.house import house
 from core.settings import Settings
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
@@ -18,8 +20,10 @@ from delivery.settings import DeliverySettings
 
 
 def delivery_settings(settings: Settings, session: Session) -> DeliverySettings:
-    """What sending needs to know of this installation and of the shop's sender profile."""
-    return settings_with_profile(session, secret_key=settings.secret_key, base_url=settings.base_url)
+    """What sending needs to know of this installation, of the shop's sender profile, and of its prices."""
+    prices = house(session).prices
+    return replace(settings_with_profile(session, secret_key=settings.secret_key, base_url=settings.base_url),
+                   cost_cents={channel: price.unit_cents for channel, price in prices.items()})
 
 
 def open_channels(settings: Settings) -> Mapping[str, Channel]:
