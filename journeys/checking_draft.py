@@ -13,6 +13,7 @@ from coupons.models import Offer
 from delivery.contents import list_contents
 from journeys.checking import check_graph
 from journeys.graph import Branch, Graph
+from journeys.letter_clock import letter_problems
 from journeys.reading import read_graph
 from segments.compiling.scored import uncomputed
 from segments.language.conditions import InSegment, Rule
@@ -33,18 +34,21 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
     if read is None:
         return found
     entered = segments.get(read.segment)
+    if not found:
+        valid: dict[str, int | None] = dict(session.execute(select(Offer.key, Offer.valid_days)).all())
+        found = [*found, *letter_problems(read, valid)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
             *_rule_problems(session, read)]
 
 
 def hold_segments(session: Session, graph: Graph) -> None:
     """Keep the segments that a graph names until this transaction ends: nobody deletes, refreshes or changes them."""
-    keys = {graph.segment} | {node.key for rule in _rules(graph).values() for node in rule.walk()
+    keys = {graph.segment} | {node.key for rule in rules_of(graph).values() for node in rule.walk()
                               if isinstance(node, InSegment)}
     session.execute(select(Segment.id).where(Segment.key.in_(keys)).order_by(Segment.id).with_for_update(read=True))
 
 
-def _rules(graph: Graph) -> dict[str, Rule]:
+def rules_of(graph: Graph) -> dict[str, Rule]:
     """The rules of a journey by their place."""
     rules = {f"steps.{key}.if": step.rule for key, step in graph.steps.items() if isinstance(step, Branch)}
     when = graph.exit_when
@@ -60,7 +64,7 @@ def _entry_problems(session: Session, graph: Graph, segment: Segment) -> list[Pr
 
 def _rule_problems(session: Session, graph: Graph) -> list[Problem]:
     """Rules may name segments, and those others; all must be there, and so must the scores they ask about."""
-    return [problem for place, rule in _rules(graph).items() for problem in _problems_of(session, rule, place)]
+    return [problem for place, rule in rules_of(graph).items() for problem in _problems_of(session, rule, place)]
 
 
 def _problems_of(session: Session, rule: Rule, place: str) -> list[Problem]:
