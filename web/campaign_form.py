@@ -32,10 +32,13 @@ _FIELD_OF_PLACE = {
 
 @dataclass
 class CampaignForm:
-    """The form: `texts` by field, chosen categories, the version the person has seen, and problems by field."""
+    """The form: `texts` by field, chosen categories, segments it is not sent to, standing exclusions switched off, the
+    version the person has seen, and problems by field."""
 
     texts: dict[str, str]
     categories: list[str] = field(default_factory=list)
+    not_to: list[str] = field(default_factory=list)
+    standing_off: list[str] = field(default_factory=list)
     version: int = 0
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -67,7 +70,9 @@ def form_of(campaign: Campaign, *, segment: str | None, known: Iterable[str]) ->
             "owner": campaign.owner or "",
             "other_categories": ", ".join(name for name in campaign.goal_categories if name not in known),
         },
-        categories=[name for name in campaign.goal_categories if name in known], version=campaign.version)
+        categories=[name for name in campaign.goal_categories if name in known], not_to=list(campaign.not_to),
+        standing_off=list(campaign.standing_off),
+        version=campaign.version)
 
 
 def following_form(
@@ -91,6 +96,8 @@ def typed_form(form: MultiDict[str, str]) -> CampaignForm:
     return CampaignForm(
         texts={name: form.get(name, "")[:20_000].strip() for name in _TEXTS},
         categories=[name[:200] for name in form.getlist("category") if name.strip()][:500],
+        standing_off=[key[:40] for key in form.getlist("standing_off") if key][:40],
+        not_to=[key[:100] for key in form.getlist("not_to") if key][:20],
         version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0)
 
 
@@ -106,7 +113,7 @@ def fields_of(form: CampaignForm, *, stored: Campaign | None) -> dict[str, Any]:
     if stored is not None and stored.state in ("ended", "history"):
         return fields
     fields |= {"segment": texts["segment"] or None, "timezone": texts["timezone"], "currency": texts["currency"]}
-    fields["goal_categories"] = _categories(form)
+    fields |= {"goal_categories": _categories(form), "not_to": form.not_to, "standing_off": form.standing_off}
     readers: Mapping[str, tuple[str, Callable[[str], Any]]] = {
         "holdout_percent": ("holdout", lambda text: float(read_decimal(text))),
         "budget_cents": ("budget", lambda text: read_cents(text, currency=_currency(texts["currency"]))),

@@ -19,7 +19,7 @@ STATE_WORDS: Mapping[str, str] = {
 STATE_NOTES: Mapping[str, str] = {
     "sent": "the outside took it", "queued": "until it is due", "claimed": "a worker has it",
     "handed_over": "on its way, or a call on the desk", "uncertain": "may or may not have gone out",
-    "failed": "did not arrive", "suppressed": "the law, the person or a missing address forbids it",
+    "failed": "did not arrive", "suppressed": "the law, the person, a missing address or an exclusion forbids it",
     "expired": "became due after the end", "cancelled": "the person redeemed, ordered or left",
     "withheld": "hold-out, for comparison",
 }

@@ -56,7 +56,7 @@ def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
         steps[f"remind_{letter}"] = {**_send(wish, wish.reminder, offer, "peace"), "name": "Reminder"}
     steps["peace"] = {"kind": "leave"}
     entry = {"segment": wish.segment} | ({} if wish.on is None else {"on": wish.on})
-    return {"name": campaign.name, "entry": entry, "reentry": "never",
+    return {"name": campaign.name, "entry": entry, "exclude": ["standing"], "reentry": "never",
             "start": "split" if len(offers) > 1 else "offer_a", "steps": steps}
 
 

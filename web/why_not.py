@@ -10,12 +10,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from campaigns.excluding import exclusions, left_out
 from campaigns.models import Campaign
 from campaigns.person import past_campaigns_of
 from campaigns.showing import segment_names
 from core.errors import WinbackError
 from customers.models import Customer
 from delivery.person import Spoken, messages_before
+from journeys.audience import graph_of
 from journeys.person import Passage, passages_of
 from segments.engines.members import matching
 from segments.saving.saved import segment_rule
@@ -75,11 +77,21 @@ def _never_entered(
         belongs = bool(matching(session.connection(), rule, [customer.id], as_of=now))
     except WinbackError as error:
         return Answer(f"{words.They} never entered {name}.", f"Its segment cannot be asked: {error.message}")
+    if belongs and (barred := _barred(session, customer, campaign, now=now)):
+        return Answer(f"{words.They} never entered {name} and would be left out today: {barred}.",
+                      f"{words.They} would belong to “{segment[1]}”, but the campaign leaves such people out.")
     if belongs:
         return Answer(f"{words.They} never entered {name}, though {words.they} would belong to “{segment[1]}” today.",
                       "The audience was drawn earlier; who comes to belong later does not enter by itself.")
     return Answer(f"{words.They} never entered {name}: {words.they} {words.was} not in its segment “{segment[1]}”.",
                   "Asked again just now: the rule does not hold.")
+
+
+def _barred(session: Session, customer: Customer, campaign: Campaign, *, now: datetime) -> str | None:
+    """The exclusion that holds for this person today, None when none does."""
+    _journey, graph = graph_of(session, campaign)
+    reasons = exclusions(session, campaign, standing=graph is None or graph.standing)
+    return left_out(session.connection(), [customer.id], reasons, now=now).get(customer.id)
 
 
 def _inside(passage: Passage, words: Pronouns, name: str, on: Dated) -> Answer:

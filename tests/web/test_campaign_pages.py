@@ -12,6 +12,8 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from core.database import Database
 from journeys.models import Journey, Version
+from segments.language.rules import parse_rule
+from segments.saving.saved import save_segment
 from tests.conftest import NOW
 from tests.web.conftest import Live, browser_of
 from tests.web.looks import TWO_LOOKS, check_look
@@ -143,9 +145,55 @@ def test_lists_of_messages_walk_by_key_and_refuse_a_made_up_page(shop: FlaskClie
 def test_the_reach_opens_its_people(shop: FlaskClient) -> None:
     page = shop.get("/campaigns/second/audience").text
     assert "In the segment" in page and "Reachable" in page
-    for channel in ("any", "none", "email", "letter", "phone"):
-        assert shop.get(f"/campaigns/second/audience/people?channel={channel}").status_code == 200
-    assert shop.get("/campaigns/second/audience/people?channel=pigeon").status_code == 404
+    opened = [unescape(href) for href in re.findall(r'href="(/campaigns/second/audience/people[^"]*)"', page)]
+    assert len(opened) >= 6, "the start, what is left, each channel, each offer"
+    for href in opened:
+        assert shop.get(href).status_code == 200, href
+    assert shop.get("/campaigns/second/audience/people?part=pigeon").status_code == 404
+
+
+def test_a_campaign_is_not_sent_to_a_segment_and_the_waterfall_says_so(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    with shop_database.writing() as session:
+        save_segment(session, "first", name="The first", now=NOW, rule=parse_rule(
+            {"customer": "customer_id", "in": ["c1", "c2"]}))
+    form = {**PLAN, "name": "Spared", "not_to": "first"}
+    assert shop.post("/campaigns/_new", data=form).status_code == 302
+    assert campaign(shop_database, "spared").not_to == ["first"]
+    assert 'name="not_to" value="first" checked' in shop.get("/campaigns/spared/edit").text
+    page = words(shop.get("/campaigns/spared").text)
+    assert "Not to The first" in page
+    assert "In “The first”" in words(shop.get("/campaigns/spared/audience").text)
+    people = words(shop.get("/campaigns/spared/audience/people?part=segment:first").text)
+    assert "Left out: in “The first”" in people and "2 people" in people
+    refused = shop.post("/campaigns/_new", data={**form, "name": "Other", "not_to": "gone"})
+    assert refused.status_code == 400 and "There is no segment called gone" in refused.text
+
+
+def test_the_house_list_is_read_by_everybody_and_changed_with_a_record(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    page = words(shop.get("/settings/standing").text)
+    assert "Customers who got their last delivery at most 5 days ago" in page
+    saved = shop.post("/settings/standing/delivered_lately", data={
+        "name": "delivered a few days ago", "version": "0", "active": "yes", "number:at_most": "9"})
+    assert saved.status_code == 302
+    assert "at most 9 days ago" in shop.get("/settings/standing").text
+    late = shop.post("/settings/standing/delivered_lately", data={"name": "x", "version": "0", "number:at_most": "1"})
+    assert late.status_code == 409 and "another tab" in late.text
+    wrong = shop.post("/settings/standing/dunning", data={"version": "0", "active": "yes", "number:at_least": "two"})
+    assert wrong.status_code == 400 and "is not a number" in wrong.text
+    added = shop.post("/settings/standing", data={"segment": "lapsed", "name": "key account"})
+    assert added.status_code == 302 and "key account" in shop.get("/settings/standing").text.lower()
+    assert shop.post("/settings/standing/key_account/remove").status_code == 302
+    assert shop.post("/settings/standing/dunning/remove").status_code == 409
+    with shop_database.reading() as session:
+        entries = list(session.scalars(select(AuditEntry).where(AuditEntry.verb == "standing.saved")))
+    assert [entry.detail["rule"][1]["at_most"] for entry in entries] == [9]
+    analyst = browser_of(shop.application, shop_database, "analyst")
+    assert analyst.get("/settings/standing").status_code == 200
+    assert analyst.post("/settings/standing/dunning", data={"version": "0"}).status_code == 403
 
 
 def test_a_planned_campaign_starts_once_pauses_goes_on_and_ends(shop: FlaskClient, shop_database: Database) -> None:
@@ -194,7 +242,7 @@ def test_an_empty_installation_explains_what_a_campaign_is(marketer: FlaskClient
 def test_campaign_pages_are_accessible_and_fit_the_screen(live_shop: Live, width: int, scheme: str) -> None:
     page = live_shop.open("/campaigns", width=width, scheme=scheme)
     for path in ("/campaigns", "/campaigns/spring", "/campaigns/second/edit", "/campaigns/spring/messages",
-                 "/campaigns/second/audience/people"):
+                 "/campaigns/second/audience/people", "/settings/standing"):
         page.goto(path)
         check_look(page, width)
 
@@ -204,7 +252,7 @@ def test_a_marketer_plans_a_campaign_draws_its_journey_and_publishes_it(live_sho
     page = live_shop.open("/campaigns/_new")
     page.get_by_label("Name", exact=True).fill("Furniture win-back")
     page.get_by_role("checkbox", name="furniture").check()
-    page.get_by_label("Segment", exact=True).select_option("lapsed")
+    page.get_by_label("Send to", exact=True).select_option("lapsed")
     page.get_by_role("button", name="Make campaign").click()
     page.get_by_role("link", name="Make its journey").first.click()
     page.get_by_label("Content", exact=True).select_option("offer-a")

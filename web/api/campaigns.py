@@ -33,6 +33,8 @@ class CampaignSchema(Schema):
     timezone = Words(longest=64)
     goal_categories = fields.List(Words(longest=200))
     segment = Words(longest=100, allow_none=True)
+    not_to = fields.List(Words(longest=100))
+    standing_off = fields.List(Words(longest=40))
     holdout_percent = Exact(least=0, most=50, places=4)
     budget_cents = Whole(least=1, allow_none=True)
     currency = Words(longest=3)
@@ -63,6 +65,8 @@ class CampaignAnswer(Schema):
     timezone = fields.String()
     goal_categories = fields.List(fields.String())
     segment = fields.String(allow_none=True)
+    not_to = fields.List(fields.String())
+    standing_off = fields.List(fields.String())
     holdout_percent = fields.Float()
     budget_cents = fields.Integer(allow_none=True)
     currency = fields.String()
@@ -126,7 +130,8 @@ def _save(key: str, plan: dict[str, Any], *, must_be_new: bool) -> dict[str, Any
         if must_be_new:
             _refuse_taken(session, key)
         campaign = save_campaign(session, key, fields=plan, expected_version=0 if must_be_new else seen, now=now)
-        record(session, "campaign.saved", f"campaign:{key}", now=now, version=campaign.version)
+        record(session, "campaign.saved", f"campaign:{key}", now=now, version=campaign.version,
+               standing_off=", ".join(campaign.standing_off) or None)
         return campaign_body(campaign, segment=segment_key(session, campaign))
 
 

@@ -1,9 +1,8 @@
-"""Campaigns: the list, the form, one campaign with its reach, its messages and its journey, and its start and end."""
+"""Campaigns: the list, the form, one campaign with its messages and its journey, and its start and end."""
 
 from datetime import datetime
-from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -11,22 +10,22 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, check_campaign, list_campaigns, save_campaign
 from campaigns.planning import end as end_campaign
 from campaigns.problems import InvalidPlan, Problem, insist
-from campaigns.reach import reach, reached_by
 from campaigns.showing import count_campaigns, past_sizes, segment_key, segment_names
+from campaigns.standing import list_standing
 from campaigns.states import SENTENCES
-from core.errors import Conflict, Invalid, NotFound, NotReady
+from core.errors import Conflict, Invalid
 from coupons.feed import redeemed_by_campaign
 from customers.categories import list_categories
-from customers.people import customers_with_city, display_name
-from delivery.policy import CHANNELS as ALL_CHANNELS
-from delivery.preference import choose_channels
 from delivery.showing import MessageFilter, count_messages, list_messages, message_counts
 from journeys import editing
 from journeys.models import Journey
 from journeys.overview import journey_lines, journeys_by_campaign
-from journeys.showing import traffic
-from segments.saving.saved import list_segments, segment_rule
+from journeys.playbook import plays
+from journeys.showing import excluded_reasons, traffic
+from segments.saving.saved import list_segments
 from web.access import person
+from web.approvals_view import STATES as APPROVAL_STATES
+from web.approvals_view import approval_view
 from web.audit import record
 from web.campaign_form import (
     CURRENCIES,
@@ -40,11 +39,8 @@ from web.campaign_form import (
     typed_form,
 )
 from web.campaign_messages import CHANNELS, STATE_NOTES, STATE_WORDS, TROUBLE, state_lines
-from web.formatting import count
 from web.links import customer_url, segment_url
 from web.paging import cursor
-from web.plots import Channel, Exclusion, waterfall
-from web.questions import questions
 from web.registry import Found
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
@@ -53,12 +49,9 @@ from web.words import STATE_PILLS, window_words
 blueprint = Blueprint("campaigns", __name__)
 
 PAGE = 100
-MOST_REACH = 50_000
-"""People whose reach is worked out for a page; larger audiences are told so."""
 CHANNEL_WORDS = {"email": "Newsletter", "letter": "Letter", "phone": "Phone"}
 _MESSAGE_COLUMNS = ["State", *((words, "num") for _name, words in CHANNELS), ("None chosen", "num hide-m"),
                     ("All", "num")]
-CHANNEL_SIGNS = {"email": "mail", "letter": "mailbox", "phone": "phone"}
 
 
 def nav_count(session: Session, _now: datetime) -> int:
@@ -165,68 +158,19 @@ def show(key: str) -> ResponseReturnValue:
         counts = message_counts(session, campaign=key)
         codes = redeemed_by_campaign(session).get(key, (0, 0))
         segment = segment_names(session, [campaign]).get(campaign.id)
+        named = {each.key: each.name for each in list_segments(session, archived=True)} if campaign.not_to else {}
+        left_out = excluded_reasons(session, version) if version else []
+        approval = approval_view(session, campaign)
+        off = {each.key: each.name for each in list_standing(session)} if campaign.standing_off else {}
     return render_template(
-        "pages/campaigns/show.html", campaign=campaign, journey=journey, version=version, numbers=numbers,
-        lines=state_lines(counts), channels=CHANNELS, columns=_MESSAGE_COLUMNS, codes=codes, segment=segment,
+        "pages/campaigns/show.html", left_out=left_out, approval=approval, states=APPROVAL_STATES,
+        standing_off=[off.get(each, each) for each in campaign.standing_off],
+        not_to=[named.get(each, each) for each in campaign.not_to], campaign=campaign, journey=journey,
+        version=version, numbers=numbers, lines=state_lines(counts), channels=CHANNELS, columns=_MESSAGE_COLUMNS,
+        codes=codes, segment=segment,
         pill_=STATE_PILLS[campaign.state],
         meaning=SENTENCES[campaign.state], window=window_words(campaign, now=now), segment_url=segment_url,
         trouble=TROUBLE)
-
-
-@blueprint.get("/campaigns/<key>/audience")
-def audience(key: str) -> ResponseReturnValue:
-    """The reach of the campaign's segment as things stand, as a fragment."""
-    now = request_now()
-    with reading() as session:
-        campaign = campaign_by_key(session, key)
-        segment = segment_key(session, campaign)
-    if segment is None:
-        return render_template("pages/campaigns/audience.html", fall=None, problem="No segment is chosen yet.")
-    try:
-        ids = _member_ids(segment, now)
-    except NotReady as error:
-        return render_template("pages/campaigns/audience.html", fall=None, problem=error.message)
-    if len(ids) > MOST_REACH:
-        words = f"{count(len(ids))} people. Who can be reached is worked out for up to {count(MOST_REACH)}."
-        return render_template("pages/campaigns/audience.html", fall=None, problem=words)
-    with reading() as session:
-        found = reach(session.connection(), ids, now=now, secret_key=_secret_key())
-    fall = waterfall(
-        "In the segment", found.people, start_href=segment_url(segment),
-        exclusions=[Exclusion("No channel allowed", len(found.unreachable), _audience_href(key, "none"))],
-        reachable_href=_audience_href(key, "any"),
-        channels=[Channel(CHANNEL_WORDS[name], people, CHANNEL_SIGNS[name], _audience_href(key, name))
-                  for name, people in found.by_channel.items()])
-    alone = round(found.reachable * campaign.holdout_percent / 100)
-    return render_template("pages/campaigns/audience.html", fall=fall, alone=alone, campaign=campaign, problem=None)
-
-
-@blueprint.get("/campaigns/<key>/audience/people")
-def audience_people(key: str) -> ResponseReturnValue:
-    """The people behind one number of the reach."""
-    now = request_now()
-    wanted = request.args.get("channel", "any")
-    if wanted not in ("any", "none", *CHANNEL_WORDS):
-        raise NotFound("There is no such channel.")
-    after = cursor(request.args.get("after"))
-    with reading() as session:
-        campaign = campaign_by_key(session, key)
-        segment = segment_key(session, campaign)
-    if segment is None:
-        raise NotFound("No segment is chosen yet. Choose one for the campaign first.")
-    ids = [each for each in _member_ids(segment, now) if each > after][:MOST_REACH]
-    with reading() as session:
-        connection = session.connection()
-        if wanted == "any":
-            silent = set(reached_by(connection, ids, channel=None, now=now, secret_key=_secret_key()))
-            chosen = [each for each in ids if each not in silent]
-        else:
-            chosen = reached_by(connection, ids, channel=None if wanted == "none" else wanted, now=now,
-                                secret_key=_secret_key())
-        people = people_of(session, chosen[:PAGE], now=now, secret_key=_secret_key())
-    following = chosen[PAGE - 1] if len(chosen) > PAGE else None
-    return render_template("pages/campaigns/people.html", campaign=campaign, wanted=wanted, people=people,
-                           following=following, after=after, channels=CHANNEL_WORDS, customer_url=customer_url)
 
 
 @blueprint.get("/campaigns/<key>/messages")
@@ -299,23 +243,14 @@ def end(key: str) -> ResponseReturnValue:
     return redirect(url_for("campaigns.show", key=key))
 
 
-def people_of(session: Session, ids: list[int], *, now: datetime, secret_key: str) -> list[dict[str, Any]]:
-    """Name, number and the channel that would be chosen (or why none) of these customers."""
-    rows = customers_with_city(session, ids)
-    known = [each for each in ids if each in rows]
-    choices = choose_channels(session.connection(), known, wish="preferred", allowed=ALL_CHANNELS, now=now,
-                              secret_key=secret_key)
-    return [{"name": display_name(rows[each][0]), "customer": rows[each][0].external_id, "city": rows[each][1],
-             "channel": choice.channel, "why": choice.why} for each, choice in zip(known, choices, strict=True)]
-
-
 def _save(session: Session, key: str, form: CampaignForm, stored: Campaign | None, now: datetime) -> Campaign:
     """Save the form; raises InvalidPlan with every problem of text and plan together."""
     fields = fields_of(form, stored=stored)
     if form.errors:
         insist([*(Problem(name, text, "") for name, text in form.errors.items()), *check_campaign(session, fields)])
     campaign = save_campaign(session, key, fields=fields, expected_version=form.version if stored else 0, now=now)
-    record(session, "campaign.saved", f"campaign:{key}", now=now, version=campaign.version)
+    record(session, "campaign.saved", f"campaign:{key}", now=now, version=campaign.version,
+           standing_off=", ".join(campaign.standing_off) or None)
     return campaign
 
 
@@ -323,11 +258,13 @@ def _form_page(form: CampaignForm, campaign: Campaign | None, *, overtaken: bool
     with reading() as session:
         segments = [(each.key, each.name) for each in list_segments(session)]
         categories = list_categories(session)
+        standing = list_standing(session, active=True)
     frozen = campaign is not None and campaign.state not in ("draft",)
     return render_template(
         "pages/campaigns/form.html", form=form, campaign=campaign, segments=segments, categories=categories,
         zones=ZONES, currencies=[(each, each) for each in dict.fromkeys([*CURRENCIES, form.texts["currency"]])],
-        overtaken=overtaken, frozen=frozen,
+        overtaken=overtaken, frozen=frozen, standing=standing,
+        plays=plays() if campaign is None and not form.errors else (),
         over=campaign is not None and campaign.state in ("ended", "history"))
 
 
@@ -337,17 +274,3 @@ def _with_journey(session: Session, key: str) -> tuple[Campaign, Journey]:
     if journey is None:
         raise Invalid(f"{campaign.name} has no journey yet. Make one first; it says what happens to whom.")
     return campaign, journey
-
-
-def _member_ids(segment: str, now: datetime) -> list[int]:
-    with reading() as session:
-        rule = segment_rule(session, segment)
-    return questions().ids(rule, as_of=now, fresh=False).value
-
-
-def _audience_href(key: str, channel: str) -> str:
-    return url_for("campaigns.audience_people", key=key, channel=channel)
-
-
-def _secret_key() -> str:
-    return str(current_app.extensions["winback.settings"].secret_key)

@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from campaigns.approving import waiting_for_others
 from campaigns.planning import list_campaigns
 from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.leaks import count_flagged, travelling
@@ -21,6 +22,7 @@ from journeys.showing import set_aside
 from reporting.leaks import held_out_redeemers
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport
+from web.approvals_view import asking_person
 from web.campaign_messages import CHANNELS
 from web.formatting import clock_time, count, day, local_date, long_day, money, money_short, points, rate
 from web.journey_words import step_name
@@ -122,6 +124,10 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
             "alert-triangle", f"{_people(people)} set aside in {journey.name}",
             f"An error met them: {error.split(': ', 1)[-1][:120]} Nobody else is affected.", _people(people), "Look",
             url_for("journeys.people", key=journey.key, show="failed")))
+    found += [_need("circle-check", f"“{campaign.name}” waits for your approval",
+                    f"{asked.asked_by} asked. {asked.note or ''}".strip(), "approval", "Look",
+                    url_for("campaigns.show", key=campaign.key, _anchor="approval"))
+              for asked, campaign in waiting_for_others(session, but=asking_person().ref)]
     for line in lines:
         found += _needs_of(session, line)
     found += _needs_of_shops(session, now)

@@ -181,6 +181,8 @@ _LEFT_WORDS = {"redeemed": "redeemed", "ordered": "ordered without the code", "r
 def _people_title(step: str | None, outcome: str | None, shown: str | None, left: str | None) -> str:
     if step is not None:
         return f"{step}: {_OUTCOME_WORDS.get(outcome, outcome)}" if outcome else f"At “{step}” now"
+    if left is not None and shown == "excluded":
+        return f"Did not enter: {_LEFT_WORDS.get(left, left)}"
     if left is not None:
         return f"Left: {_LEFT_WORDS.get(left, left)}"
     return {"inside": "Inside now", "held_out": "Left alone for comparison", "followed": "Left alone and followed",

@@ -180,6 +180,8 @@ def audit() -> ResponseReturnValue:
 def _tabs() -> dict[str, Any]:
     return {"setting_tabs": [
         ("Sender", url_for("settings.index"), request.endpoint in ("settings.index", "settings.save")),
+        ("Left out", url_for("settings.standing"), (request.endpoint or "").endswith(("standing", "_one"))),
+        ("House rules", url_for("settings.house_rules"), request.endpoint == "settings.house_rules"),
         ("People", url_for("settings.people"), request.endpoint in ("settings.people", "settings.add")),
         ("API keys", url_for("settings.keys"), request.endpoint in ("settings.keys", "settings.make_key")),
         ("Audit trail", url_for("settings.audit"), request.endpoint == "settings.audit"),

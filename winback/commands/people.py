@@ -1,4 +1,4 @@
-"""`winback customer show|export|forget ID`: one person's data, for the operator.
+"""`winback customer show|why|export|forget ID`: one person's data, for the operator.
 
 Owns the commands' words. `export` prints JSON alone on stdout; `forget` asks first, unless told --yes.
 """
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from customers.people import customer_facts, display_name
+from campaigns.planning import campaign_by_key
+from customers.people import customer_facts, display_name, find_customer
 from web.formatting import day, money
 from web.people_words import CHANNEL_WORDS
 from web.personal_data import STAYS, everything_held, forget
+from web.why_not import why_not
 
 if TYPE_CHECKING:
     from winback.context import Context
@@ -47,6 +49,19 @@ def show(context: "Context", number: str) -> None:
                            f" {consent.state} on {day(consent.at, today=today)}")
         if person.forgotten_at is not None:
             click.echo(f"Forgotten on {day(person.forgotten_at, today=today)}")
+
+
+@customer.command()
+@click.argument("number", metavar="ID")
+@click.argument("campaign", metavar="CAMPAIGN")
+@click.pass_obj
+def why(context: "Context", number: str, campaign: str) -> None:
+    """Say why a customer did, or did not, get what a campaign sent."""
+    now = context.now()
+    with context.database.reading() as session:
+        answer = why_not(session, find_customer(session, number), campaign_by_key(session, campaign), now=now,
+                         zone=context.settings.zone)
+    click.echo(" ".join(part for part in (answer.sentence, answer.more) if part))
 
 
 @customer.command()

@@ -1,6 +1,6 @@
 """standing exclusions, segments a campaign is not sent to, approvals
 
-Revision ID: 0009
+Revision ID: 0011
 Revises: 0010
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0009"
+revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
