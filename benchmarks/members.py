@@ -36,7 +36,7 @@ _BY_HAND = 1_000_000
 
 def members_written(quick: bool) -> dict[str, dict[str, float] | None]:
     """Per row store the milliseconds, ours and by hand, and the ratio pair by pair; None without a PostgreSQL."""
-    people, rounds = (50_000, 5) if quick else (500_000, 5)
+    people, rounds = (20_000, 3) if quick else (500_000, 5)
     with TemporaryDirectory() as folder:
         found: dict[str, dict[str, float] | None] = {
             "sqlite": _measured(f"sqlite:///{folder}/members.db", Path(folder), people, rounds)}

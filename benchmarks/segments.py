@@ -59,7 +59,7 @@ _POSTGRES = f"""SELECT count(*) FROM customers c WHERE forgotten_at IS NULL
 def run(quick: bool, home: Path) -> dict[str, Any]:
     """Measure and return the row of `make bench`, in milliseconds."""
     customers = 50_000 if quick else 1_000_000
-    rounds = 31 if quick else 9
+    rounds = 15 if quick else 9
     path = shop(home, customers)
     missing: dict[str, str] = {}
     with duckdb.connect(":memory:") as connection, contextlib.ExitStack() as open_things:

@@ -1,7 +1,7 @@
 """Kill -9 at any statement, start again: nothing twice, nothing lost, the same rows as an undisturbed run.
 
 A real `winback tick --until` process is killed at statement N by an outside launcher and started again. One
-N in the tests, many in the proofs (`WINBACK_PROOFS=1`).
+N in the tests, several in the proofs (`WINBACK_PROOFS=1`), there with a mail server, too.
 """
 
 import collections
@@ -188,7 +188,7 @@ class _Inbox:
         return "250 taken"
 
 
-@pytest.mark.deeper
+@pytest.mark.proofs
 def test_killed_while_talking_to_a_mail_server_nobody_gets_a_mail_twice(shop: tuple[Shop, str]) -> None:
     kept, until = shop
     inbox = _Inbox()
