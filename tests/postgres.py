@@ -62,7 +62,7 @@ def running_postgres(*, durable: bool = False, settings: Sequence[str] = ()) -> 
     finally:
         server.terminate()
         try:
-            server.wait(20)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -70,13 +70,13 @@ def running_postgres(*, durable: bool = False, settings: Sequence[str] = ()) -> 
 
 
 def _wait_until_up(host: str) -> None:
-    for _attempt in range(1200):
+    for _attempt in range(4800):
         try:
             psycopg.connect(host=host, user="postgres", dbname="postgres").close()
             return
         except psycopg.OperationalError:
             time.sleep(0.05)
-    raise RuntimeError("PostgreSQL did not start within 60 seconds")
+    raise RuntimeError("PostgreSQL did not start within 240 seconds")
 
 
 @contextlib.contextmanager

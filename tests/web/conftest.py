@@ -140,7 +140,8 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"{CHROMIUM} is missing; install chromium-headless-shell to run the browser tests")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=CHROMIUM, timeout=2 * PATIENCE_MS,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         yield browser
         browser.close()
