@@ -53,7 +53,7 @@ def test_the_demo_plays_once_and_says_so_when_run_again(tmp_path: Path) -> None:
 @pytest.mark.proofs
 def test_a_demo_killed_again_and_again_ends_like_one_left_alone(tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "killed.json"
-    for deadly in (150, 400, 1500, 3000):
+    for deadly in (250, 1500, 3000):
         code, err = _demo(home, out, deadly=deadly)
         assert code == -9, err
     code, err = _demo(home, out)

@@ -1,7 +1,7 @@
 """Kill -9 at any statement, start again: nothing twice, nothing lost, the same rows as an undisturbed run.
 
 A real `winback tick --until` process is killed at statement N by an outside launcher and started again. One
-N in the tests, several in the proofs (`WINBACK_PROOFS=1`), there with a mail server, too.
+N on SQLite in the tests; several on PostgreSQL, and with a mail server, in the proofs (`WINBACK_PROOFS=1`).
 """
 
 import collections
@@ -68,7 +68,7 @@ def _admin(server: str, statement: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture(scope="module", params=["sqlite", *(["postgresql"] if PROOFS else [])])
+@pytest.fixture(scope="module")
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, str]]:
     folder = tmp_path_factory.mktemp("drill")
     template, server = folder / "template.db", None
@@ -159,6 +159,7 @@ def _points(total: int, seed: int) -> list[int]:
 
 
 @pytest.mark.deeper
+@pytest.mark.parametrize("shop", ["postgresql" if PROOFS else "sqlite"], indirect=True)
 def test_killed_at_any_statement_a_second_run_ends_like_an_undisturbed_one(shop: tuple[Shop, str]) -> None:
     kept, until = shop
     counts = kept.folder / "count"
@@ -189,6 +190,7 @@ class _Inbox:
 
 
 @pytest.mark.proofs
+@pytest.mark.parametrize("shop", ["sqlite"], indirect=True)
 def test_killed_while_talking_to_a_mail_server_nobody_gets_a_mail_twice(shop: tuple[Shop, str]) -> None:
     kept, until = shop
     inbox = _Inbox()
