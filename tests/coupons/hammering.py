@@ -103,6 +103,7 @@ def run(database: Database, codes: list[str], *, seed: int, threads: int, steps:
                 pass  # "send it again" is an answer
             except Exception as error:
                 errors.append(repr(error)[:300])
+                return  # red it is by now; without its database it would never end
             done += 1
 
     running = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
