@@ -34,7 +34,7 @@ def curve(customers: int, home: Path, *, spark: bool) -> dict[str, Any]:
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
         connection.execute("USE generation")
-        prepared = prepare(parse_rule(LAPSED))
+        prepared = prepare(parse_rule(LAPSED), summed=True)
         rendered = render(prepared.counting)
         values = rendered.values(prepared.cuts.values(AS_OF))
         found, mirror_ms = _timed(lambda: connection.execute(rendered.text, values).fetchall()[0][0])

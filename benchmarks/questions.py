@@ -37,7 +37,25 @@ _AMONG_SQL = NEWEST_SQL.replace("WHERE", "WHERE customer_id IN (SELECT id FROM f
 _LAST_SQL = f"""people AS MATERIALIZED (SELECT id FROM first WHERE id IN ({_AMONG_SQL}))
         SELECT count(*) FROM (SELECT customer_id FROM orders
         WHERE customer_id IN (SELECT id FROM people) AND {HAVING_SQL})"""
+_SUMS = f"SELECT customer_id FROM order_sums WHERE any_currency AND last_at < {NOW} AND orders <= 3"
+SUMS_SQL = f"""{_SUMS} AND total_cents >= 150000 UNION ALL SELECT customer_id FROM orders WHERE customer_id IN (
+    SELECT customer_id FROM order_sums WHERE any_currency AND last_at >= {NOW}) AND {HAVING_SQL}"""
+_NOT_LATELY_SQL = f"GROUP BY customer_id HAVING max(ordered_at) < {QUARTER}"
 LAPSED_BY_HAND = {
+    "sums, then lines, then consents": f"""WITH first AS MATERIALIZED (SELECT id FROM customers
+        WHERE forgotten_at IS NULL AND id IN ({SUMS_SQL}) AND id IN ({COUNTRY_SQL})),
+        people AS MATERIALIZED (SELECT id FROM first WHERE id IN ({YEAR_SQL}
+            AND customer_id IN (SELECT id FROM first) {_NOT_LATELY_SQL}))
+        SELECT count(*) FROM people WHERE id IN ({_AMONG_SQL.replace("FROM first", "FROM people")})""",
+    "sums with lines and all, then consents": f"""WITH first AS MATERIALIZED (SELECT id FROM customers
+        WHERE forgotten_at IS NULL AND id IN ({SUMS_SQL}) AND id IN ({COUNTRY_SQL})
+        AND id IN ({YEAR_SQL} {_NOT_LATELY_SQL}))
+        SELECT count(*) FROM first WHERE id IN ({_AMONG_SQL})""",
+    "sums, then lines and country, then consents": f"""WITH first AS MATERIALIZED ({SUMS_SQL}),
+        people AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
+            AND id IN (SELECT customer_id FROM first) AND id IN ({COUNTRY_SQL}) AND id IN ({YEAR_SQL}
+            AND customer_id IN (SELECT customer_id FROM first) {_NOT_LATELY_SQL}))
+        SELECT count(*) FROM people WHERE id IN ({_AMONG_SQL.replace("FROM first", "FROM people")})""",
     "in three stages": f"""WITH first AS MATERIALIZED (SELECT id FROM customers WHERE forgotten_at IS NULL
         AND id IN ({COUNTRY_SQL}) AND id IN ({YEAR_SQL})
         AND NOT EXISTS (SELECT 1 FROM ({QUARTER_SQL}) q WHERE q.customer_id = id)), {_LAST_SQL}""",
@@ -82,19 +100,25 @@ _FURNITURE, _OTHER = _LINES.format(_PAST, "furniture"), _LINES.format(_PAST, "ca
 QUESTIONS = (
     Question("country", GERMAN, {"semi join": _people(f"id IN ({COUNTRY_SQL})")}),
     Question("ever bought", {"orders": "count", "at_least": 1},
-             {"semi join": _people(f"id IN (SELECT customer_id FROM orders WHERE {_PAST})")}),
+             {
+        "semi join": _people(f"id IN (SELECT customer_id FROM orders WHERE {_PAST})"),
+        "sums": _people(f"id IN (SELECT customer_id FROM order_sums WHERE any_currency AND first_at < {NOW})")}),
     Question("furniture in a year", IN_YEAR, {"semi join": _people(f"id IN ({YEAR_SQL})")}),
     Question("furniture, not lately", {"all": [NOT_LATELY, IN_YEAR]}, {
         "semi and anti join": _people(f"id IN ({YEAR_SQL})",
                                       f"NOT EXISTS (SELECT 1 FROM ({QUARTER_SQL}) q WHERE q.customer_id = id)"),
         "one pass": _people(f"id IN ({YEAR_SQL} GROUP BY customer_id HAVING max(ordered_at) < {QUARTER})")}),
     Question("few orders of worth", {"all": [WORTH, FEW]},
-             {"one pass": _people(f"id IN (SELECT customer_id FROM orders WHERE {HAVING_SQL})")}),
+             {"one pass": _people(f"id IN (SELECT customer_id FROM orders WHERE {HAVING_SQL})"),
+              "sums": _people(f"id IN ({SUMS_SQL})")}),
     Question("lapsed furniture", LAPSED, LAPSED_BY_HAND),
     Question("first order held furniture",
              {"orders": "count", "nth": 1, "where": {"category": ["furniture"]}, "at_least": 1}, {
                  "least of a pair": _people(f"""id IN (SELECT customer_id FROM order_lines
-                     WHERE category = 'furniture' AND {_PAST} AND order_id IN ({_FIRST}))""")}),
+                     WHERE category = 'furniture' AND {_PAST} AND order_id IN ({_FIRST}))"""),
+                 "sums": _people(f"""id IN (SELECT customer_id FROM order_lines
+                     WHERE category = 'furniture' AND {_PAST} AND order_id IN (
+                         SELECT first_id FROM order_sums WHERE any_currency AND first_at < {NOW}))""")}),
     Question("furniture, then another within 60 days",
              {"bought": {"category": ["furniture"]}, "then": {"category": ["category 1"]}, "within_days": 60}, {
                  "join": _people(f"""id IN (SELECT a.customer_id FROM ({_FURNITURE}) a JOIN ({_OTHER}) b

@@ -39,10 +39,11 @@ from benchmarks.questions import (
     Question,
 )
 from core.mirror_rows import duckdb_type
+from core.mirror_summaries import sum_up
 from core.types import Base, to_us
 from segments.engines.duckdb import render
 from segments.engines.members import prepare
-from segments.engines.mirrored import TABLES
+from segments.engines.mirrored import SUMMARIES, TABLES
 from segments.language.rules import parse_rule
 
 TEN_TIMES = 14.0
@@ -174,7 +175,7 @@ def _one(connection: duckdb.DuckDBPyConnection, statement: str, values: list[Any
 
 
 def _ours(connection: duckdb.DuckDBPyConnection, rule: dict[str, Any]) -> Callable[[], int]:
-    prepared = prepare(parse_rule(rule))
+    prepared = prepare(parse_rule(rule), summed=True)
     rendered = render(prepared.counting)
     return lambda: _one(connection, rendered.text, rendered.values(prepared.cuts.values(AS_OF)))
 
@@ -271,7 +272,8 @@ def rest_of(table: str) -> dict[str, str]:
 
 def shop(home: Path, customers: int) -> Path:
     """A generation of the mirror with an invented shop, made once and kept."""
-    columns = hashlib.sha256(repr([(table.name, table.columns) for table in TABLES]).encode()).hexdigest()[:8]
+    shape = [*((table.name, table.columns) for table in TABLES), *SUMMARIES]
+    columns = hashlib.sha256(repr(shape).encode()).hexdigest()[:8]
     path = home / f"segments-{customers}-{columns}.duckdb"
     if path.exists():
         return path
@@ -286,6 +288,7 @@ def shop(home: Path, customers: int) -> Path:
                 for column in table.columns)
             order = ", ".join(f'"{column}"' for column in table.order_by)
             target.execute(f'CREATE TABLE "{name}" AS SELECT {columns} FROM ({rows}) ORDER BY {order}')
+        sum_up(target, SUMMARIES)
     temporary.replace(path)
     return path
 

@@ -1,6 +1,7 @@
 """How do big questions get answers in milliseconds without burdening the row store?
 
-Owns the column mirror: DuckDB files ("generations") that are copies of some tables, sorted for the questions asked. A
+Owns the column mirror: DuckDB files ("generations") that are copies of some tables, sorted for the questions asked,
+with what is summed up of them in advance (core/mirror_summaries.py). A
 generation is never changed: a refresh copies the newest, applies the rows that changed and publishes it under a new
 name through a manifest (core/mirror_files.py). Readers attach it read-only and never see half a refresh. Lose it or
 damage it and it is built again.
@@ -14,8 +15,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -29,9 +30,10 @@ from core.errors import NotReady
 from core.leases import Lease, take
 from core.mirror_files import Config, Damaged, Folder, Manifest, counted, quoted, tells_of_damage
 from core.mirror_rows import all_rows, changed_rows, duckdb_type
+from core.mirror_summaries import Summary, sum_up, sum_up_again
 from core.models import Installation
 
-__all__ = ["Manifest", "Mirror", "MirrorTable", "View"]
+__all__ = ["Manifest", "Mirror", "MirrorTable", "Summary", "View"]
 
 log = logging.getLogger("winback.mirror")
 
@@ -89,15 +91,16 @@ class Mirror:
     """The column mirror of one database in one folder; make one per process."""
 
     def __init__(
-        self, folder: Path, database: Database, tables: tuple[MirrorTable, ...], *, memory_limit: str = "2GB",
-        threads: int | None = None,
+        self, folder: Path, database: Database, tables: tuple[MirrorTable, ...], *,
+        summaries: tuple[Summary, ...] = (), memory_limit: str = "2GB", threads: int | None = None,
     ) -> None:
         self.folder = folder
         self.database = database
         self.tables = tables
+        self.summaries = summaries
         config: Config = {"memory_limit": memory_limit, "threads": str(threads or os.cpu_count() or 2),
                           "temp_directory": str(folder / "spill")}
-        self._files = Folder(folder, _shape_of(tables), config)
+        self._files = Folder(folder, _shape_of(tables, summaries), config)
         self._lock = threading.Lock()
         self._open: tuple[str, tuple[int, int], duckdb.DuckDBPyConnection] | None = None
 
@@ -250,6 +253,7 @@ class Mirror:
         with self._files.writing(number) as target:
             for table in self.tables:
                 self._copied(connection, target, table)
+            sum_up(target, self.summaries)
         return self._files.publish(self._files.described(
             number, self._names(), cursor=cursor, now=now, identity=identity, sorted_at=now.isoformat(), changed=0,
             started=started))
@@ -285,6 +289,7 @@ class Mirror:
                     target.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM changed."{table.name}"'
                                    f" ORDER BY {_order(table)}")
                 target.execute("DETACH changed")
+                sum_up(target, self.summaries)
             changed.unlink()
         else:
             with self._files.writing(number) as target:
@@ -299,15 +304,17 @@ class Mirror:
     ) -> None:
         target.execute("BEGIN")
         for table in self.tables:
+            summaries = [summary for summary in self.summaries if summary.of == table.name]
             if table.whole:
                 self._copied(connection, target, table)
+                sum_up(target, summaries)
             elif changed := keys.get(table.name):
-                _apply(target, connection, table, changed)
+                _apply(target, connection, table, changed, summaries)
         target.execute("COMMIT")
 
     def _agrees(self, connection: Connection, target: duckdb.DuckDBPyConnection) -> bool:
         """Whether every table has as many rows as in the row store, both as of this transaction."""
-        held = counted(target, self._names())
+        held = counted(target, [table.name for table in self.tables])
         counting = {table.name: select(func.count()).select_from(table.table).where(table.where)
                     for table in self.tables}
         return all(connection.execute(counting[name]).scalar_one() == rows for name, rows in held.items())
@@ -327,7 +334,7 @@ class Mirror:
         return False
 
     def _names(self) -> list[str]:
-        return [table.name for table in self.tables]
+        return [*(table.name for table in self.tables), *(summary.name for summary in self.summaries)]
 
     def _readable(self, manifest: Manifest) -> bool:
         try:
@@ -353,21 +360,34 @@ class Mirror:
         self.close()
 
 
-def _apply(target: duckdb.DuckDBPyConnection, connection: Connection, table: MirrorTable, keys: list[int]) -> None:
+def _apply(
+    target: duckdb.DuckDBPyConnection, connection: Connection, table: MirrorTable, keys: list[int],
+    summaries: Sequence[Summary],
+) -> None:
+    changing = f'"{table.name}" WHERE "{table.key}" IN (SELECT changed_key FROM changed)'
+    owning = " UNION ".join(f'SELECT "{summary.owner}" FROM {changing}' for summary in summaries)
     target.execute("CREATE TEMP TABLE changed AS SELECT unnest($1::BIGINT[]) AS changed_key", [keys])
-    target.execute(f'DELETE FROM "{table.name}" WHERE "{table.key}" IN (SELECT changed_key FROM changed)')
-    target.execute("DROP TABLE changed")
+    if summaries:
+        # A row may go from one owner to another, so both those before and those after are summed up again.
+        target.execute(f"CREATE TEMP TABLE owners AS SELECT * FROM ({owning}) found(owner)")
+    target.execute(f"DELETE FROM {changing}")
     names = ", ".join(f'"{name}"' for name in table.columns)
     for rows in changed_rows(connection, table.table, table.columns, table.key, keys, present=table.present):
         target.register("incoming", rows)
         target.execute(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM incoming ORDER BY {_order(table)}')
         target.unregister("incoming")
+    if summaries:
+        target.execute(f"INSERT INTO owners {owning}")
+        sum_up_again(target, summaries, "owners")
+        target.execute("DROP TABLE owners")
+    target.execute("DROP TABLE changed")
 
 
 def _order(table: MirrorTable) -> str:
     return ", ".join(f'"{name}"' for name in table.order_by)
 
 
-def _shape_of(tables: tuple[MirrorTable, ...]) -> str:
-    shape = [FORMAT, *([table.name, table.columns, table.order_by, table.present, table.whole] for table in tables)]
+def _shape_of(tables: tuple[MirrorTable, ...], summaries: tuple[Summary, ...]) -> str:
+    shape = [FORMAT, *([table.name, table.columns, table.order_by, table.present, table.whole] for table in tables),
+             *(astuple(summary) for summary in summaries)]
     return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:16]

@@ -1,18 +1,20 @@
 """How does a rule become one SQL statement that stays fast on a million people?
 
-Owns the staging: people are first restricted by what is cheap (their own columns, addresses), then by having or not
-having certain rows; only for the survivors is the newest consent looked for, and only they are counted and summed.
-Tests over the same rows share one pass.
+Owns the staging: people are first restricted by what is cheap (on the mirror what is summed up in advance, then their
+own columns, addresses), then by having or not having certain rows; only for the survivors is the newest consent looked
+for, and only they are counted and summed. Tests over the same rows share one pass.
 The statement has bound parameters only, no time functions, and means the same on SQLite, PostgreSQL and DuckDB.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    CompoundSelect,
     FromClause,
     Select,
     and_,
@@ -25,11 +27,12 @@ from sqlalchemy import (
     select,
     table,
     true,
+    union_all,
 )
 
 from segments.compiling.facts import CUSTOMERS, fact, needs_person
 from segments.compiling.measures import verdict
-from segments.compiling.placing import nth_orders
+from segments.compiling.placing import edge_orders, nth_orders
 from segments.compiling.plan import (
     Group,
     Leaf,
@@ -42,15 +45,17 @@ from segments.compiling.plan import (
     planned,
 )
 from segments.compiling.sequences import followed
-from segments.compiling.sources import Rows, rows_of
+from segments.compiling.sources import Rows, rows_of, summed_rows
+from segments.compiling.summed import SUMS, is_summed
 from segments.compiling.verdicts import Verdict, together
 from segments.dialects.instants import Cuts, Fixed, instant
 from segments.language.conditions import ConsentIs, Followed, Measured, Rule
 from segments.language.fields import MEASURES
 from segments.language.operators import straight
 
-OWN, ROWS, NO_ROWS, NEWEST, COUNTED = range(5)
-"""The cost classes: own facts; having rows; having none; the newest word; counting, summing, dating or ranking rows."""
+SUMMED, OWN, ROWS, NO_ROWS, NEWEST, COUNTED = range(6)
+"""The cost classes: sums known in advance; own facts; having rows; having none; the newest word; counting, summing,
+dating or ranking rows."""
 TALL = 12
 """Groups so many levels high stand in a statement of their own: no engine parses brackets without end."""
 
@@ -64,42 +69,39 @@ def compile_rule(rule: Rule, *, as_of: datetime) -> Select[int]:
 
 
 def build(
-    rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None, staged: bool = True
+    rule: Rule, cuts: Cuts, *, among: ColumnElement[bool] | None = None, staged: bool = True, summed: bool = False
 ) -> Select[int]:
     """The statement with cut-offs made by `cuts`; `among` restricts it to a batch of people named by id.
 
     `staged=False` is for engines that work out a common table expression anew wherever it is named, as Spark does: each
-    stage would double the work of the one before it.
+    stage would double the work of the one before it. `summed` is for the mirror, which alone has `order_sums`.
     """
-    builder = _Builder(cuts, among)
+    builder = _Builder(cuts, among, summed=summed)
     return builder.statement(planned(rule)) if staged else builder.at_once(planned(rule))
 
 
 class _Builder:
     """Walks a plan once and writes its statement."""
 
-    def __init__(self, cuts: Cuts, among: ColumnElement[bool] | None) -> None:
+    def __init__(self, cuts: Cuts, among: ColumnElement[bool] | None, *, summed: bool) -> None:
         self.cuts = cuts
         self.among = among
+        self.summed = summed
         self.known: dict[Leaf | Pile | Stopped, tuple[Rows, Verdict]] = {}
         self.apart: list[CTE] = []
         self.costs: dict[int, int] = {}
 
     def statement(self, plan: Part) -> Select[int]:
         parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
-        ordered = self._sorted(parts)
-        early = [part for part in ordered if self._cost(part) < NEWEST]
-        late = [part for part in ordered if self._cost(part) >= NEWEST]
-        people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in early))
-        if late and not early and self.among is None:
-            people = people.where(self._holds(late.pop(0), CUSTOMERS.c.id, None))
-        for part in late:
+        first, *later = self._stages(self._sorted(parts))
+        people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in first))
+        for stage in later:
             survivors = people.cte()
             person = survivors.c.id
             people = select(person)
-            if self._needs_person(part):
+            if any(map(self._needs_person, stage)):
                 people, person = select(CUSTOMERS.c.id).where(CUSTOMERS.c.id.in_(_ids(survivors))), CUSTOMERS.c.id
-            people = people.where(self._holds(part, person, survivors))
+            people = people.where(*(self._holds(part, person, survivors) for part in stage))
         return people.add_cte(*self.apart) if self.apart else people
 
     def at_once(self, plan: Part) -> Select[int]:
@@ -108,6 +110,18 @@ class _Builder:
         held = [self._holds(part, CUSTOMERS.c.id, None) for part in self._sorted(parts)]
         people = self._everybody().where(*held)
         return people.add_cte(*self.apart) if self.apart else people
+
+    def _stages(self, ordered: Sequence[Part]) -> list[list[Part]]:
+        """What is asked of everybody, then of those who are left, and so on.
+
+        Sums that are known in advance cost little and leave few, so nothing else is looked at of anybody else.
+        """
+        summed = [part for part in ordered if self._cost(part) == SUMMED]
+        early = [part for part in ordered if self._cost(part) < NEWEST and self._cost(part) != SUMMED]
+        late = [[part] for part in ordered if self._cost(part) >= NEWEST]
+        if late and not early and not summed and self.among is None:
+            early = late.pop(0)
+        return [summed, *([early] if early else []), *late] if summed else [early, *late]
 
     def _everybody(self) -> Select[int]:
         people = select(CUSTOMERS.c.id).where(CUSTOMERS.c.forgotten_at.is_(None))
@@ -119,7 +133,9 @@ class _Builder:
     def _cost(self, part: Part) -> int:
         known = self.costs.get(id(part))
         if known is None:
-            known = OWN if isinstance(part, Group) else self._of_condition(part)
+            known = SUMMED if isinstance(part, Group) and part.parts else OWN
+            if not isinstance(part, Group):
+                known = self._of_condition(part)
             for child in part.parts if isinstance(part, Group) else ():
                 known = max(known, self._cost(child))
             self.costs[id(part)] = known
@@ -134,7 +150,7 @@ class _Builder:
             return COUNTED if isinstance(part.rule, Followed) else OWN
         rows, answer = self._verdict(part)
         if rows.nth is not None or not isinstance(answer.having, bool):
-            return COUNTED
+            return SUMMED if self._is_summed(part) else COUNTED
         return NO_ROWS if answer.without else ROWS
 
     def _needs_person(self, part: Part) -> bool:
@@ -175,9 +191,34 @@ class _Builder:
     def _having(
         self, part: Leaf | Pile | Stopped, person: ColumnElement[Any], survivors: FromClause | None
     ) -> ColumnElement[bool]:
+        if self._is_summed(part):
+            return self._from_sums(part, person, survivors)
         rows, answer = self._verdict(part)
         if isinstance(answer.having, bool):
             return self._simple(rows, answer, person, survivors)
+        grouped = self._grouped(rows, answer, survivors)
+        return _nowhere(grouped, person) if answer.without else person.in_(grouped)
+
+    def _from_sums(
+        self, part: Leaf | Pile | Stopped, person: ColumnElement[Any], survivors: FromClause | None
+    ) -> ColumnElement[bool]:
+        """Out of the sums for whoever had ordered last by `as_of`; whoever ordered later too is counted by then."""
+        sums, answer = self._judged(part, summed=True)
+        as_of = instant(self.cuts, lambda as_of: as_of)
+        begun = replace(sums, holds=(*sums.holds, SUMS.c.first_at < as_of))
+        if isinstance(answer.having, bool):
+            return self._simple(begun, answer, person, survivors)
+        ask = answer.opposite() if answer.without else answer
+        assert not isinstance(ask.having, bool)
+        settled = select(sums.person).where(*sums.holds, SUMS.c.last_at < as_of, ask.having)
+        others = select(sums.person).where(*begun.holds, SUMS.c.last_at >= as_of).correlate(None)
+        rows, answer = self._verdict(part)
+        counted = self._grouped(rows, answer, survivors).where(rows.person.in_(others))
+        found = union_all(settled.correlate(None), counted)
+        return _nowhere(found, person) if answer.without else person.in_(found)
+
+    def _grouped(self, rows: Rows, answer: Verdict, survivors: FromClause | None) -> Select[Any]:
+        """Of the people who have such rows, those who pass; those who fail if one without any passes."""
         ask = answer.opposite() if answer.without else answer
         grouped = self._rows(rows, survivors)
         if rows.chosen is not None and self.among is None:
@@ -185,8 +226,7 @@ class _Builder:
             some = select(rows.person).select_from(rows.origin).where(*rows.holds, rows.chosen)
             grouped = grouped.where(rows.person.in_(some.correlate(None)))
         assert not isinstance(ask.having, bool)
-        grouped = grouped.group_by(rows.person).having(ask.having).correlate(None)
-        return _nowhere(grouped, person) if answer.without else person.in_(grouped)
+        return grouped.group_by(rows.person).having(ask.having).correlate(None)
 
     def _rows(self, rows: Rows, survivors: FromClause | None) -> Select[Any]:
         """The people whose rows they are, of the survivors."""
@@ -200,7 +240,8 @@ class _Builder:
             # Only who has such an order at all can have it in this place.
             people.append(mine.correlate(None))
         assert rows.order is not None
-        return mine.where(rows.order.in_(nth_orders(rows.nth, self.cuts, people)))
+        ranked = edge_orders if self.summed and rows.nth in (1, -1) else nth_orders
+        return mine.where(rows.order.in_(ranked(rows.nth, self.cuts, people)))
 
     def _simple(
         self, rows: Rows, answer: Verdict, person: ColumnElement[Any], survivors: FromClause | None
@@ -221,21 +262,26 @@ class _Builder:
             self.known[part] = self._judged(part)
         return self.known[part]
 
-    def _judged(self, part: Leaf | Pile | Stopped) -> tuple[Rows, Verdict]:
+    def _is_summed(self, part: Leaf | Pile | Stopped) -> bool:
+        if not self.summed or isinstance(part, Stopped):
+            return False
+        rules = _measured(part)
+        first = rules[0]
+        return is_summed(first.source, [rule.measure for rule in rules], first.where, first.window, first.nth)
+
+    def _judged(self, part: Leaf | Pile | Stopped, *, summed: bool = False) -> tuple[Rows, Verdict]:
         if isinstance(part, Stopped):
             return self._stopped(part)
-        leaves = measured_leaves(part)
-        rules = [leaf.rule for leaf in leaves if isinstance(leaf.rule, Measured)]
+        leaves, rules = measured_leaves(part), _measured(part)
         first = rules[0]
-        rows = rows_of(first.source, [rule.measure for rule in rules], first.where, first.window, self.cuts,
-                       nth=first.nth)
+        rows = summed_rows(first.where) if summed else rows_of(
+            first.source, [rule.measure for rule in rules], first.where, first.window, self.cuts, nth=first.nth)
         verdicts = []
         for leaf, rule in zip(leaves, rules, strict=True):
             test, positive = straight(rule.test)
             answer = verdict(rule.source, rule.measure, test, rows, self.cuts)
             verdicts.append(answer if positive == leaf.holds else answer.opposite())
         return rows, together(verdicts, every=part.every if isinstance(part, Pile) else True)
-
 
     def _stopped(self, part: Stopped) -> tuple[Rows, Verdict]:
         rows, _had = self._judged(part.had)
@@ -245,7 +291,11 @@ class _Builder:
         return rows, Verdict(func.max(rows.at) < since, False)
 
 
-def _nowhere(found: Select[Any], person: ColumnElement[Any]) -> ColumnElement[bool]:
+def _measured(part: Leaf | Pile | Stopped) -> list[Measured]:
+    return [leaf.rule for leaf in measured_leaves(part) if isinstance(leaf.rule, Measured)]
+
+
+def _nowhere(found: Select[Any] | CompoundSelect[Any], person: ColumnElement[Any]) -> ColumnElement[bool]:
     """The person is not among those found: an anti-join, which no missing value can upset."""
     inside = found.subquery()
     return not_(exists().where(inside.c[0] == person).correlate(person.table))

@@ -7,7 +7,7 @@ division matters; every other number is whole.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, or_, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, and_, case, func, literal, or_
 
 from core.types import to_us
 from segments.compiling.amounts import (
@@ -20,6 +20,7 @@ from segments.compiling.amounts import (
 )
 from segments.compiling.rhythm import days_between, days_since, days_since_delivery, delivered, overdue, per_year
 from segments.compiling.sources import LINES, ORDERS, Rows
+from segments.compiling.summed import SUMS
 from segments.compiling.verdicts import Verdict, exact, passes_zero, whole_interval
 from segments.dialects.instants import Cuts, instant, last_days_us
 from segments.language.conditions import Test
@@ -86,6 +87,8 @@ def _number(source: str, measure: str, rows: Rows, cuts: Cuts) -> ColumnElement[
 
 
 def _orders(rows: Rows) -> ColumnElement[int]:
+    if rows.summed:
+        return SUMS.c.orders
     return func.count(LINES.c.order_id.distinct()) if rows.by_line else func.count()
 
 
@@ -94,7 +97,7 @@ def _total(rows: Rows) -> ColumnElement[int]:
 
 
 def _revenue(rows: Rows) -> ColumnElement[Any]:
-    return func.sum(_total(rows))
+    return SUMS.c.total_cents if rows.summed else func.sum(_total(rows))
 
 
 def _margin_known(cuts: Cuts) -> ColumnElement[bool]:
@@ -145,12 +148,12 @@ def _known(measure: str, rows: Rows, cuts: Cuts) -> Verdict:
     if measure == "days_between":
         return Verdict(_orders(rows) >= 2, False)
     if measure == "overdue":
-        return Verdict(func.max(rows.at) > func.min(rows.at), False)
+        return Verdict(rows.last_us > rows.first_us, False)
     return Verdict(True, False)
 
 
 def _dated(measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
-    edge = type_coerce((func.max if measure == "last_at" else func.min)(rows.at), BigInteger())
+    edge = rows.last_us if measure == "last_at" else rows.first_us
     value: Any = test.value
     bound = last_days_us(cuts, value) if test.operator == "within_days" else literal(to_us(value), BigInteger())
     return Verdict(compare(test, edge, bound), False)

@@ -26,7 +26,7 @@ _FOREVER_DAYS = 4_000_000
 
 def days_since(measure: str, test: Test, rows: Rows, cuts: Cuts) -> Verdict:
     """Whole days from the first or last order to `as_of`; missing without orders."""
-    bounds = _days_ago(_first(rows) if measure == "days_since_first" else _last(rows), test, cuts)
+    bounds = _days_ago(rows.first_us if measure == "days_since_first" else rows.last_us, test, cuts)
     return Verdict(and_(*bounds) if bounds else True, False)
 
 
@@ -62,13 +62,13 @@ def overdue(test: Test, rows: Rows, orders: ColumnElement[int], cuts: Cuts) -> V
 
     Missing with fewer than two orders, and when all were placed at one instant.
     """
-    waited = real(instant(cuts, lambda as_of: as_of) - _last(rows)) * real(orders - 1)
-    return Verdict(and_(_last(rows) > _first(rows), compare(test, waited, _scaled(test, _span(rows), 1))), False)
+    waited = real(instant(cuts, lambda as_of: as_of) - rows.last_us) * real(orders - 1)
+    return Verdict(and_(rows.last_us > rows.first_us, compare(test, waited, _scaled(test, _span(rows), 1))), False)
 
 
 def per_year(test: Test, rows: Rows, orders: ColumnElement[int], cuts: Cuts) -> Verdict:
     """Orders over the years of 365.25 days from the first one to `as_of`; 0 without orders."""
-    years = real(instant(cuts, lambda as_of: as_of) - _first(rows))
+    years = real(instant(cuts, lambda as_of: as_of) - rows.first_us)
     ordered = real(orders) * literal(float(YEAR_US), Double())
     return Verdict(compare(test, ordered, _scaled(test, years, 1)), passes_zero(test))
 
@@ -83,13 +83,5 @@ def _days_before(cuts: Cuts, days: int) -> Any:
     return cuts(lambda as_of: to_us(as_of) - days * DAY_US, BigInteger())
 
 
-def _first(rows: Rows) -> ColumnElement[int]:
-    return type_coerce(func.min(rows.at), BigInteger())
-
-
-def _last(rows: Rows) -> ColumnElement[int]:
-    return type_coerce(func.max(rows.at), BigInteger())
-
-
 def _span(rows: Rows) -> ColumnElement[float]:
-    return real(_last(rows) - _first(rows))
+    return real(rows.last_us - rows.first_us)

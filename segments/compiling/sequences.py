@@ -7,7 +7,7 @@ counted yet.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, exists, literal, not_, select, type_coerce
+from sqlalchemy import BigInteger, Select, exists, literal, not_, select, type_coerce
 
 from core.types import to_us
 from segments.compiling.rhythm import DAY_US
@@ -19,8 +19,9 @@ from segments.language.windows import Window
 
 def followed(rule: Followed, cuts: Cuts, people: Select[Any] | None) -> Select[Any]:
     """Whoever the sequence holds for, perhaps more than once, of those in `people`."""
-    first = _orders(rule.bought, rule.window, cuts, people)
-    second = _orders(rule.then, None, cuts, people)
+    first = _orders(rule.bought, rule.window, cuts, people).subquery()
+    # Several lines of one order are one here, or a wholesaler's orders would pair line with line. One side will do.
+    second = _orders(rule.then, None, cuts, people).distinct().subquery()
     within = literal(rule.within_days * DAY_US, BigInteger())
     after = (second.c.person == first.c.person, second.c.at > first.c.at, second.c.at <= first.c.at + within)
     if not rule.never:
@@ -30,11 +31,11 @@ def followed(rule: Followed, cuts: Cuts, people: Select[Any] | None) -> Select[A
     return select(first.c.person).where(first.c.at < passed, not_(later)).correlate(None)
 
 
-def _orders(where: Where, window: Window | None, cuts: Cuts, people: Select[Any] | None) -> Subquery:
-    """Person and time of each order with a matching line."""
+def _orders(where: Where, window: Window | None, cuts: Cuts, people: Select[Any] | None) -> Select[Any]:
+    """Person and time of each matching line's order."""
     rows = rows_of("orders", ["count"], where, window, cuts)
     found = select(rows.person.label("person"), type_coerce(rows.at, BigInteger()).label("at")).select_from(
         rows.origin).where(*rows.holds)
     if people is not None:
         found = found.where(rows.person.in_(people))
-    return (found.distinct() if rows.by_line else found).correlate(None).subquery()
+    return found.correlate(None)

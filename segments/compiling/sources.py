@@ -9,11 +9,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, not_, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Table,
+    and_,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 
 from coupons.models import Code, Offer, Redemption
 from customers.models import Contact, Event, Order, OrderLine, Organisation, Relation
 from delivery.models import Message
+from segments.compiling.summed import SUMS
 from segments.dialects.instants import Cuts, instant
 from segments.dialects.portable import attribute, in_words, property_text
 from segments.language.conditions import Where
@@ -40,7 +53,8 @@ class Rows:
     """The rows of one source that count: where they stand, whose they are, when they happened, what must hold.
 
     `chosen`, for a share, singles out those that are the part; the others belong to the whole. `nth` and `order` name
-    the one order of a person that the rows must belong to (segments/compiling/placing.py).
+    the one order of a person that the rows must belong to (segments/compiling/placing.py). `summed` rows hold a
+    person's whole history in one (segments/compiling/summed.py): what others add up stands there.
     """
 
     origin: FromClause
@@ -51,6 +65,17 @@ class Rows:
     chosen: ColumnElement[bool] | None = None
     nth: int | None = None
     order: ColumnElement[Any] | None = None
+    summed: bool = False
+
+    @property
+    def first_us(self) -> ColumnElement[int]:
+        """When a person's first row was."""
+        return type_coerce(SUMS.c.first_at if self.summed else func.min(self.at), BigInteger())
+
+    @property
+    def last_us(self) -> ColumnElement[int]:
+        """When a person's last row was."""
+        return type_coerce(SUMS.c.last_at if self.summed else func.max(self.at), BigInteger())
 
 
 def rows_of(
@@ -66,6 +91,13 @@ def rows_of(
     if window is not None and not (window.kind == "dates" and window.from_at is None):
         holds.append(rows.at >= instant(cuts, lambda as_of: window.start(as_of) or as_of))
     return replace(rows, holds=tuple(holds), nth=nth)
+
+
+def summed_rows(where: Where) -> Rows:
+    """Everybody's whole history in one row each, whenever it was."""
+    currency = where.get("currency")
+    mine = (SUMS.c.any_currency,) if currency is None else (not_(SUMS.c.any_currency), SUMS.c.currency == currency[0])
+    return Rows(SUMS, SUMS.c.customer_id, SUMS.c.last_at, mine, summed=True)
 
 
 def _orders(measures: list[str], where: Where) -> Rows:

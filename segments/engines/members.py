@@ -42,19 +42,19 @@ class Prepared:
         return select(func.count()).select_from(self.statement.subquery())
 
 
-_kept: "OrderedDict[tuple[Rule, bool, bool], Prepared]" = OrderedDict()
+_kept: "OrderedDict[tuple[Rule, bool, bool, bool], Prepared]" = OrderedDict()
 _lock = Lock()
 
 
-def prepare(rule: Rule, *, batch: bool = False, staged: bool = True) -> Prepared:
+def prepare(rule: Rule, *, batch: bool = False, staged: bool = True, summed: bool = False) -> Prepared:
     """The statement of a rule without saved segments, built at most once while it is in use."""
-    key = (rule, batch, staged)
+    key = (rule, batch, staged, summed)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
     cuts = Moving()
-    statement = build(rule, cuts, among=_batch if batch else None, staged=staged)
+    statement = build(rule, cuts, among=_batch if batch else None, staged=staged, summed=summed)
     prepared = Prepared(statement, cuts, measures_money(rule))
     with _lock:
         _kept[key] = prepared

@@ -1,8 +1,8 @@
 """Which tables do questions about audiences need in the column mirror, and how are they sorted?
 
 Owns the list. Order lines lie by category, customer and time, so that "bought furniture in the past year" reads a
-slice; everything else lies by customer. What reads a table that is not among them is
-answered by the row store.
+slice; everything else lies by customer. Whole order histories are summed up in advance, with each generation. What
+reads a table that is not among them is answered by the row store.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ from sqlalchemy import Select, Table
 from sqlalchemy.sql.visitors import iterate
 
 from core.database import Database
-from core.mirror import Mirror, MirrorTable
+from core.mirror import Mirror, MirrorTable, Summary
 from segments.compiling.facts import ADDRESSES, CONSENTS, CUSTOMERS, LISTED
 from segments.compiling.near import STORES
 from segments.compiling.scored import SCORES
@@ -29,6 +29,7 @@ from segments.compiling.sources import (
     REDEMPTIONS,
     RELATIONS,
 )
+from segments.compiling.summed import SUMS, SUMS_SQL
 
 
 def _table(
@@ -63,12 +64,16 @@ TABLES = (
     _table(SCORES, "customer_id name value", "name customer_id"),
     _table(STORES, "id external_id latitude longitude", "id"),
 )
-_NAMES = {table.name for table in TABLES}
+SUMMARIES = (
+    Summary(SUMS.name, of=ORDERS.name, owner="customer_id", sql=SUMS_SQL,
+            order_by=("any_currency", "currency", "customer_id")),
+)
+_NAMES = {table.name for table in (*TABLES, *SUMMARIES)}
 
 
 def open_mirror(home: Path, database: Database, **options: Any) -> Mirror:
     """The mirror of this installation, under `mirror/` in its home; opens nothing yet."""
-    return Mirror(home / "mirror", database, TABLES, **options)
+    return Mirror(home / "mirror", database, TABLES, summaries=SUMMARIES, **options)
 
 
 @lru_cache(maxsize=256)

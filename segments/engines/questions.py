@@ -173,7 +173,7 @@ class Questions:
             whole = resolved(session.connection(), rule)
             refuse_uncomputed(session.connection(), whole, as_of)
         engine = self._engine()
-        prepared = prepare(whole, staged=engine != "spark")
+        prepared = prepare(whole, staged=engine != "spark", summed=engine == "mirror")
         if engine != "rows" and not answerable(prepared.statement):
             engine, prepared = "rows", prepare(whole)
         with self._opened(engine, now, fresh) as source:

@@ -5,6 +5,7 @@ chunks that hold the database for moments and count for nobody until the last st
 that dies leaves members as they were; the next one clears what it left. Two at once: the second stands back.
 """
 
+import json
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, update
+from sqlalchemy import ColumnElement, Delete, Update, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
@@ -28,8 +29,10 @@ from segments.membership.stays import MEMBERS, Ids, standing_ids
 from segments.models import Segment, SegmentRefresh
 from segments.saving.saved import segment_by_key, segment_rule
 
-SQLITE_CHUNK, POSTGRESQL_CHUNK = 20_000, 50_000
+SQLITE_CHUNK, POSTGRESQL_CHUNK = 40_000, 50_000
 """People per transaction: on SQLite the time that other writers wait (about 50 ms)."""
+_LET_IN = text("INSERT INTO segment_members (segment_id, customer_id, entered_by, entered_at)"
+               " SELECT :segment, value, :number, :at FROM json_each(:people)")
 
 
 @dataclass(frozen=True)
@@ -191,15 +194,20 @@ def _clear(database: Database, segment: Segment, number: int, chunk: int) -> Gen
 
 def _write(session: Session, found: Difference, number: int, people: Ids, *, left: bool) -> None:
     connection, at_us, count = session.connection(), to_us(found.answer.as_of), len(people)
-    if not left:
+    if not left and connection.dialect.name == "sqlite":
+        # Only the person differs from row to row, and SQLite reads a list quicker than it binds values.
+        connection.execute(_LET_IN, {"segment": found.segment.id, "number": number, "at": at_us,
+                                     "people": json.dumps(people.tolist())})
+    elif not left:
         bulk_insert(connection, MEMBERS, {
             "segment_id": [found.segment.id] * count, "customer_id": people, "entered_by": [number] * count,
             "entered_at": [at_us] * count})
-        return
-    connection.execute(
-        update(MEMBERS).where(MEMBERS.c.segment_id == found.segment.id, in_ids(MEMBERS.c.customer_id, people.tolist()),
-                              MEMBERS.c.entered_by < number, MEMBERS.c.left_by.is_(None))
-        .values(left_by=number, left_at=found.answer.as_of))
+    else:
+        connection.execute(
+            update(MEMBERS).where(
+                MEMBERS.c.segment_id == found.segment.id, in_ids(MEMBERS.c.customer_id, people.tolist()),
+                MEMBERS.c.entered_by < number, MEMBERS.c.left_by.is_(None))
+            .values(left_by=number, left_at=found.answer.as_of))
 
 
 def _publish(session: Session, found: Difference, number: int, now: datetime) -> None:

@@ -21,8 +21,8 @@ CLICKED: list[dict[str, Any]] = [
 ]
 
 
-def _written(rule: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
-    prepared = prepare(parse_rule(rule))
+def _written(rule: dict[str, Any], *, summed: bool = False) -> tuple[str, tuple[Any, ...]]:
+    prepared = prepare(parse_rule(rule), summed=summed)
     rendered = render(prepared.counting)
     return rendered.text, tuple(rendered.values(prepared.cuts.values(AS_OF)))
 
@@ -47,6 +47,36 @@ def test_the_statement_is_staged_own_facts_then_having_rows_then_the_newest_word
     stages = text.split("sum(orders.total_cents)")[0]
     assert "orders.customer_id IN (SELECT anon_" in stages, "sums are made for the survivors alone"
     assert "consents.customer_id IN (SELECT anon_" in stages, "the newest word is looked for among them alone"
+
+
+def test_on_the_mirror_what_is_summed_up_in_advance_comes_first_and_restricts_the_rest() -> None:
+    text, _values = _written({"all": CLICKED[:6]}, summed=True)
+    places = [text.index(words) for words in (
+        "order_sums.total_cents >=", "order_lines.category", "consents.channel")]
+    assert places == sorted(places)
+    assert "order_lines.customer_id IN (SELECT anon_" in text, "lines are looked at of the survivors alone"
+    assert "sum(orders.total_cents)" in text[:places[1]], "whoever ordered after as_of is counted by then"
+
+
+def test_only_whole_histories_of_orders_are_known_in_advance() -> None:
+    whole: list[dict[str, Any]] = [
+        {"orders": "count", "at_least": 1}, {"orders": "count", "equals": 0},
+        {"orders": "days_since_last", "at_most": 9}, {"orders": "overdue", "at_least": 2},
+        {"orders": "average_value", "at_least": 5, "where": {"currency": ["EUR"]}},
+    ]
+    part: list[dict[str, Any]] = [
+        {"orders": "count", "at_most": 3, "window": {"last_days": 90}},
+        {"orders": "count", "at_most": 3, "where": {"shop": ["online"]}},
+        {"orders": "count", "at_most": 3, "where": {"currency": ["EUR", "CHF"]}},
+        {"orders": "revenue", "at_least": 3, "nth": 2}, {"orders": "net_revenue", "at_least": 3},
+        {"contacts": "count", "at_most": 3},
+    ]
+    for rule in whole:
+        assert "FROM order_sums" in _written(rule, summed=True)[0], rule
+    assert "order_sums.first_id" in _written({"orders": "revenue", "nth": 1, "at_least": 3}, summed=True)[0]
+    for rule in part:
+        assert "order_sums" not in _written(rule, summed=True)[0], rule
+    assert not any("order_sums" in _written(rule)[0] for rule in whole), "only the mirror has them"
 
 
 def test_bought_within_a_year_but_not_within_a_quarter_is_one_look_at_the_newest_row() -> None:

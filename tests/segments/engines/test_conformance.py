@@ -41,7 +41,7 @@ def _from_rows(database: Database) -> Ask:
 
 def _from_mirror(mirror: Any) -> Ask:
     def ask(rule: Json, as_of: datetime) -> list[int] | None:
-        prepared = prepare(parse_rule(rule))
+        prepared = prepare(parse_rule(rule), summed=True)
         if not answerable(prepared.statement):
             return None
         rendered = render(prepared.statement)

@@ -101,7 +101,7 @@ def _from_rows(database: Database, rule: dict[str, Any], as_of: datetime) -> lis
 
 
 def _from_mirror(mirror: Any, rule: dict[str, Any], as_of: datetime) -> list[int]:
-    prepared = prepare(parse_rule(rule))
+    prepared = prepare(parse_rule(rule), summed=True)
     rendered = render(prepared.statement)
     with mirror.view().connection as connection:
         rows = connection.execute(rendered.text, rendered.values(prepared.cuts.values(as_of))).fetchall()

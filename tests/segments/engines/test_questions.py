@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +50,40 @@ def test_an_answer_knows_what_was_written_just_before(questions: Questions) -> N
     later = AS_OF + timedelta(seconds=5)
     answer = questions.count(everybody, as_of=AS_OF, now=later)
     assert (answer.value, answer.facts_at) == (81, later)
+
+
+def test_orders_that_come_go_or_change_count_in_whole_histories_from_the_next_answer_on(questions: Questions) -> None:
+    database = questions.database
+    _check_histories(questions, AS_OF)
+    with database.reading() as session:
+        cancelled, moved, dated, later, raised = session.scalars(
+            select(Order.id).where(~Order.cancelled, Order.ordered_at < AS_OF).order_by(Order.id).limit(5)).all()
+    changes: list[tuple[int, dict[str, Any]]] = [
+        (cancelled, {"cancelled": True}), (moved, {"customer_id": SHOP[-1].id}), (later, {
+            "ordered_at": AS_OF + timedelta(days=3)}), (dated, {"ordered_at": AS_OF - timedelta(days=2000)}),
+        (raised, {"total_cents": 99_000_000, "currency": "CHF"})]
+    for number, (order, change) in enumerate(changes, start=1):
+        with database.writing() as session:
+            session.execute(update(Order).where(Order.id == order).values(**change))
+        _check_histories(questions, AS_OF + timedelta(seconds=number))
+
+
+def _check_histories(questions: Questions, now: datetime) -> None:
+    euros = {"where": {"currency": ["EUR"]}}
+    rules: list[dict[str, Any]] = [
+        {"orders": "count", "at_least": 1}, {"orders": "count", "equals": 0}, {"orders": "count", "between": [2, 3]},
+        {"orders": "count", "at_most": 2, **euros}, {"orders": "revenue", "at_least": 150, **euros},
+        {"orders": "average_value", "less_than": 200, **euros}, {"orders": "days_since_first", "at_least": 400},
+        {"orders": "days_since_last", "at_most": 200}, {"orders": "days_between", "at_least": 50},
+        {"orders": "overdue", "at_least": 1}, {"orders": "count", "nth": 1, **euros, "equals": 1},
+        {"orders": "count", "nth": -1, "where": {"category": ["furniture"]}, "at_least": 1},
+        {"orders": "per_year", "less_than": 2},
+        {"not": {"orders": "last_at", "before": "2026-01-01"}}]
+    for as_of in (AS_OF, AS_OF - timedelta(days=120)):
+        for rule in map(parse_rule, rules):
+            with questions.database.reading() as session:
+                expected = member_ids(session, rule, as_of=as_of)
+            assert questions.ids(rule, as_of=as_of, now=now).value == expected, (rule.to_json(), as_of, now)
 
 
 def test_a_forgotten_person_is_in_no_audience(questions: Questions) -> None:
