@@ -11,11 +11,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
-from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
+from babel.numbers import format_decimal
 
+from core.money import NBSP, amount_words
 from coupons.models import Offer
 
-NBSP = "\N{NO-BREAK SPACE}"
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
 _FEW = 3
 
@@ -70,15 +70,7 @@ def percentage(basis_points: int, language: str) -> str:
 
 def money(cents: int, currency: str, language: str) -> str:
     """An amount with its currency; round amounts without decimals."""
-    locale = _LOCALES.get(language, "en_GB")
-    places = get_currency_precision(currency)
-    major = Decimal(cents).scaleb(-places)
-    decimals = "" if major == major.to_integral_value() else "." + "0" * places
-    number = format_decimal(major, format="#,##0" + decimals, locale=locale)
-    symbol = get_currency_symbol(currency, locale=locale)
-    if language == "de":
-        return f"{number}{NBSP}{symbol}"
-    return f"{symbol}{NBSP if symbol.isalpha() else ''}{number}"
+    return amount_words(cents, currency, minor="needed", language=language)
 
 
 def count(number: int, language: str) -> str:

@@ -10,9 +10,10 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
+from core.money import NBSP
 from core.statistics.estimates import Interval
 from reporting.results import Arm, CampaignReport, Contrast, Money, instant_text
-from reporting.wording import NBSP, UNKNOWN, amount, number, p_words, percent, points
+from reporting.wording import UNKNOWN, amount, number, p_words, percent, points
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 """First characters that some spreadsheet takes for a formula, or skips to find one; full-width forms included."""

@@ -7,10 +7,8 @@ Owns the spelling of counts, rates, points and amounts inside the sentences this
 
 import math
 
-from babel.numbers import get_currency_precision, get_currency_symbol
+from core.money import MINUS, NBSP, amount_words
 
-MINUS = "\N{MINUS SIGN}"
-NBSP = "\N{NO-BREAK SPACE}"
 UNKNOWN = "unknown"
 
 
@@ -37,13 +35,7 @@ def amount(cents: float, currency: str, *, signed: bool = False) -> str:
     """An amount of money: whole from 100 on ("€1,500"), with its minor units below ("€41.20")."""
     if not math.isfinite(cents):
         return UNKNOWN
-    places = get_currency_precision(currency)
-    major = cents / 10**places
-    text = number(major, decimals=0 if abs(major) >= 100 or round(major, places) == 0 else places, signed=signed)
-    symbol = get_currency_symbol(currency, locale="en_GB")
-    gap = NBSP if symbol[-1:].isalpha() else ""
-    cut = 1 if text[:1] in (MINUS, "+") else 0
-    return f"{text[:cut]}{symbol}{gap}{text[cut:]}"
+    return amount_words(cents, currency, minor="small", signed=signed)
 
 
 def span(low: str, high: str) -> str:

@@ -11,10 +11,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
+from babel.numbers import format_decimal
 
-MINUS = "\N{MINUS SIGN}"
-NBSP = "\N{NO-BREAK SPACE}"
+from core.money import MINUS, NBSP, amount_words, minor_places, with_currency
+
 NONE = "\N{EN DASH}"
 
 _LOCALES = {"en": "en_GB", "de": "de_DE"}
@@ -66,35 +66,24 @@ def money(
     """
     if _undefined(cents) or cents is None:
         return NONE
-    places = get_currency_precision(currency)
-    major = Decimal(str(cents)).scaleb(-places)
-    whole = not exact and (abs(major) >= 100 or major == 0)
-    amount = number(abs(major), decimals=0 if whole else places, language=language)
-    return _sign(major, signed) + _with_symbol(amount, currency, language)
-
-
-def _with_symbol(amount: str, currency: str, language: str) -> str:
-    symbol = get_currency_symbol(currency, locale=_locale(language))
-    if language == "de":
-        return f"{amount}{NBSP}{symbol}"
-    return f"{symbol}{NBSP if symbol.isalpha() else ''}{amount}"
+    return amount_words(Decimal(str(cents)), currency, minor="always" if exact else "small", signed=signed,
+                        language=language)
 
 
 def money_short(cents: float | None, *, currency: str = "EUR", signed: bool = False, language: str = "en") -> str:
     """Return a rounded amount for axes and narrow columns: "€9.4k", "€28.1M"; small amounts stay as they are."""
     if _undefined(cents) or cents is None:
         return NONE
-    major = Decimal(str(cents)).scaleb(-get_currency_precision(currency))
+    major = Decimal(str(cents)).scaleb(-minor_places(currency))
     for size, english, german in ((1_000_000, "M", "Mio."), (1_000, "k", "Tsd.")):
         if abs(major) >= size:
             part = abs(major) / size
             text = number(part, decimals=0 if part == part.to_integral_value() else 1, language=language)
             scaled = f"{text}{NBSP}{german}" if language == "de" else f"{text}{english}"
-            return _sign(major, signed) + _with_symbol(scaled, currency, language)
-    places = 0 if major == major.to_integral_value() else get_currency_precision(currency)
-    return _sign(major, signed) + _with_symbol(
-        number(abs(major), decimals=places, language=language), currency, language
-    )
+            return _sign(major, signed) + with_currency(scaled, currency, language=language)
+    places = 0 if major == major.to_integral_value() else minor_places(currency)
+    return _sign(major, signed) + with_currency(
+        number(abs(major), decimals=places, language=language), currency, language=language)
 
 
 def rate(value: float | None, *, decimals: int = 1, language: str = "en") -> str:
@@ -193,10 +182,3 @@ def moment(value: datetime | None, *, now: datetime, zone: str = "UTC", language
 def machine_time(value: datetime) -> str:
     """Return an instant for a `datetime` attribute: ISO 8601 in UTC."""
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def code(text: str) -> str:
-    """Return a coupon code in groups of four for reading aloud: "7KQM-4T2X-9HBD"; codes with a dash stay."""
-    if "-" in text or len(text) < 9:
-        return text
-    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

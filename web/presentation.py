@@ -13,12 +13,14 @@ from flask import Flask, current_app, url_for
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
+from core.codes import grouped
 from web import formatting
 from web.access import person
 from web.iconography import icon
 from web.navigation import navigation
 from web.toasts import waiting_toasts
 from web.transactions import request_now
+from web.words import refused_words
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -53,6 +55,11 @@ def moment(value: datetime | None, language: str = "en") -> str:
     return formatting.moment(value, now=request_now(), zone=zone(), language=language)
 
 
+def instant(text: str) -> datetime:
+    """An instant of a JSON form as a value again."""
+    return datetime.fromisoformat(text)
+
+
 def clock_time(value: datetime | None, seconds: bool = False) -> str:
     """A time of day as on our pages: "10:42"."""
     return formatting.clock_time(value, zone=zone(), seconds=seconds)
@@ -65,9 +72,9 @@ def furnish(app: Flask) -> None:
     env.filters |= {
         "number": formatting.number, "count": formatting.count, "money": formatting.money,
         "money_short": formatting.money_short, "rate": formatting.rate, "points": formatting.points,
-        "p_value": formatting.p_value, "code": formatting.code, "day": day, "moment": moment,
+        "p_value": formatting.p_value, "code": grouped, "day": day, "moment": moment,
         "clock_time": clock_time, "machine_time": formatting.machine_time, "long_day": formatting.long_day,
-        "month": formatting.month,
+        "month": formatting.month, "instant": instant, "refused_words": refused_words,
     }
     env.globals |= {
         "icon": icon, "asset": asset, "csrf_field": csrf_field, "person": person, "navigation": navigation,

@@ -24,7 +24,7 @@ from web.plots import Estimate, IntervalPlot, SmallLine, interval_plot, small_li
 CHANNEL_NAMES = {"email": "Newsletter", "letter": "Letter", "phone": "Phone"}
 MOST_ROWS = 12
 _RANGE = re.compile(r"\(95\N{NO-BREAK SPACE}%: [^()]*\)")
-_NUMBER = re.compile(r"(?<=about )[\d,]+(?: people| person)?|[€$£][\d,.]*\d")
+_NUMBER = re.compile(r"(?<=about )[\d,]+(?: people| person)?|(?:[A-Z]{0,2}[€$£¥]|[A-Z]{3}\N{NO-BREAK SPACE})[\d,.]*\d")
 
 
 @dataclass(frozen=True)

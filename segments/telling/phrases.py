@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from core.money import amount_words
+
 _MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "de": ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."),
@@ -25,7 +27,6 @@ CONCERNS = {
     "de": {"complaint": "einer Beschwerde", "question": "einer Frage", "inquiry": "einer Anfrage"},
 }
 """Kinds of contact that the customer seeks, with their article."""
-_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£"}
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,9 @@ class Phrases:
 
     def money(self, cents: int, currency: str | None, *, rounded: bool = False) -> str:
         """Exact, without cents when there are none; `rounded` to whole units from 100 on, as reports show it."""
-        exact = cents % 100 and not (rounded and abs(cents) >= 10_000)
-        text = f"{abs(cents) / 100:,.2f}" if exact else f"{(abs(cents) + 50) // 100:,}"
-        sign = "−" if cents < 0 else ""
-        if self.language == "de":
-            german = text.translate(str.maketrans(",.", ".,"))
-            return f"{sign}{german} {_SYMBOLS.get(currency or '', currency or '')}".strip()
-        symbol = _SYMBOLS.get(currency or "")
-        return f"{sign}{symbol}{text}" if symbol else f"{sign}{currency} {text}" if currency else f"{sign}{text}"
+        if currency is None:
+            return self.number(cents // 100 if cents % 100 == 0 else cents / 100)
+        return amount_words(cents, currency, minor="small" if rounded else "needed", language=self.language)
 
     def day(self, value: date, *, year: bool = True) -> str:
         month = _MONTHS[self.language][value.month - 1]

@@ -57,8 +57,8 @@ def test_a_rule_is_one_sentence_in_marketers_words() -> None:
 def test_a_rule_is_one_sentence_in_german_too() -> None:
     assert sentence(parse_rule(LAPSED), language="de") == (
         "Kunden, die in den letzten 365 Tagen mindestens einmal furniture gekauft haben, aber nicht in den letzten 90 "
-        "Tagen, und die entweder in DE oder AT wohnen oder E-Mail erlaubt haben, und die insgesamt mindestens 1.500 € "
-        "ausgegeben haben."
+        "Tagen, und die entweder in DE oder AT wohnen oder E-Mail erlaubt haben, und die insgesamt mindestens "
+        "1.500\u00a0€ ausgegeben haben."
     )
 
 
@@ -70,7 +70,7 @@ def test_a_rule_is_one_sentence_in_german_too() -> None:
     ({"orders": "revenue", "at_least": 150_000}, "spent 1,500 or more in all",
      "insgesamt mindestens 1.500 ausgegeben haben"),
     ({"orders": "revenue", "where": {**FURNITURE, "currency": ["EUR"]}, "less_than": 90_050},
-     "spent less than €900.50 on furniture", "weniger als 900,50 € für furniture ausgegeben haben"),
+     "spent less than €900.50 on furniture", "weniger als 900,50\u00a0€ für furniture ausgegeben haben"),
     ({"orders": "last_at", "before": "2026-03-02"}, "last ordered before 2 Mar 2026",
      "zum letzten Mal vor dem 2. März 2026 bestellt haben"),
     ({"customer": "country", "in": ["DE", "AT"]}, "live in DE or AT", "in DE oder AT wohnen"),
@@ -88,7 +88,7 @@ def test_a_rule_is_one_sentence_in_german_too() -> None:
      "contacted us with a complaint at least once in the last 30 days",
      "sich in den letzten 30 Tagen mindestens einmal mit einer Beschwerde bei uns gemeldet haben"),
     ({"orders": "net_revenue", "where": {"currency": ["EUR"]}, "at_least": 90_000},
-     "spent €900 or more after returns in all", "insgesamt nach Retouren mindestens 900 € ausgegeben haben"),
+     "spent €900 or more after returns in all", "insgesamt nach Retouren mindestens 900\u00a0€ ausgegeben haben"),
     ({"orders": "margin", "where": FURNITURE, "window": {"last_days": 365}, "less_than": 5_000},
      "brought a margin of less than 50 with furniture in the last 365 days",
      "in den letzten 365 Tagen weniger als 50 Marge mit furniture gebracht haben"),
@@ -232,7 +232,7 @@ def test_the_evidence_names_orders_worth_and_the_last_thing_bought(database: Dat
         why = why_in(session, parse_rule(LAPSED), [3, 1, 2], as_of=AS_OF)
         assert why == {1: "3 orders worth €3,214; last furniture 12 Mar", 2: "1 order worth €19.99", 3: "no orders yet"}
         german = why_in(session, parse_rule(LAPSED), [1], as_of=AS_OF, language="de")
-        assert german == {1: "3 Bestellungen für 3.214 €; zuletzt furniture 12. März"}
+        assert german == {1: "3 Bestellungen für 3.214\u00a0€; zuletzt furniture 12. März"}
 
 
 def test_the_evidence_tells_what_the_rule_asks_for_and_nothing_twice(database: Database) -> None:
@@ -261,6 +261,7 @@ def test_the_evidence_tells_what_the_rule_asks_for_and_nothing_twice(database: D
             "€300 after returns; margin €190; 17 % sent back; an order every 40 days, the last 20 days ago; last "
             "complaint 28 Mar")
         assert why[2] == (
-            "1 order worth €5; last lamps 26 Mar; their first order 26 Mar: lamps; €5 after returns; 0 % sent back")
+            "1 order worth €5.00; last lamps 26 Mar; their first order 26 Mar: lamps; €5.00 after returns; "
+            "0 % sent back")
         german = why_in(session, parse_rule({"orders": "overdue", "at_least": 1}), [1], as_of=AS_OF, language="de")
-        assert german[1] == "3 Bestellungen für 450 €; alle 40 Tage eine Bestellung, zuletzt vor 20 Tagen"
+        assert german[1] == "3 Bestellungen für 450\u00a0€; alle 40 Tage eine Bestellung, zuletzt vor 20 Tagen"

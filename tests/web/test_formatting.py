@@ -123,12 +123,6 @@ def test_headlines_and_months() -> None:
     assert f.month(date(2026, 11, 24), language="de") == "November 2026"
 
 
-def test_codes_are_grouped_for_reading_aloud() -> None:
-    assert f.code("7KQM4T2X9HBD") == "7KQM-4T2X-9HBD"
-    assert f.code("WELCOME") == "WELCOME"
-    assert f.code("SPRING-7KQM4T2X") == "SPRING-7KQM4T2X"
-
-
 @given(st.integers(-(10**12), 10**12))
 def test_an_exact_amount_can_be_read_back(cents: int) -> None:
     text = f.money(cents, exact=True).replace("−", "-").replace("€", "").replace(",", "")

@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from campaigns.models import Campaign
 from campaigns.problems import Problem
 from core.errors import Conflict, Invalid
+from core.money import MINUS
 from journeys import editing
 from journeys.checking_draft import check_draft
 from journeys.models import Journey
 from journeys.showing import versions_of
 from web.audit import record
-from web.formatting import MINUS
 from web.journey_template import SNIPPETS
 from web.journey_view import names_of
 from web.pages.journeys import MOST_PROBLEMS, blueprint
