@@ -97,6 +97,11 @@ def list_offers(session: Session, *, after: str | None = None, limit: int = 100)
     return list(session.scalars(statement.where(Offer.key > after) if after else statement))
 
 
+def usual_currency(session: Session) -> str:
+    """The currency that forms begin with: that of the newest offer, EUR before the first."""
+    return session.scalar(select(Offer.currency).order_by(Offer.id.desc()).limit(1)) or "EUR"
+
+
 def _held(session: Session, key: str) -> Offer | None:
     """The offer, held against every use of it; raises Conflict when uses leave no gap for five seconds.
 

@@ -135,14 +135,20 @@ class Page(Schema):
 
 def page_of(asked: dict[str, Any]) -> tuple[int, int]:
     """The number to begin after and the size of the page. Raises Invalid when they are no such numbers."""
-    limit, after = asked["limit"], asked["after"]
-    if not 1 <= limit <= 500:
-        raise Invalid("Use a number from 1 to 500.", place="limit")
+    limit, after = limit_of(asked), asked["after"]
     if after is None:
         return 0, limit
     if not (after.isascii() and after.isdigit() and len(after) <= 18):
         raise Invalid("Use the value that the page before gave as next.", place="after")
     return int(after), limit
+
+
+def limit_of(asked: dict[str, Any]) -> int:
+    """The size of the page, for lists whose cursor is no number. Raises Invalid."""
+    limit: int = asked["limit"]
+    if not 1 <= limit <= 500:
+        raise Invalid("Use a number from 1 to 500.", place="limit")
+    return limit
 
 
 def listed(items: list[dict[str, Any]], following: int | str | None) -> dict[str, Any]:

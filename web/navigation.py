@@ -57,6 +57,7 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     )),
     ("Prove", (
         Place("reports", "Reports", "chart-dots", "r"),
+        Place("redemptions", "Redemptions", "receipt", "n"),
         Place("holdouts", "Hold-outs", "scale", ""),
     )),
     ("House", (

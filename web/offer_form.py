@@ -53,11 +53,11 @@ class OfferForm:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def empty_form(*, zone: str) -> OfferForm:
+def empty_form(*, zone: str, currency: str = "EUR") -> OfferForm:
     """The form of a new offer, on the clock of `zone`."""
-    return OfferForm({"kind": "percent", "percent": "10", "currency": "EUR", "limit_per_code": "1", "valid_days": "14",
-                      "holder": "flag", "active": "yes", "zone": zone, "combines": "any", "customer_is": "id",
-                      "return_rule": "keep"})
+    return OfferForm({"kind": "percent", "percent": "10", "currency": currency, "limit_per_code": "1",
+                      "valid_days": "14", "holder": "flag", "active": "yes", "zone": zone, "combines": "any",
+                      "customer_is": "id", "return_rule": "keep"})
 
 
 def form_of(offer: Offer) -> OfferForm:

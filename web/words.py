@@ -24,6 +24,18 @@ REFUSAL_WORDS: Mapping[str, str] = {
 }
 """Reason of a refusal -> in words."""
 
+FLAG_WORDS: Mapping[str, str] = {
+    "over_limit": "beyond a limit", "expired": "after its end", "not_yet_valid": "before its start",
+    "revoked": "withdrawn code", "unknown_code": "none of our codes", "wrong_customer": "not by its holder",
+    "discount_differs": "other discount", "refund_capped": "refund above discount",
+}
+"""What is odd about a redemption -> in two or three words; coupons.flags has the sentence."""
+
+
+def refused_words(reason: str) -> str:
+    """A refusal's reason in a few words."""
+    return REFUSAL_WORDS.get(reason, reason.replace("_", " "))
+
 
 def window_words(campaign: Campaign, *, now: datetime) -> str:
     """From when to when a campaign runs, in its own time zone: "1 Sep to 30 Oct"."""

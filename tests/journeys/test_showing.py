@@ -6,8 +6,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from core.database import Database
-from coupons.feed import latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
+from coupons.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.models import Offer
+from coupons.till import latest
 from delivery.showing import MessageFilter, count_messages, list_messages, message_counts, sent_between
 from journeys.editing import journey_by_key
 from journeys.models import Version

@@ -3,15 +3,16 @@
 from typing import Any
 
 from flask import Response, g, jsonify, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from core.errors import Invalid, NotFound
 from coupons.at_once import redeem_for
 from coupons.redeeming import roll_back
-from coupons.showing import list_redemptions, stored_redemption
+from coupons.showing import instant_text, list_redemptions, stored_redemption
+from coupons.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
 from web.access import needs_scope
 from web.api.coupons import RedemptionSchema, caller_of, request_of, written
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.bodies import Page, Resource, Whole, Words, limit_of, listed, page_of
 from web.guessing import note_unknown, refuse_guessers
 from web.transactions import database, reading, request_now
 
@@ -61,6 +62,42 @@ class RedemptionPage(Schema):
     next = fields.String(required=True, allow_none=True)
 
 
+class TillQuery(Page):
+    """Which part of the feed is listed; `offer` and `campaign` are keys, `shop` is a label."""
+
+    offer = Words(longest=100)
+    campaign = Words(longest=100)
+    shop = Words(longest=100)
+    outcome = fields.String(validate=validate.OneOf(OUTCOMES, error="Use one of {choices}."))
+
+
+class TillAnswer(Schema):
+    """One redemption or refusal. `reason` is that of a refusal, `redemption` the id of what was accepted."""
+
+    at = fields.String(required=True)
+    outcome = fields.String(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    code = fields.String(required=True)
+    offer = fields.String(required=True, allow_none=True)
+    campaign = fields.String(required=True, allow_none=True)
+    customer = fields.String(required=True, allow_none=True)
+    shop = fields.String(required=True)
+    order_id = fields.String(required=True, allow_none=True)
+    order_total_cents = fields.Integer(required=True, allow_none=True)
+    discount_cents = fields.Integer(required=True)
+    rolled_back_cents = fields.Integer(required=True)
+    currency = fields.String(required=True)
+    flags = fields.List(fields.String(), required=True)
+    redemption = fields.String(required=True, allow_none=True)
+
+
+class TillPage(Schema):
+    """One page of the feed, newest first."""
+
+    items = fields.List(fields.Nested(TillAnswer), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
 def _idempotency_key(*, required: bool) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None and not required:
@@ -100,6 +137,28 @@ def index(asked: dict[str, Any]) -> Response:
             session, campaign=asked.get("campaign"), customer=asked.get("customer"), code=asked.get("code"),
             state=asked.get("state"), after=after, limit=limit)
     return jsonify(listed(items, following))
+
+
+@blueprint.route("/redemptions/feed", methods=["GET"])
+@blueprint.arguments(TillQuery, location="query")
+@blueprint.response(200, TillPage)
+def feed(asked: dict[str, Any]) -> Response:
+    """List redemptions and refusals together, newest first, as they happen at the till."""
+    limit = limit_of(asked)
+    chosen = TillFilter(asked.get("offer"), asked.get("campaign"), asked.get("shop"), asked.get("outcome"))
+    with reading() as session:
+        events, following = at_the_till(session, chosen, after=asked["after"], limit=limit)
+    return jsonify(listed([_told(event) for event in events], following))
+
+
+def _told(event: AtTheTill) -> dict[str, Any]:
+    return {
+        "at": instant_text(event.at), "outcome": event.outcome, "reason": event.refused, "code": event.code,
+        "offer": event.offer_key, "campaign": event.campaign, "customer": event.customer, "shop": event.shop,
+        "order_id": event.order_ref, "order_total_cents": event.amount_cents,
+        "discount_cents": event.discount_cents, "rolled_back_cents": event.rolled_back_cents,
+        "currency": event.currency, "flags": list(event.flags), "redemption": event.redemption,
+    }
 
 
 @blueprint.route("/redemptions/<public_id>", methods=["GET"])

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from campaigns.approving import waiting_for_others
 from campaigns.planning import list_campaigns
-from coupons.feed import AtTheTill, latest, offers_running_out, redeemed_by_campaign, redemptions_by_day
+from coupons.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.leaks import count_flagged, travelling
 from coupons.nightly import places_broken
 from coupons.pools import pools_running_low
+from coupons.till import latest
 from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
 from journeys.checking_draft import check_draft
 from journeys.overview import JourneyLine, due_steps, journey_lines
@@ -24,15 +25,16 @@ from reporting.reports import campaign_report
 from reporting.results import CampaignReport
 from web.approvals_view import asking_person
 from web.campaign_messages import CHANNELS
-from web.formatting import clock_time, count, day, local_date, long_day, money, money_short, points, rate
+from web.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
 from web.journey_words import step_name
-from web.links import customer_url, page_url
+from web.links import page_url
 from web.plots import interval_plot, small_line
 from web.presentation import zone
 from web.report_view import compared
 from web.shops.inbox import state_counts
+from web.till_view import till_rows
 from web.transactions import reading, request_now
-from web.words import REFUSAL_WORDS, window_words
+from web.words import window_words
 
 blueprint = Blueprint("home", __name__)
 
@@ -58,7 +60,7 @@ def index() -> ResponseReturnValue:
     today = local_date(now, zone())
     return render_template(
         "pages/home/index.html", headline=long_day(today), sentence=_sentence(running, needs), needs=needs,
-        running=[_running_row(line, redeemed, now) for line in running], schedule=schedule, feed=_feed(events, now),
+        running=[_running_row(line, redeemed, now) for line in running], schedule=schedule, feed=till_rows(events, now),
         any_campaign=any_campaign)
 
 
@@ -68,7 +70,7 @@ def feed() -> ResponseReturnValue:
     now = request_now()
     with reading() as session:
         events = latest(session, limit=FEED_ROWS)
-    return render_template("pages/home/feed.html", feed=_feed(events, now))
+    return render_template("pages/home/feed.html", feed=till_rows(events, now))
 
 
 @blueprint.get("/home/outcomes")
@@ -231,22 +233,6 @@ def _schedule(session: Session, lines: list[JourneyLine], start: datetime, now: 
                                       "value": _people(due.people), "done": False}))
     coming.sort(key=lambda pair: pair[0])
     return [*found, *({**row, "at": clock_time(max(at, now) if at < now else at, zone=zone())} for at, row in coming)]
-
-
-def _feed(events: list[AtTheTill], now: datetime) -> list[dict[str, Any]]:
-    today = local_date(now, zone())
-    rows = []
-    for event in events:
-        is_today = local_date(event.at, zone()) == today
-        under = REFUSAL_WORDS.get(event.refused, event.refused) if event.refused else (event.offer or "code")
-        minus = "refused" if event.refused else "taken back" if event.rolled_back else money(
-            -event.discount_cents, currency=event.currency, exact=True)
-        rows.append({
-            "at": clock_time(event.at, zone=zone()) if is_today else day(event.at, today=today, zone=zone()),
-            "moment": event.at, "what": event.name or f"Code {event.code}", "under": under,
-            "value": money(event.amount_cents, currency=event.currency, exact=True), "minus": minus,
-            "warn": event.refused is not None, "href": customer_url(event.customer)})
-    return rows
 
 
 def _effects(reports: list[CampaignReport]) -> Any:

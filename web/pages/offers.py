@@ -7,14 +7,12 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from core.codes import grouped
 from core.errors import Conflict, NotFound, WinbackError
 from coupons.conditions import offer_terms
-from coupons.feed import latest
 from coupons.models import Offer
-from coupons.offers import list_offers, offer_by_key, save_offer
-from coupons.refusals import REASONS
+from coupons.offers import list_offers, offer_by_key, save_offer, usual_currency
 from coupons.showing import names_for, offer_body
+from coupons.till import latest
 from coupons.wording import offer_words
 from segments.choosing.choices import choices
 from web.access import needs_role
@@ -23,31 +21,11 @@ from web.offer_example import Example, example_of
 from web.offer_form import OfferForm, draft_of, empty_form, form_of, place_error, read_form
 from web.questions import questions
 from web.registry import Found
+from web.till_view import till_rows
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
 blueprint = Blueprint("offers", __name__)
-
-REFUSED_WORDS = {
-    "already_redeemed": "code used already", "limit_reached": "limit reached", "budget_exhausted": "budget used up",
-    "order_cancelled": "order cancelled", "unknown_code": "unknown code", "not_yet_valid": "not valid yet",
-    "expired": "code expired", "wrong_customer": "another customer’s code", "minimum_not_met": "below the minimum",
-    "not_applicable": "nothing in the order counts", "revoked": "code withdrawn",
-}
-assert set(REFUSED_WORDS) <= set(REASONS)
-
-
-@blueprint.app_template_filter("refused_words")
-def refused_words(reason: str) -> str:
-    """A refusal's reason in a few words."""
-    return REFUSED_WORDS.get(reason, reason.replace("_", " "))
-
-
-@blueprint.app_template_filter("grouped")
-def grouped_code(code: str) -> str:
-    """A code as it is printed."""
-    return grouped(code)
-
 
 def find(session: Session, words: str) -> list[Found]:
     """Offers whose name or key holds the words."""
@@ -59,11 +37,12 @@ def find(session: Session, words: str) -> list[Found]:
 @blueprint.get("/offers")
 def index() -> ResponseReturnValue:
     """List the offers, and what happened last at the till."""
+    now = request_now()
     after = request.args.get("after", "").replace("\x00", "")
     with reading() as session:
         found = list_offers(session, after=after or None, limit=51)
         rows = [(offer, offer_words(offer), offer_body(session, offer)) for offer in found[:50]]
-        feed = latest(session, limit=12)
+        feed = till_rows(latest(session, limit=12), now)
     following = url_for("offers.index", after=found[49].key) if len(found) > 50 else None
     return render_template("pages/offers/index.html", rows=rows, feed=feed, following=following, first=bool(after))
 
@@ -71,7 +50,9 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/offers/_new")
 def new() -> ResponseReturnValue:
     """Begin an offer."""
-    return _form(empty_form(zone=current_app.config["WINBACK_ZONE"]), None)
+    with reading() as session:
+        currency = usual_currency(session)
+    return _form(empty_form(zone=current_app.config["WINBACK_ZONE"], currency=currency), None)
 
 
 @blueprint.get("/offers/<key>")
