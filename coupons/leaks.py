@@ -44,6 +44,7 @@ class Travelling:
     state: str
     baskets: int
     last_at: datetime
+    batch_id: int | None
 
 
 def flagged(session: Session, *, limit: int = 50) -> list[Flagged]:
@@ -85,7 +86,7 @@ def travelling(session: Session, *, now: datetime, baskets: int = BASKETS, limit
         once.c.code_id).having(func.count() >= baskets).subquery()
     rows = session.execute(
         select(Code.code, Offer.name, Offer.key, Code.campaign, Customer.external_id, Code.state, many.c.baskets,
-               many.c.last_at)
+               many.c.last_at, Code.batch_id)
         .join(many, many.c.code_id == Code.id).join(Offer, Offer.id == Code.offer_id)
         .outerjoin(Customer, Customer.id == Code.customer_id)
         .where(Code.use_limit < baskets).order_by(many.c.baskets.desc(), Code.id).limit(limit))

@@ -8,16 +8,16 @@ never stored: it is what an issued code is from the instant its validity ends.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, update
+from sqlalchemy import ColumnElement, Connection, String, and_, case, cast, or_, select, update
 
 from core.arrays import in_ids
-from coupons.models import Code
+from coupons.models import Batch, Code
 
 CODE_MOVES: dict[str, tuple[str, ...]] = {
     "stock": ("issued", "revoked"),  # a code of a pool, handed out or withdrawn unseen
     "issued": ("redeemed", "revoked", "stock"),  # back to its pool: the message that carried it never went
     "redeemed": ("issued",),  # a full rollback gives the use back
-    "revoked": (),
+    "revoked": ("issued", "stock"),  # a stop that was undone; nothing else leads back
 }
 REDEMPTION_MOVES: dict[str, tuple[str, ...]] = {"redeemed": ("rolled_back",), "rolled_back": ()}
 RESERVATION_MOVES: dict[str, tuple[str, ...]] = {
@@ -47,6 +47,21 @@ def withdraw(connection: Connection, ids: Sequence[int], *, reason: str, now: da
     return connection.execute(
         update(Code).where(in_ids(Code.id, ids), Code.state.in_(("stock", "issued")))
         .values(state="revoked", revoked_at=now, revoked_reason=reason[:100])).rowcount
+
+
+def give_back(connection: Connection, ids: Sequence[int], *, stopped_at: datetime) -> int:
+    """Move codes that a stop withdrew at that instant back: to stock if they lay there, else to `issued`; how many.
+
+    A code that nobody was given still has its batch as its origin; one that was given has what it was given for.
+    """
+    lay_in_stock = and_(
+        Code.customer_id.is_(None),
+        Code.batch_id.in_(select(Batch.id).where(Batch.kind != "public")),
+        Code.origin == "batch:" + cast(Code.batch_id, String))
+    return connection.execute(
+        update(Code).where(in_ids(Code.id, ids), Code.state == "revoked", Code.revoked_at == stopped_at)
+        .values(state=case((lay_in_stock, "stock"), else_="issued"), revoked_at=None, revoked_reason=None)
+        .execution_options(synchronize_session=False)).rowcount
 
 
 def shown_state(state: str, valid_until: datetime | None, *, now: datetime) -> str:

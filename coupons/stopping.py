@@ -1,62 +1,146 @@
-"""How is a leak closed at once?
+"""How is a leak closed at once, and how is a false alarm undone?
 
-Owns withdrawing one code, the codes of one campaign or pool, or everything of an offer. The promise: what was redeemed
-stays; from the commit on no till accepts what was stopped; a code with uses left is withdrawn even if it was used.
+Owns stopping one code, the codes of one campaign or batch, or everything of an offer, counting beforehand what would
+stop, and letting exactly those codes go again. The promise: what was redeemed stays; from the commit on no till accepts
+what was stopped; a code with uses left is withdrawn even if it was used; a release gives back what one stop took, never
+what was withdrawn for another reason.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from core.bulk import chunks
-from core.codes import canonical
+from core.codes import LONGEST, canonical, grouped
 from core.database import Database
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
+from core.types import MICROSECOND
 from coupons.models import Batch, Code, Offer
-from coupons.states import withdraw
+from coupons.states import give_back, withdraw
 
 PART = 10_000
 """Codes per transaction: on SQLite others wait meanwhile."""
+KINDS = ("code", "campaign", "batch", "offer")
+LONGEST_REASON = 90
 
 
-def stop_code(database: Database, text: str, *, reason: str, now: datetime) -> int:
-    """Withdraw one code; 0 when nothing of it was left. Raises NotFound."""
+@dataclass(frozen=True)
+class Target:
+    """What a stop is about: `which` is a code, a campaign's key, a batch's number or an offer's key."""
+
+    kind: str
+    which: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What would stop. `given` codes can be used today, `stock` lie in a pool, `expired` could only be renewed.
+
+    `issues`: the offer hands out codes, which ends, too.
+    """
+
+    name: str
+    given: int
+    stock: int
+    expired: int
+    issues: bool = False
+
+    @property
+    def live(self) -> int:
+        """Codes that work today or could be handed out."""
+        return self.given + self.stock
+
+
+def reach(session: Session, target: Target, *, now: datetime) -> Reach:
+    """What a stop would take, to be said before it is done. Raises NotFound, Invalid for an unknown kind."""
+    name, issues = _named(session, target)
+    over = Code.valid_until.is_not(None) & (Code.valid_until <= now)
+    rows = session.execute(
+        select(Code.state, over.label("over"), func.count())
+        .where(_codes_of(session, target), Code.state.in_(("stock", "issued"))).group_by(Code.state, over)).all()
+    counts = {"given": 0, "stock": 0, "expired": 0}
+    for state, is_over, number in rows:
+        counts["stock" if state == "stock" else "expired" if is_over else "given"] += number
+    return Reach(name, **counts, issues=issues)
+
+
+def stop(database: Database, target: Target, *, reason: str, now: datetime) -> int:
+    """Withdraw what the target names and has uses left; an offer is switched off first. Returns how many codes.
+
+    `reason` stands with each code. Raises NotFound, Invalid.
+    """
     with database.reading() as session:
-        code_id = session.scalar(select(Code.id).where(Code.code == canonical(text)))
-    if code_id is None:
-        raise NotFound("There is no such code. Check it for typing mistakes.")
-    return _withdraw(database, Code.id == code_id, reason, now)
+        _named(session, target)
+        which = _codes_of(session, target)
+    if target.kind == "offer":
+        _switch(database, target.which, active=False, now=now)
+    return _in_parts(database, which & Code.state.in_(("stock", "issued")),
+                     partial(withdraw, reason=reason[:LONGEST_REASON], now=now))
 
 
-def stop_campaign(database: Database, campaign: str, *, reason: str, now: datetime) -> int:
-    """Withdraw all codes that were given out in one campaign and have uses left."""
-    return _withdraw(database, Code.campaign == campaign, reason, now)
+def release(
+    database: Database, target: Target, *, reason: str, stopped_at: datetime, switch_on: bool, now: datetime
+) -> int:
+    """Let go what the stop at `stopped_at` for this reason took; returns how many codes work again or lie in stock.
 
-
-def stop_batch(database: Database, batch_id: int, *, reason: str, now: datetime) -> int:
-    """Withdraw all codes of one pool or poster. Raises NotFound."""
+    `switch_on`: the offer was handing out codes before, and does again. Raises NotFound, Invalid.
+    """
     with database.reading() as session:
-        if session.get(Batch, batch_id) is None:
+        _named(session, target)
+        which = _codes_of(session, target)
+    if target.kind == "offer" and switch_on:
+        _switch(database, target.which, active=True, now=now)
+    taken = (Code.state == "revoked") & (Code.revoked_at == stopped_at) & (
+        Code.revoked_reason == reason[:LONGEST_REASON])
+    return _in_parts(database, which & taken, partial(give_back, stopped_at=stopped_at))
+
+
+def _named(session: Session, target: Target) -> tuple[str, bool]:
+    """How people call the target, and whether it hands out codes. Raises NotFound, Invalid."""
+    if target.kind == "code":
+        code = canonical(target.which)
+        if len(code) > LONGEST or session.scalar(select(Code.id).where(Code.code == code)) is None:
+            raise NotFound("There is no such code. Check it for typing mistakes.")
+        return grouped(code), False
+    if target.kind == "batch":
+        batch = session.get(Batch, int(target.which)) if _is_number(target.which) else None
+        if batch is None:
             raise NotFound("There is no such batch of codes.")
-    return _withdraw(database, Code.batch_id == batch_id, reason, now)
-
-
-def stop_offer(database: Database, key: str, *, reason: str, now: datetime) -> int:
-    """Switch an offer off, so that no more codes are given, and withdraw those that are out. Raises NotFound."""
-    with database.writing() as session:
-        offer_id = session.scalar(select(Offer.id).where(Offer.key == key))
-        if offer_id is None:
+        return batch.name, False
+    if target.kind == "offer":
+        offer = session.scalar(select(Offer).where(Offer.key == target.which))
+        if offer is None:
             raise NotFound("There is no such offer.")
-        session.execute(update(Offer).where(Offer.id == offer_id).values(active=False, updated_at=now))
-    return _withdraw(database, Code.offer_id == offer_id, reason, now)
+        return offer.name, offer.active
+    if target.kind == "campaign":
+        return target.which, False
+    raise Invalid("Stop a code, a campaign's codes, a batch or an offer.", place="what")
 
 
-def _withdraw(database: Database, which: ColumnElement[bool], reason: str, now: datetime) -> int:
+def _codes_of(session: Session, target: Target) -> ColumnElement[bool]:
+    if target.kind == "code":
+        return Code.code == canonical(target.which)
+    if target.kind == "batch":
+        return Code.batch_id == int(target.which)
+    if target.kind == "campaign":
+        return Code.campaign == target.which
+    return Code.offer_id == session.scalar(select(Offer.id).where(Offer.key == target.which))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 18
+
+
+def _switch(database: Database, key: str, *, active: bool, now: datetime) -> None:
+    with database.writing() as session:
+        offer = session.scalars(select(Offer).where(Offer.key == key)).one()
+        offer.active, offer.updated_at = active, max(now, offer.updated_at + MICROSECOND)
+
+
+def _in_parts(database: Database, which: ColumnElement[bool], act: "partial[int]") -> int:
     with database.reading() as session:
-        ids = list(session.scalars(
-            select(Code.id).where(which, Code.state.in_(("stock", "issued"))).order_by(Code.id)))
-    done = 0
-    for part in chunks(ids, PART):
-        done += database.small(partial(withdraw, ids=list(part), reason=reason, now=now))
-    return done
+        ids = list(session.scalars(select(Code.id).where(which).order_by(Code.id)))
+    return sum(database.small(partial(act, ids=list(part))) for part in chunks(ids, PART))

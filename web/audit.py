@@ -13,7 +13,7 @@ from web.access import person
 from web.models import AuditEntry
 
 
-def record(session: Session, verb: str, thing: str, *, now: datetime, **detail: Any) -> None:
+def record(session: Session, verb: str, thing: str, *, now: datetime, **detail: Any) -> AuditEntry:
     """Note that whoever asks did `verb` ("segment.saved") to `thing` ("segment:lapsed-furniture"). No secrets here."""
     user_id = key_id = None
     if has_request_context():
@@ -21,5 +21,7 @@ def record(session: Session, verb: str, thing: str, *, now: datetime, **detail: 
         user_id = caller.id if caller else None
         key = g.get("api_key")
         key_id = key.id if key else None
-    session.add(AuditEntry(at=now, user_id=user_id, key_id=key_id, verb=verb, thing=thing, detail=detail))
+    entry = AuditEntry(at=now, user_id=user_id, key_id=key_id, verb=verb, thing=thing, detail=detail)
+    session.add(entry)
     session.flush()
+    return entry

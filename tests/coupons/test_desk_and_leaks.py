@@ -11,8 +11,9 @@ from coupons import desk
 from coupons.invariants import drift
 from coupons.leaks import count_flagged, flagged, look_at_flags, travelling
 from coupons.models import Code, CodeRenewal, Offer, Redemption
+from coupons.pools import add_public_codes, configure_source, import_pool
 from coupons.reserving import deciding
-from coupons.stopping import stop_campaign, stop_code, stop_offer
+from coupons.stopping import Target, reach, release, stop
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 
@@ -91,9 +92,13 @@ def test_a_code_tried_in_many_baskets_is_seen_and_stopped(database: Database, no
         seen = travelling(session, now=now)
         assert [(found.code, found.baskets, found.holder) for found in seen] == [(codes[0].code, 5, "c1")]
         assert travelling(session, now=now + timedelta(days=8)) == []
-    assert stop_code(database, codes[1].code, reason="it leaked", now=now) == 0  # its one use was made
-    with pytest.raises(NotFound):
-        stop_code(database, "NO-SUCH-CODE", reason="it leaked", now=now)
+    used_up = Target("code", codes[1].code)
+    assert stop(database, used_up, reason="it leaked", now=now) == 0  # its one use was made
+    for target in (Target("code", "NO-SUCH-CODE"), Target("offer", "none"), Target("batch", "7"), Target("batch", "x")):
+        with pytest.raises(NotFound):
+            stop(database, target, reason="it leaked", now=now)
+    with pytest.raises(Invalid):
+        stop(database, Target("house", "1"), reason="it leaked", now=now)
 
 
 def test_a_campaign_and_an_offer_are_stopped_and_what_was_redeemed_stays(database: Database, now: datetime) -> None:
@@ -104,13 +109,59 @@ def test_a_campaign_and_an_offer_are_stopped_and_what_was_redeemed_stays(databas
         session.execute(update(Code).where(Code.id == codes[2].code_id).values(campaign="autumn", use_limit=3))
     use(database, ask(codes[0].code, "o1"), now=now)
     use(database, ask(codes[2].code, "o3"), now=now)
-    assert stop_campaign(database, "spring", reason="it leaked", now=now) == 1
+    assert stop(database, Target("campaign", "spring"), reason="it leaked", now=now) == 1
     assert use(database, ask(codes[1].code, "o2"), now=now).reason == "revoked"
-    assert stop_offer(database, offer.key, reason="it leaked", now=now) == 1  # the one with uses left
+    assert stop(database, Target("offer", offer.key), reason="it leaked", now=now) == 1  # the one with uses left
     assert use(database, ask(codes[2].code, "o4"), now=now).reason == "revoked"
     with database.reading() as session:
         assert session.scalar(select(Offer.active)) is False
         assert session.scalars(select(Redemption.state)).all() == ["redeemed", "redeemed"]
+        assert drift(session.connection()) == []
+
+
+def test_what_would_stop_is_counted_before(database: Database, now: datetime) -> None:
+    make_customers(database, 3, now=now)
+    offer = make_offer(database, now=now, valid_days=14)
+    make_codes(database, offer, [1], now=now - timedelta(days=20), origin="a")
+    codes = make_codes(database, offer, [1, 2, 3], now=now, origin="b")
+    use(database, ask(codes[0].code), now=now)
+    batch = import_pool(database, offer.key, enumerate(["SAVE0001", "SAVE0002"]), name="Printer", now=now,
+                        reject=lambda *_line: None)
+    with database.reading() as session:
+        all_of_it = reach(session, Target("offer", offer.key), now=now)
+        assert (all_of_it.given, all_of_it.stock, all_of_it.expired, all_of_it.live) == (2, 2, 1, 4)
+        assert (all_of_it.name, all_of_it.issues) == ("Ten percent", True)
+        pool = reach(session, Target("batch", str(batch)), now=now)
+        assert (pool.name, pool.live, pool.stock) == ("Printer", 2, 2)
+        assert reach(session, Target("code", codes[0].code), now=now).live == 0
+        assert reach(session, Target("campaign", "spring"), now=now).given == 2
+
+
+def test_a_release_gives_back_exactly_what_its_stop_took(database: Database, now: datetime) -> None:
+    make_customers(database, 3, now=now)
+    offer = make_offer(database, now=now)
+    import_pool(database, offer.key, enumerate(["SAVE0001", "SAVE0002"]), name="Printer", now=now,
+                reject=lambda *_line: None)
+    with database.writing() as session:
+        add_public_codes(session, offer.key, [("SUMMER", "Ulm")], name="Poster", uses=None, now=now)
+        configure_source(session, offer.key, source="pool_first", low_stock=None, now=now)
+    codes = make_codes(database, offer, [1, 2, 3], now=now)  # the first two come out of the pool
+    import_pool(database, offer.key, enumerate(["SAVE0003"]), name="More", now=now, reject=lambda *_line: None)
+    early, late = now + timedelta(hours=1), now + timedelta(hours=2)
+    target = Target("offer", offer.key)
+    assert stop(database, Target("code", codes[0].code), reason="stopped: lost", now=early) == 1
+    assert stop(database, target, reason="stopped: it leaked", now=late) == 4
+    assert use(database, ask(codes[1].code), now=late).reason == "revoked"
+    assert release(database, target, reason="stopped: it leaked", stopped_at=late, switch_on=True, now=late) == 4
+    assert release(database, target, reason="stopped: it leaked", stopped_at=late, switch_on=True, now=late) == 0
+    with database.reading() as session:
+        states = dict(session.execute(select(Code.code, Code.state)).tuples().all())
+        assert states == {codes[0].code: "revoked", codes[1].code: "issued", codes[2].code: "issued",
+                          "SUMMER": "issued", "SAVE0003": "stock"}
+        assert session.scalar(select(Offer.active)) is True
+    assert use(database, ask(codes[1].code), now=late).status == 201
+    assert use(database, ask("SAVE0003", "o9"), now=late).reason == "unknown_code"
+    with database.reading() as session:
         assert drift(session.connection()) == []
 
 
