@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("segments", "mirror", "journeys", "redemptions", "codes")
+NAMES = ("segments", "mirror", "journeys", "redemptions", "codes", "hooks")
 
 
 def main() -> int:

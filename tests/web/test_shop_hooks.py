@@ -1,11 +1,15 @@
 """What a shop tells is stored before it is answered, once, and only when the shop itself said it."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from core.database import Database
 from coupons.invariants import drift
@@ -79,6 +83,50 @@ def test_the_same_delivery_again_is_answered_and_kept_once(app: Flask, database:
     shop = connect(app, database, now=now)
     assert shop.tell(order(now), message_id="m1").json == {"stored": True}
     assert shop.tell(order(now), message_id="m1").json == {"stored": False, "reason": "duplicate"}
+    assert len(_states(database)) == 1
+
+
+def _statements(database: Database, act: Callable[[], object]) -> list[str]:
+    """What the database is asked while `act` runs, without opening and ending transactions."""
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "PRAGMA", "SET ")):
+            said.append(" ".join(statement.split())[:60])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    return said
+
+
+def test_a_delivery_costs_little_more_than_storing_it(app: Flask, database: Database, now: datetime) -> None:
+    """What keeps the answer under 50 ms, counted and not timed: one row, two looks, nothing of what it means."""
+    shop = connect(app, database, now=now)
+    shop.tell(order(now))
+    said = _statements(database, lambda: shop.tell(order(now, id="o2")))
+    assert [each for each in said if each.startswith("INSERT")] == [
+        each for each in said if each.startswith("INSERT INTO inbox_deliveries")]
+    assert len(said) <= 3 and sum(each.startswith("INSERT") for each in said) == 1, said
+    big = order(now, id="o3", lines=[{"sku": "A", "quantity": 1, "unit_price_cents": 1}] * 900)
+    assert len(_statements(database, lambda: shop.tell(big))) == len(said)
+    again = _statements(database, lambda: shop.tell(order(now), message_id="m1") and shop.tell(order(now),
+                                                                                               message_id="m1"))
+    assert len(again) == 2 * len(said)
+
+
+def test_nobody_is_answered_before_the_delivery_is_stored(app: Flask, database: Database, now: datetime) -> None:
+    """A shop that hears 200 never sends again: when it cannot be stored, it must hear something else."""
+    shop = connect(app, database, now=now)
+    with database.writing() as session:
+        session.execute(text("ALTER TABLE inbox_deliveries RENAME TO away"))
+    with pytest.raises(DBAPIError):  # answered with 500 outside of tests
+        shop.tell(order(now))
+    with database.writing() as session:
+        session.execute(text("ALTER TABLE away RENAME TO inbox_deliveries"))
+    assert shop.tell(order(now)).status_code == 200
     assert len(_states(database)) == 1
 
 
@@ -272,7 +320,7 @@ def test_a_replay_does_the_same_again_and_changes_nothing(app: Flask, database: 
     with database.writing() as session:
         replay(session, 1, now=now)
     shop.work(now)
-    assert _states(database) == [("done", "Order stored, 1 known already.")]
+    assert _states(database) == [("done", "Order stored, 1 redemption known already.")]
     with database.reading() as session:
         assert session.scalar(select(func.count(Redemption.id))) == 1
         assert drift(session.connection()) == []

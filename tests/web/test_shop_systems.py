@@ -104,7 +104,7 @@ def test_woocommerce_orders_of_one_second_share_a_delivery_id_and_are_two(
     assert shop.woo(_woo(now, code, status="on-hold"), "order.created").json == {"stored": True}
     shop.work(now)
     assert [note for _state, _flags, note in _told(database)] == [
-        "Order stored, 1 redemption recorded.", "Order stored.", "Order stored, 1 known already."]
+        "Order stored, 1 redemption recorded.", "Order stored.", "Order stored, 1 redemption known already."]
     with database.reading() as session:
         assert session.scalars(select(Order.customer_id)).all() == [1, 1]
         assert session.scalar(select(Redemption.discount_cents)) == 5_800

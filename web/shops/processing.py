@@ -184,7 +184,8 @@ def _redemptions(connection: Connection, told: Told, order: ReportedOrder, now: 
     if fresh:
         parts.append(f"{fresh} {'redemption' if fresh == 1 else 'redemptions'} recorded")
     if len(recorded) > fresh:
-        parts.append(f"{len(recorded) - fresh} known already")
+        known = len(recorded) - fresh
+        parts.append(f"{known} {'redemption' if known == 1 else 'redemptions'} known already")
     if taken_back:
-        parts.append(f"discount of {taken_back} taken back")
+        parts.append(f"discount taken back on {taken_back} {'redemption' if taken_back == 1 else 'redemptions'}")
     return ", ".join(parts) + "."

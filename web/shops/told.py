@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from core.errors import Invalid
 from core.types import to_cents
-from customers.reported import ReportedOrder
+from customers.reported import ReportedOrder, ReportedPerson
 
 MAX_LINES = 1000
 MAX_MAJOR = Decimal(10) ** 11
@@ -68,6 +68,11 @@ class Oddities:
         if word not in self.found:
             self.found.append(word)
 
+    def check_total(self, stated_cents: int | None, sum_cents: int, *, lines: int) -> None:
+        """Note a stated total that is another one than the lines' sum; where lines were left out, it has to be."""
+        if "negative_line" not in self.found and differs(stated_cents, sum_cents, lines=lines):
+            self.note("totals_differ")
+
     def as_told(self) -> tuple[str, ...]:
         return tuple(word for word in ODD if word in self.found)
 
@@ -86,6 +91,16 @@ def parts(value: Any, name: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or len(value) > MAX_LINES:
         raise Invalid(f"Expected a list of at most {MAX_LINES} here.", place=name)
     return [part(each, f"{name}[{place}]") for place, each in enumerate(value)]
+
+
+def some(value: Any) -> dict[str, Any]:
+    """A JSON object that may be missing: anything else is an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def person(number: str | None, email: Any, first_name: Any, last_name: Any) -> ReportedPerson:
+    """Who ordered: the shop's number for them, and what is shown, cut to size."""
+    return ReportedPerson(number, clipped(email, 254), clipped(first_name, 100), clipped(last_name, 100))
 
 
 def words(value: Any, name: str, *, longest: int = 200) -> str | None:

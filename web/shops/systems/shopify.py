@@ -12,25 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from customers.reported import ReportedLine, ReportedOrder, ReportedPerson
-from web.shops import signatures
+from web.shops import signatures, told
 from web.shops.systems.shape import SAMPLE_ORDER, Reading, Received, Sample, System
-from web.shops.told import (
-    NotOurs,
-    Oddities,
-    Told,
-    ToldCode,
-    cents,
-    clipped,
-    currency_of,
-    differs,
-    instant,
-    must_be,
-    needed,
-    number,
-    part,
-    parts,
-    words,
-)
 
 
 def _fits(received: Received, secrets: Sequence[str], _wall_seconds: int) -> bool:
@@ -49,85 +32,86 @@ def _key(received: Received, payload: Any) -> str:
 def _order_of_refund(payload: Any, topic: str) -> str | None:
     if topic != "refunds/create" or not isinstance(payload, dict):
         return None
-    return words(payload.get("order_id"), "order_id")
+    return told.words(payload.get("order_id"), "order_id")
 
 
-def _read(payload: Any, reading: Reading) -> Told | NotOurs:
-    body = part(payload, "body")
+def _read(payload: Any, reading: Reading) -> told.Told | told.NotOurs:
+    body = told.part(payload, "body")
     if reading.topic == "refunds/create":
-        return NotOurs("Kept until its order comes.", needed(body.get("order_id"), "order_id"))
+        return told.NotOurs("Kept until its order comes.", told.needed(body.get("order_id"), "order_id"))
     if not reading.topic.startswith("orders/"):
-        return NotOurs(f"Nothing is taken from {reading.topic}.")
-    order_ref = needed(body.get("id"), "id")
+        return told.NotOurs(f"Nothing is taken from {reading.topic}.")
+    order_ref = told.needed(body.get("id"), "id")
     if reading.topic == "orders/delete":
-        return Told(order_ref, reading.received_at, None, removed=True)
-    odd = Oddities()
+        return told.Told(order_ref, reading.received_at, None, removed=True)
+    odd = told.Oddities()
     refunds = _refunds(body, reading)
     lines = _lines(body, refunds, odd)
-    modified = must_be(instant(body.get("updated_at") or body.get("created_at"), "updated_at", zone=reading.zone),
-                       "updated_at")
+    updated = told.instant(body.get("updated_at") or body.get("created_at"), "updated_at", zone=reading.zone)
+    modified = told.must_be(updated, "updated_at")
     for refund in refunds.values():
-        modified = max(modified, instant(refund.get("created_at"), "refunds.created_at", zone=reading.zone) or modified)
+        at = told.instant(refund.get("created_at"), "refunds.created_at", zone=reading.zone)
+        modified = max(modified, at or modified)
     stated = body.get("total_line_items_price")
     if body.get("taxes_included", True) and stated is not None:
-        left_out = "negative_line" in odd.found
-        if not left_out and differs(cents(stated, "total_line_items_price"), sum(line.total_cents for line in lines),
-                                    lines=len(lines)):
-            odd.note("totals_differ")
-    codes = tuple(ToldCode(needed(each.get("code"), "discount_codes.code"), abs(cents(each.get("amount"), "amount")))
-                  for each in parts(body.get("discount_codes"), "discount_codes"))
+        odd.check_total(told.cents(stated, "total_line_items_price"), sum(line.total_cents for line in lines),
+                        lines=len(lines))
+    codes = tuple(
+        told.ToldCode(told.needed(each.get("code"), "discount_codes.code"),
+                      abs(told.cents(each.get("amount"), "amount")))
+        for each in told.parts(body.get("discount_codes"), "discount_codes"))
     order = ReportedOrder(
         shop=reading.shop, number=order_ref, modified_at=modified,
-        ordered_at=must_be(instant(body.get("created_at"), "created_at", zone=reading.zone), "created_at"),
-        currency=currency_of(body.get("currency"), "currency"), person=_person(body), lines=tuple(lines),
-        status=clipped(body.get("financial_status"), 40), cancelled=body.get("cancelled_at") is not None,
+        ordered_at=told.must_be(told.instant(body.get("created_at"), "created_at", zone=reading.zone), "created_at"),
+        currency=told.currency_of(body.get("currency"), "currency"), person=_person(body), lines=tuple(lines),
+        status=told.clipped(body.get("financial_status"), 40), cancelled=body.get("cancelled_at") is not None,
         coupon_code=codes[0].code[:64] if codes else None,
-        ordered_via={"pos": "store"}.get(clipped(body.get("source_name"), 40) or "", "web"),
+        ordered_via={"pos": "store"}.get(told.clipped(body.get("source_name"), 40) or "", "web"),
         delivered_at=None, returned_at=modified if refunds else None)
-    return Told(order_ref, modified, order, codes, odd=odd.as_told())
+    return told.Told(order_ref, modified, order, codes, odd=odd.as_told())
 
 
 def _refunds(body: dict[str, Any], reading: Reading) -> dict[str, dict[str, Any]]:
     """Refunds by their id: those in the order, and those that came by themselves."""
-    known = [*parts(body.get("refunds"), "refunds"), *reading.refunds]
-    return {needed(each.get("id"), "refunds.id"): each for each in known}
+    known = [*told.parts(body.get("refunds"), "refunds"), *reading.refunds]
+    return {told.needed(each.get("id"), "refunds.id"): each for each in known}
 
 
-def _lines(body: dict[str, Any], refunds: dict[str, dict[str, Any]], odd: Oddities) -> list[ReportedLine]:
+def _lines(body: dict[str, Any], refunds: dict[str, dict[str, Any]], odd: told.Oddities) -> list[ReportedLine]:
     returned: dict[str, Decimal] = {}
     for refund in refunds.values():
-        for item in parts(refund.get("refund_line_items"), "refund_line_items"):
-            line_id = needed(item.get("line_item_id"), "line_item_id")
-            returned[line_id] = returned.get(line_id, Decimal(0)) + number(item.get("quantity"), "quantity")
+        for item in told.parts(refund.get("refund_line_items"), "refund_line_items"):
+            line_id = told.needed(item.get("line_item_id"), "line_item_id")
+            returned[line_id] = returned.get(line_id, Decimal(0)) + told.number(item.get("quantity"), "quantity")
     found = []
-    for item in parts(body.get("line_items"), "line_items"):
-        quantity, price = number(item.get("quantity"), "quantity"), cents(item.get("price"), "price")
+    for item in told.parts(body.get("line_items"), "line_items"):
+        quantity, price = told.number(item.get("quantity"), "quantity"), told.cents(item.get("price"), "price")
         if quantity < 0 or price < 0:
             odd.note("negative_line")
             continue
-        taxes = parts(item.get("tax_lines"), "tax_lines")
+        taxes = told.parts(item.get("tax_lines"), "tax_lines")
         total = int(quantity * price)
         if not body.get("taxes_included", True):
-            total += sum(cents(tax.get("price"), "tax_lines.price") for tax in taxes)
-        came_back = returned.get(words(item.get("id"), "line_items.id") or "", Decimal(0))
+            total += sum(told.cents(tax.get("price"), "tax_lines.price") for tax in taxes)
+        came_back = returned.get(told.words(item.get("id"), "line_items.id") or "", Decimal(0))
         if came_back > quantity:
             odd.note("refund_too_large")
-        rates = [number(tax.get("rate"), "tax_lines.rate") for tax in taxes]
+        off = sum(told.cents(each.get("amount"), "discount_allocations.amount")
+                  for each in told.parts(item.get("discount_allocations"), "discount_allocations"))
+        rates = [told.number(tax.get("rate"), "tax_lines.rate") for tax in taxes]
         found.append(ReportedLine(
-            sku=clipped(item.get("sku"), 100), product=clipped(item.get("title") or item.get("name"), 300),
-            quantity=quantity, unit_price_cents=price, total_cents=total, brand=clipped(item.get("vendor"), 200),
-            discount_cents=sum(cents(each.get("amount"), "discount_allocations.amount")
-                               for each in parts(item.get("discount_allocations"), "discount_allocations")) or None,
+            sku=told.clipped(item.get("sku"), 100), product=told.clipped(item.get("title") or item.get("name"), 300),
+            quantity=quantity, unit_price_cents=price, total_cents=total, brand=told.clipped(item.get("vendor"), 200),
+            discount_cents=off or None,
             tax_rate=sum(rates, Decimal(0)) if rates and 0 <= sum(rates) <= 1 else None,
             returned_quantity=max(Decimal(0), came_back) or None))
     return found
 
 
 def _person(body: dict[str, Any]) -> ReportedPerson:
-    customer = body.get("customer")
-    told = customer if isinstance(customer, dict) else {}
-    return ReportedPerson(words(told.get("id"), "customer.id"), clipped(body.get("email") or told.get("email"), 254),
-                          clipped(told.get("first_name"), 100), clipped(told.get("last_name"), 100))
+    who = told.some(body.get("customer"))
+    return told.person(told.words(who.get("id"), "customer.id"), body.get("email") or who.get("email"),
+                       who.get("first_name"), who.get("last_name"))
 
 
 def _sample(secret: str, code: str, at: datetime, _wall_seconds: int) -> Sample:

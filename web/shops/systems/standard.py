@@ -12,24 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from customers.reported import ReportedLine, ReportedOrder, ReportedPerson
-from web.shops import signatures
+from web.shops import signatures, told
 from web.shops.systems.shape import SAMPLE_ORDER, Reading, Received, Sample, System
-from web.shops.told import (
-    NotOurs,
-    Oddities,
-    Told,
-    ToldCode,
-    clipped,
-    currency_of,
-    differs,
-    instant,
-    needed,
-    number,
-    part,
-    parts,
-    whole,
-    words,
-)
 
 TYPES = ("order.created", "order.updated", "order.cancelled", "order.refunded", "order.deleted")
 CALLED_OFF = ("cancelled", "canceled", "voided")
@@ -43,69 +27,68 @@ def _fits(received: Received, secrets: Sequence[str], wall_seconds: int) -> bool
 
 
 def _topic(_received: Received, payload: Any) -> str:
-    return (clipped(payload.get("type"), 80) if isinstance(payload, dict) else None) or "unknown"
+    return told.clipped(told.some(payload).get("type"), 80) or "unknown"
 
 
 def _key(received: Received, _payload: Any) -> str:
     return received.header("webhook-id") or received.body_hash()
 
 
-def _read(payload: Any, reading: Reading) -> Told | NotOurs:
+def _read(payload: Any, reading: Reading) -> told.Told | told.NotOurs:
     if reading.topic not in TYPES:
-        return NotOurs(f"Nothing is taken from {reading.topic}; the types are {', '.join(TYPES)}.")
-    data = part(part(payload, "body").get("data"), "data")
-    body = part(data.get("order", data), "data.order")
-    order_ref = needed(body.get("id"), "data.id")
-    modified = (instant(body.get("modified_at"), "data.modified_at", zone=reading.zone)
-                or instant(payload.get("timestamp"), "timestamp", zone=reading.zone) or reading.received_at)
+        return told.NotOurs(f"Nothing is taken from {reading.topic}; the types are {', '.join(TYPES)}.")
+    data = told.part(told.part(payload, "body").get("data"), "data")
+    body = told.part(data.get("order", data), "data.order")
+    order_ref = told.needed(body.get("id"), "data.id")
+    modified = (told.instant(body.get("modified_at"), "data.modified_at", zone=reading.zone)
+                or told.instant(payload.get("timestamp"), "timestamp", zone=reading.zone) or reading.received_at)
     if reading.topic == "order.deleted":
-        return Told(order_ref, modified, None, removed=True)
-    odd = Oddities()
+        return told.Told(order_ref, modified, None, removed=True)
+    odd = told.Oddities()
     lines = _lines(body, odd)
-    if "negative_line" not in odd.found and body.get("total_cents") is not None and differs(
-            whole(body.get("total_cents"), "data.total_cents"), sum(line.total_cents for line in lines),
-            lines=len(lines)):
-        odd.note("totals_differ")
-    codes = tuple(ToldCode(needed(each.get("code"), "data.coupons.code"),
-                           max(0, whole(each.get("discount_cents"), "data.coupons.discount_cents")))
-                  for each in parts(body.get("coupons"), "data.coupons"))
+    if body.get("total_cents") is not None:
+        odd.check_total(told.whole(body.get("total_cents"), "data.total_cents"),
+                        sum(line.total_cents for line in lines), lines=len(lines))
+    codes = tuple(told.ToldCode(told.needed(each.get("code"), "data.coupons.code"),
+                           max(0, told.whole(each.get("discount_cents"), "data.coupons.discount_cents")))
+                  for each in told.parts(body.get("coupons"), "data.coupons"))
     refunded = body.get("refunded_cents")
-    status = clipped(body.get("status"), 40)
-    via = clipped(body.get("ordered_via"), 16)
+    status = told.clipped(body.get("status"), 40)
+    via = told.clipped(body.get("ordered_via"), 16)
     order = ReportedOrder(
         shop=reading.shop, number=order_ref, modified_at=modified,
-        ordered_at=instant(body.get("ordered_at"), "data.ordered_at", zone=reading.zone) or modified,
-        currency=currency_of(body.get("currency"), "data.currency"), person=_person(body), lines=tuple(lines),
+        ordered_at=told.instant(body.get("ordered_at"), "data.ordered_at", zone=reading.zone) or modified,
+        currency=told.currency_of(body.get("currency"), "data.currency"), person=_person(body), lines=tuple(lines),
         status=status, cancelled=reading.topic == "order.cancelled" or (status or "").casefold() in CALLED_OFF,
         coupon_code=codes[0].code[:64] if codes else None, ordered_via=via if via in VIA else "web",
-        payment=clipped(body.get("payment"), 40),
-        delivered_at=instant(body.get("delivered_at"), "data.delivered_at", zone=reading.zone),
-        returned_at=instant(body.get("returned_at"), "data.returned_at", zone=reading.zone))
-    return Told(order_ref, modified, order, codes, odd=odd.as_told(),
-                refunded_cents=None if refunded is None else max(0, whole(refunded, "data.refunded_cents")))
+        payment=told.clipped(body.get("payment"), 40),
+        delivered_at=told.instant(body.get("delivered_at"), "data.delivered_at", zone=reading.zone),
+        returned_at=told.instant(body.get("returned_at"), "data.returned_at", zone=reading.zone))
+    return told.Told(order_ref, modified, order, codes, odd=odd.as_told(),
+                refunded_cents=None if refunded is None else max(0, told.whole(refunded, "data.refunded_cents")))
 
 
-def _lines(body: dict[str, Any], odd: Oddities) -> list[ReportedLine]:
+def _lines(body: dict[str, Any], odd: told.Oddities) -> list[ReportedLine]:
     found = []
-    for item in parts(body.get("lines"), "data.lines"):
-        quantity = number(item.get("quantity", 1), "data.lines.quantity")
-        price = whole(item.get("unit_price_cents"), "data.lines.unit_price_cents")
+    for item in told.parts(body.get("lines"), "data.lines"):
+        quantity = told.number(item.get("quantity", 1), "data.lines.quantity")
+        price = told.whole(item.get("unit_price_cents"), "data.lines.unit_price_cents")
         total = int(quantity * price + Decimal("0.5"))
         if item.get("total_cents") is not None:
-            total = whole(item.get("total_cents"), "data.lines.total_cents")
+            total = told.whole(item.get("total_cents"), "data.lines.total_cents")
         if quantity < 0 or price < 0 or total < 0:
             odd.note("negative_line")
             continue
-        returned = number(item.get("returned_quantity"), "data.lines.returned_quantity")
+        returned = told.number(item.get("returned_quantity"), "data.lines.returned_quantity")
         if returned > quantity:
             odd.note("refund_too_large")
-        rate = number(item.get("tax_rate"), "data.lines.tax_rate")
+        rate = told.number(item.get("tax_rate"), "data.lines.tax_rate")
         off = item.get("discount_cents")
         found.append(ReportedLine(
-            sku=clipped(item.get("sku"), 100), product=clipped(item.get("product"), 300),
-            category=clipped(item.get("category"), 200), brand=clipped(item.get("brand"), 200), quantity=quantity,
-            unit_price_cents=price, total_cents=total,
-            discount_cents=None if off is None else max(0, whole(off, "data.lines.discount_cents")),
+            sku=told.clipped(item.get("sku"), 100), product=told.clipped(item.get("product"), 300),
+            category=told.clipped(item.get("category"), 200), brand=told.clipped(item.get("brand"), 200),
+            quantity=quantity, unit_price_cents=price, total_cents=total,
+            discount_cents=None if off is None else max(0, told.whole(off, "data.lines.discount_cents")),
             tax_rate=rate if item.get("tax_rate") is not None and 0 <= rate <= 1 else None,
             returned_quantity=max(Decimal(0), returned) or None))
     return found
@@ -113,10 +96,9 @@ def _lines(body: dict[str, Any], odd: Oddities) -> list[ReportedLine]:
 
 def _person(body: dict[str, Any]) -> ReportedPerson:
     customer = body.get("customer")
-    told = customer if isinstance(customer, dict) else {"external_id": customer}
-    return ReportedPerson(words(told.get("external_id"), "data.customer.external_id"),
-                          clipped(told.get("email"), 254), clipped(told.get("first_name"), 100),
-                          clipped(told.get("last_name"), 100))
+    who = customer if isinstance(customer, dict) else {"external_id": customer}
+    return told.person(told.words(who.get("external_id"), "data.customer.external_id"), who.get("email"),
+                       who.get("first_name"), who.get("last_name"))
 
 
 def _sample(secret: str, code: str, at: datetime, wall_seconds: int) -> Sample:

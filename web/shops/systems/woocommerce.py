@@ -12,25 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from customers.reported import ReportedLine, ReportedOrder, ReportedPerson
-from web.shops import signatures
+from web.shops import signatures, told
 from web.shops.systems.shape import SAMPLE_ORDER, Reading, Received, Sample, System
-from web.shops.told import (
-    NotOurs,
-    Oddities,
-    Told,
-    ToldCode,
-    cents,
-    clipped,
-    currency_of,
-    differs,
-    instant,
-    must_be,
-    needed,
-    number,
-    part,
-    parts,
-    words,
-)
 
 NEVER_AN_ORDER = ("checkout-draft", "auto-draft", "draft")
 CALLED_OFF = ("cancelled", "failed", "trash")
@@ -56,79 +39,78 @@ def _is_ping(received: Received) -> bool:
             and received.body.startswith(b"webhook_id="))
 
 
-def _read(payload: Any, reading: Reading) -> Told | NotOurs:
-    body = part(payload, "body")
+def _read(payload: Any, reading: Reading) -> told.Told | told.NotOurs:
+    body = told.part(payload, "body")
     if not reading.topic.startswith("order."):
-        return NotOurs(f"Nothing is taken from {reading.topic}.")
-    order_ref = needed(body.get("id"), "id")
+        return told.NotOurs(f"Nothing is taken from {reading.topic}.")
+    order_ref = told.needed(body.get("id"), "id")
     if reading.topic == "order.deleted":
-        return Told(order_ref, reading.received_at, None, removed=True)
-    status = clipped(body.get("status"), 40) or ""
+        return told.Told(order_ref, reading.received_at, None, removed=True)
+    status = told.clipped(body.get("status"), 40) or ""
     if status in NEVER_AN_ORDER:
-        return NotOurs(f"A basket in the state {status} is no order yet.", order_ref)
-    odd = Oddities()
+        return told.NotOurs(f"A basket in the state {status} is no order yet.", order_ref)
+    odd = told.Oddities()
     lines = _lines(body, odd, whole_returned=status == "refunded")
-    modified = must_be(_moment(body, "date_modified", reading) or _moment(body, "date_created", reading),
+    modified = told.must_be(_moment(body, "date_modified", reading) or _moment(body, "date_created", reading),
                        "date_modified_gmt")
-    if "negative_line" not in odd.found and body.get("total") is not None and differs(
-            _goods_after_discount(body), sum(line.total_cents - (line.discount_cents or 0) for line in lines),
-            lines=len(lines)):
-        odd.note("totals_differ")
+    if body.get("total") is not None:
+        odd.check_total(_goods_after_discount(body),
+                        sum(line.total_cents - (line.discount_cents or 0) for line in lines), lines=len(lines))
     codes = tuple(
-        ToldCode(needed(each.get("code"), "coupon_lines.code"),
-                 abs(cents(each.get("discount"), "discount") + cents(each.get("discount_tax"), "discount_tax")))
-        for each in parts(body.get("coupon_lines"), "coupon_lines"))
-    refunded = sum(abs(cents(each.get("total"), "refunds.total")) for each in parts(body.get("refunds"), "refunds"))
-    if refunded > cents(body.get("total"), "total") and body.get("total") is not None:
+        told.ToldCode(told.needed(each.get("code"), "coupon_lines.code"), abs(_with_tax(each, "discount")))
+        for each in told.parts(body.get("coupon_lines"), "coupon_lines"))
+    refunded = sum(abs(told.cents(each.get("total"), "refunds.total"))
+                   for each in told.parts(body.get("refunds"), "refunds"))
+    if refunded > told.cents(body.get("total"), "total") and body.get("total") is not None:
         odd.note("refund_too_large")
     order = ReportedOrder(
         shop=reading.shop, number=order_ref, modified_at=modified,
         ordered_at=_moment(body, "date_created", reading) or modified,
-        currency=currency_of(body.get("currency"), "currency"), person=_person(body), lines=tuple(lines),
+        currency=told.currency_of(body.get("currency"), "currency"), person=_person(body), lines=tuple(lines),
         status=status or None, cancelled=status in CALLED_OFF, coupon_code=codes[0].code[:64] if codes else None,
-        payment=clipped(body.get("payment_method"), 40), returned_at=modified if refunded else None)
-    return Told(order_ref, modified, order, codes, refunded_cents=refunded or None, odd=odd.as_told())
+        payment=told.clipped(body.get("payment_method"), 40), returned_at=modified if refunded else None)
+    return told.Told(order_ref, modified, order, codes, refunded_cents=refunded or None, odd=odd.as_told())
 
 
 def _moment(body: dict[str, Any], name: str, reading: Reading) -> datetime | None:
     """The `_gmt` field is UTC without saying so; the plain one is the shop's own time."""
-    return (instant(body.get(f"{name}_gmt"), f"{name}_gmt")
-            or instant(body.get(name), name, zone=reading.zone))
+    return (told.instant(body.get(f"{name}_gmt"), f"{name}_gmt")
+            or told.instant(body.get(name), name, zone=reading.zone))
+
+
+def _with_tax(thing: dict[str, Any], name: str) -> int:
+    """An amount and its tax, which stands beside it as `<name>_tax`."""
+    return told.cents(thing.get(name), name) + told.cents(thing.get(f"{name}_tax"), f"{name}_tax")
 
 
 def _goods_after_discount(body: dict[str, Any]) -> int:
-    fees = sum(cents(fee.get("total"), "fee_lines.total") + cents(fee.get("total_tax"), "fee_lines.total_tax")
-               for fee in parts(body.get("fee_lines"), "fee_lines"))
-    return (cents(body.get("total"), "total") - cents(body.get("shipping_total"), "shipping_total")
-            - cents(body.get("shipping_tax"), "shipping_tax") - fees)
+    fees = sum(_with_tax(fee, "total") for fee in told.parts(body.get("fee_lines"), "fee_lines"))
+    return (told.cents(body.get("total"), "total") - told.cents(body.get("shipping_total"), "shipping_total")
+            - told.cents(body.get("shipping_tax"), "shipping_tax") - fees)
 
 
-def _lines(body: dict[str, Any], odd: Oddities, *, whole_returned: bool) -> list[ReportedLine]:
+def _lines(body: dict[str, Any], odd: told.Oddities, *, whole_returned: bool) -> list[ReportedLine]:
     found = []
-    for item in parts(body.get("line_items"), "line_items"):
-        quantity = number(item.get("quantity"), "quantity")
-        paid = cents(item.get("total"), "line total") + cents(item.get("total_tax"), "line total_tax")
-        before = paid
-        if item.get("subtotal") is not None:
-            before = cents(item.get("subtotal"), "subtotal") + cents(item.get("subtotal_tax"), "subtotal_tax")
+    for item in told.parts(body.get("line_items"), "line_items"):
+        quantity = told.number(item.get("quantity"), "quantity")
+        paid = _with_tax(item, "total")
+        before = paid if item.get("subtotal") is None else _with_tax(item, "subtotal")
         if quantity < 0 or before < 0:
             odd.note("negative_line")
             continue
         each = int(Decimal(before) / quantity + Decimal("0.5")) if quantity else before
         found.append(ReportedLine(
-            sku=clipped(item.get("sku") or item.get("product_id"), 100), product=clipped(item.get("name"), 300),
-            quantity=quantity, unit_price_cents=each, total_cents=before,
+            sku=told.clipped(item.get("sku") or item.get("product_id"), 100),
+            product=told.clipped(item.get("name"), 300), quantity=quantity, unit_price_cents=each, total_cents=before,
             discount_cents=max(0, before - paid) or None,
             returned_quantity=quantity if whole_returned and quantity else None))
     return found
 
 
 def _person(body: dict[str, Any]) -> ReportedPerson:
-    billing = body.get("billing")
-    told = billing if isinstance(billing, dict) else {}
-    customer = words(body.get("customer_id"), "customer_id")
-    return ReportedPerson(None if customer == "0" else customer, clipped(told.get("email"), 254),
-                          clipped(told.get("first_name"), 100), clipped(told.get("last_name"), 100))
+    who = told.some(body.get("billing"))
+    number = told.words(body.get("customer_id"), "customer_id")
+    return told.person(None if number == "0" else number, who.get("email"), who.get("first_name"), who.get("last_name"))
 
 
 def _sample(secret: str, code: str, at: datetime, _wall_seconds: int) -> Sample:
