@@ -12,6 +12,7 @@ from core.clock import wall_now
 from core.errors import NotFound, Unauthorised
 from web.shops.connections import known_shop, note_refused
 from web.shops.inbox import store
+from web.shops.shopware_app import secrets_at
 from web.shops.systems import SYSTEMS, Received
 from web.transactions import database, request_now
 from web.wired import settings
@@ -35,7 +36,7 @@ def receive(kind: str, public_id: str) -> Response:
     if system.is_ping(received):
         return jsonify(stored=False, reason="ping")
     now = request_now()
-    if not system.fits(received, shop.secrets, int(wall_now().timestamp())):
+    if not system.fits(received, secrets_at(shop, now), int(wall_now().timestamp())):
         database().small(lambda connection: note_refused(connection, shop.id, now=now))
         raise Unauthorised("The signature does not fit the body, or its time is too far from now. Check the secret.")
     payload = _loose(body)

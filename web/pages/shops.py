@@ -2,19 +2,22 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.clock import wall_now
-from core.errors import Conflict, Invalid, WinbackError
+from core.errors import Conflict, Invalid, NotFound, WinbackError
+from coupons.offers import usual_currency
 from web.access import needs_role
 from web.audit import record
+from web.formatting import money
 from web.registry import Found
 from web.shops import connections
 from web.shops.inbox import last_received
 from web.shops.models import ShopConnection
 from web.shops.processing import parsed
+from web.shops.shopware_app import APP, app_zip, is_registered
 from web.shops.systems import SYSTEMS
 from web.shops.systems.shape import Reading, Received
 from web.shops.told import ODD, Told
@@ -48,7 +51,9 @@ def index() -> ResponseReturnValue:
 @needs_role("admin")
 def new() -> ResponseReturnValue:
     """Begin a connection."""
-    texts = {"kind": "standard", "zone": str(current_app.config["WINBACK_ZONE"]), "currency": "EUR"}
+    with reading() as session:
+        currency = usual_currency(session)
+    texts = {"kind": "standard", "zone": str(current_app.config["WINBACK_ZONE"]), "currency": currency}
     return _form(texts)
 
 
@@ -86,8 +91,10 @@ def _page(public_id: str, *, secret: str | None = None, tested: dict[str, Any] |
         found = connections.connection_by_id(session, public_id)
         newest = last_received(session).get(found.id)
     system = SYSTEMS[found.kind]
+    registered = is_registered(found, secret_key=settings().secret_key)
     return render_template(
         "pages/shops/show.html", shop=found, system=system, secret=secret, tested=tested, wrong=wrong or {},
+        registered=registered,
         newest=newest, address=f"{settings().base_url}/hooks/{found.kind}/{found.public_id}", form=request.form,
         link=connections.basket_link(found, "SOFA-2026"), liquid=connections.basket_link(found, "{{ code }}"))
 
@@ -126,6 +133,23 @@ def rotate(public_id: str) -> ResponseReturnValue:
         toast("The secret is stored. The one before stays good until you end it.")
         return redirect(url_for("shops.show", public_id=public_id), 303)
     return _page(public_id, secret=secret), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.get("/shops/<public_id>/app.zip")
+@needs_role("admin")
+def app_file(public_id: str) -> ResponseReturnValue:
+    """The app that a Shopware shop installs; it holds a secret, so every download is noted."""
+    now = request_now()
+    with writing() as session:
+        found = connections.connection_by_id(session, public_id)
+        if found.kind != "shopware" or found.archived_at is not None:
+            raise NotFound("Only a connected Shopware shop has an app.")
+        packed = app_zip(found, base_url=settings().base_url, secret_key=settings().secret_key)
+        record(session, "shop.app_downloaded", f"shop:{public_id}", now=now)
+    answer = Response(packed, mimetype="application/zip")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"{APP}.zip")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @blueprint.post("/shops/<public_id>/<any(end, pause, resume, archive):act>")
@@ -182,8 +206,9 @@ def _tested(found: ShopConnection, now: Any) -> dict[str, Any]:
         result["lines"] += [
             "The signature was right, the delivery is in the inbox.",
             f"Read as order {told.number} with {lines} {'line' if lines == 1 else 'lines'}, "
-            f"{told.order.goods_cents / 100:.2f} {told.order.currency}.",
-            *(f"Code {code.code} took off {code.discount_cents / 100:.2f}." for code in told.codes),
+            f"{money(told.order.goods_cents, currency=told.order.currency, exact=True)}.",
+            *(f"Code {code.code} took off {money(code.discount_cents, currency=told.order.currency, exact=True)}."
+              for code in told.codes),
             *(ODD[word] for word in told.odd),
             "Tests are read and never recorded.",
         ]

@@ -25,17 +25,18 @@ from web.shops.systems import SYSTEMS
 SHORTEST_SECRET = 16
 _KNOWN = select(
     ShopConnection.id, ShopConnection.kind, ShopConnection.secret, ShopConnection.secret_before,
-    ShopConnection.archived_at,
+    ShopConnection.archived_at, ShopConnection.rotated_at,
 ).where(ShopConnection.public_id == bindparam("of_id"), ShopConnection.kind == bindparam("of_kind"))
 
 
 @dataclass(frozen=True)
 class KnownShop:
-    """What the hook's door needs of a connection."""
+    """What the hook's door needs of a connection. `rotated_at`: since then the second secret is the one before."""
 
     id: int
     kind: str
     secrets: tuple[str, ...]
+    rotated_at: datetime | None = None
 
 
 def create_connection(
@@ -176,7 +177,7 @@ def known_shop(database: Database, kind: str, public_id: str, *, secret_key: str
     if row is None or row.archived_at is not None:
         return None
     sealed = [row.secret] if row.secret_before is None else [row.secret, row.secret_before]
-    return KnownShop(row.id, row.kind, tuple(unseal(each, secret_key=secret_key) for each in sealed))
+    return KnownShop(row.id, row.kind, tuple(unseal(each, secret_key=secret_key) for each in sealed), row.rotated_at)
 
 
 def current_secret(found: ShopConnection, *, secret_key: str) -> str:
