@@ -4,19 +4,17 @@ Run it with `python examples/shop/app.py`; the README says which variables it re
 """
 
 import argparse
-import copy
 import os
 import secrets
-import uuid
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Flask, abort, redirect, render_template, request, session, url_for
-from goods import Article, goods_for
+from books import Basket, Books, Customer, Order
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, request, session, url_for
+from goods import goods_for
 from werkzeug.wrappers import Response
 from winback_client import Winback
 
-Order = dict[str, Any]
+pages = Blueprint("shop", __name__)
 
 
 def create_shop(winback: Winback, *, category: str | None = None, currency: str = "EUR",
@@ -25,148 +23,126 @@ def create_shop(winback: Winback, *, category: str | None = None, currency: str 
     shop = Flask(__name__)
     shop.config.update(SECRET_KEY=secrets.token_hex(32), SESSION_COOKIE_NAME="example-shop",
                        SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_HTTPONLY=True)
-    goods = goods_for(category)
-    orders: dict[str, Order] = {}
-    untold: list[tuple[str, Order, str]] = []
-    unsure: list[tuple[str, Order, dict[str, str] | None]] = []
+    shop.extensions["books"] = Books(winback, currency, clock_offset_seconds)
+    shop.extensions["goods"] = goods_for(category)
+    shop.register_blueprint(pages)
+    return shop
 
-    def now() -> str:
-        return (datetime.now(UTC) + timedelta(seconds=clock_offset_seconds)).isoformat()
 
-    def basket() -> list[tuple[Article, int]]:
-        kept: dict[str, int] = session.get("basket", {})
-        return [(goods[sku], count) for sku, count in kept.items() if sku in goods]
+def books() -> Books:
+    """This shop's orders."""
+    found: Books = current_app.extensions["books"]
+    return found
 
-    def draft(number: str) -> Order:
-        lines = [{"sku": each.sku, "product": each.name, "category": each.category, "brand": each.brand,
-                  "quantity": count, "unit_price_cents": each.price_cents, "returned_quantity": 0}
-                 for each, count in basket()]
-        total = sum(line["quantity"] * line["unit_price_cents"] for line in lines)
-        return {"id": number, "ordered_at": now(), "modified_at": now(), "status": "paid", "currency": currency,
-                "total_cents": total, "lines": lines, "coupons": []}
 
-    def settle() -> None:
-        """A request without an answer may have redeemed: the same key asks again, and what was sold without it goes
-        back."""
-        while unsure:
-            again = winback.redeem(*unsure[0])
-            if again is None or (again[0] in (200, 201) and winback.roll_back(again[1]["id"]) is None):
-                return
-            unsure.pop(0)
+def basket() -> Basket:
+    """What this visitor has chosen."""
+    goods, kept = current_app.extensions["goods"], session.get("basket", {})
+    return [(goods[sku], count) for sku, count in kept.items() if sku in goods]
 
-    def tell(topic: str, order: Order) -> None:
-        """What could not be told is told before the next order, in the order in which it happened."""
-        settle()
-        order["modified_at"] = now()
-        untold.append((topic, copy.deepcopy({k: v for k, v in order.items() if k not in ("redemption", "note")}),
-                       f"msg_{uuid.uuid4().hex}"))
-        while untold and winback.tell(untold[0][0], untold[0][1], untold[0][2]):
-            untold.pop(0)
 
-    def customer_of(form: Any) -> dict[str, str] | None:
-        number, email = form.get("customer", "").strip(), form.get("email", "").strip()
-        return {"external_id": number} if number else {"email": email} if email else None
+def number() -> str:
+    """The number of the order to come, drawn before it is placed, so that a double click is one order."""
+    drawn: str = session.setdefault("number", f"E{secrets.token_hex(4).upper()}")
+    return drawn
 
-    @shop.template_filter("money")
-    def money(cents: int) -> str:
-        return f"{cents / 100:,.2f} {currency}"
 
-    @shop.context_processor
-    def shared() -> dict[str, Any]:
-        return {"pieces": sum(count for _each, count in basket())}
+@pages.app_template_filter("money")
+def money(cents: int) -> str:
+    """An amount as the shop writes it."""
+    return f"{cents / 100:,.2f} {books().currency}"
 
-    @shop.get("/")
-    def index() -> str:
-        return render_template("index.html", goods=goods.values())
 
-    @shop.get("/cart")
-    def basket_link() -> Response:
-        """The basket link of a mail or letter: the code waits in the code field."""
-        session["code"] = request.args.get("code", "")[:60]
-        return redirect(url_for("checkout") if basket() else url_for("index"))
+@pages.app_context_processor
+def shared() -> dict[str, Any]:
+    """What every page shows."""
+    return {"pieces": sum(count for _each, count in basket())}
 
-    @shop.post("/basket")
-    def put() -> Response:
-        sku, count = request.form.get("sku", ""), request.form.get("count", 1, type=int)
-        if sku not in goods:
-            abort(404)
-        kept = dict(session.get("basket", {}))
-        kept[sku] = kept.get(sku, 0) + count
-        session["basket"] = {name: min(number, 99) for name, number in kept.items() if number > 0}
-        return redirect(url_for("checkout") if request.form.get("stay") else url_for("index"))
 
-    @shop.get("/checkout")
-    def checkout() -> str:
-        return page(None)
+@pages.get("/")
+def index() -> str:
+    """Everything for sale."""
+    return render_template("index.html", goods=current_app.extensions["goods"].values(), code=session.get("code"))
 
-    def page(said: str | None, *, off: int = 0, form: Any = None) -> str:
-        total = sum(each.price_cents * count for each, count in basket())
-        session.setdefault("number", f"E{secrets.token_hex(4).upper()}")
-        return render_template("checkout.html", basket=basket(), total=total, off=off, said=said,
-                               form=form or {"code": session.get("code", "")})
 
-    @shop.post("/checkout")
-    def pay() -> Response | str | tuple[str, int]:
-        """Check the code, or order and pay. The number is drawn before, so that a double click is one order."""
-        if not basket():
-            return redirect(url_for("index"))
-        form, number = request.form, session.setdefault("number", f"E{secrets.token_hex(4).upper()}")
-        code, customer = form.get("code", "").strip()[:60], customer_of(form)
-        order = draft(number)
-        if form.get("do") == "check":
-            answer = winback.validate(code, order, customer) if code else None
-            if answer is None:
-                return page("Enter a code." if not code else "Codes cannot be checked right now.", form=form)
-            status, said = answer
-            if status == 200 and said.get("valid"):
-                return page("The code fits.", off=said["discount_cents"], form=form)
-            return page(f"The code does not fit: {said.get('detail') or said.get('reason')}.", form=form)
-        if number in orders:
-            return redirect(url_for("order", number=number))
-        if code:
-            answer = winback.redeem(code, order, customer)
-            if answer is not None and answer[0] not in (200, 201):
-                return page(answer[1].get("detail", "The code was not accepted."), form=form), 422
-            if answer is None:
-                order["note"] = "Codes cannot be checked right now; you paid the full price."
-                unsure.append((code, copy.deepcopy(order), customer))
-            else:
-                order["redemption"] = answer[1]["id"]
-                order["coupons"] = [{"code": code, "discount_cents": answer[1]["discount_cents"]}]
-        order["customer"] = {**(customer or {}), "email": form.get("email", "").strip() or None}
-        orders[number] = order
-        tell("order.created", order)
+@pages.get("/cart")
+def basket_link() -> Response:
+    """The basket link of a mail, letter or QR code: the code waits in the code field."""
+    session["code"] = request.args.get("code", "")[:60]
+    return redirect(url_for("shop.checkout") if basket() else url_for("shop.index"))
+
+
+@pages.post("/basket")
+def put() -> Response:
+    """Put a piece into the basket, or take one out."""
+    sku, count = request.form.get("sku", ""), request.form.get("count", 1, type=int)
+    if sku not in current_app.extensions["goods"]:
+        abort(404)
+    kept = dict(session.get("basket", {}))
+    kept[sku] = kept.get(sku, 0) + count
+    session["basket"] = {name: min(pieces, 99) for name, pieces in kept.items() if pieces > 0}
+    return redirect(url_for("shop.checkout") if request.form.get("stay") else url_for("shop.index"))
+
+
+@pages.get("/checkout")
+def checkout() -> str:
+    """The basket with its code field."""
+    return _checkout(None, form={"code": session.get("code", "")})
+
+
+@pages.post("/checkout")
+def pay() -> Response | str | tuple[str, int]:
+    """Check the code, or order and pay."""
+    if not basket():
+        return redirect(url_for("shop.index"))
+    form, code, email = request.form, request.form.get("code", "").strip()[:60], request.form.get("email", "").strip()
+    customer, order = _customer(form.get("customer", "").strip(), email), books().draft(number(), basket())
+    if form.get("do") == "check":
+        said, off = books().check(code, order, customer)
+        return _checkout(said, off=off, form=form)
+    if order["id"] not in books().orders:
+        refused = books().sell(order, code, customer, email or None)
+        if refused is not None:
+            return _checkout(refused, form=form), 422
         for name in ("basket", "number", "code"):
             session.pop(name, None)
-        return redirect(url_for("order", number=number))
+    return redirect(url_for("shop.order", number=order["id"]))
 
-    @shop.get("/orders/<number>")
-    def order(number: str) -> str:
-        found = orders.get(number) or abort(404)
-        off = sum(each["discount_cents"] for each in found["coupons"])
-        return render_template("order.html", order=found, off=off, told=not untold)
 
-    @shop.post("/orders/<number>/cancel")
-    def cancel(number: str) -> Response:
-        found = orders.get(number) or abort(404)
-        if found["status"] != "cancelled":
-            found["status"] = "cancelled"
-            if "redemption" in found:
-                winback.roll_back(found["redemption"])
-            tell("order.cancelled", found)
-        return redirect(url_for("order", number=number))
+@pages.get("/orders/<number>")
+def order(number: str) -> str:
+    """One order, as its customer sees it."""
+    found = _order(number)
+    off = sum(each["discount_cents"] for each in found["coupons"])
+    return render_template("order.html", order=found, off=off, told=not books().untold)
 
-    @shop.post("/orders/<number>/return")
-    def send_back(number: str) -> Response:
-        """One piece of a line comes back; Winback takes its part of the discount back."""
-        found = orders.get(number) or abort(404)
-        for line in found["lines"]:
-            if line["sku"] == request.form.get("sku") and line["returned_quantity"] < line["quantity"]:
-                line["returned_quantity"] += 1
-                tell("order.refunded", found)
-        return redirect(url_for("order", number=number))
 
-    return shop
+@pages.post("/orders/<number>/cancel")
+def cancel(number: str) -> Response:
+    """Call the order off."""
+    books().cancel(_order(number))
+    return redirect(url_for("shop.order", number=number))
+
+
+@pages.post("/orders/<number>/return")
+def send_back(number: str) -> Response:
+    """Send one piece back."""
+    books().send_back(_order(number), request.form.get("sku", ""))
+    return redirect(url_for("shop.order", number=number))
+
+
+def _order(number: str) -> Order:
+    return books().orders.get(number) or abort(404)
+
+
+def _customer(number: str, email: str) -> Customer | None:
+    return {"external_id": number} if number else {"email": email} if email else None
+
+
+def _checkout(said: str | None, *, off: int = 0, form: Any) -> str:
+    number()
+    total = sum(each.price_cents * count for each, count in basket())
+    return render_template("checkout.html", basket=basket(), total=total, off=off, said=said, form=form)
 
 
 def main() -> None:

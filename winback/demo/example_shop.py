@@ -42,9 +42,9 @@ def example_shop(
     if not PROGRAM.is_file():
         return None
     now = context.now()
-    public_id, secret = _connection(context, plot, now)
     chosen = port or free_port()
     address = f"http://127.0.0.1:{chosen}"
+    public_id, secret = _connection(context, plot, address, now)
     environment = {
         "SHOP_WINBACK": winback_url, "SHOP_KEY": _key(context, now), "SHOP_LABEL": LABEL, "SHOP_SECRET": secret,
         "SHOP_HOOK": f"{winback_url}/hooks/standard/{public_id}", "SHOP_CURRENCY": plot.currency,
@@ -66,14 +66,16 @@ def code_to_try(context: Context) -> tuple[str, str] | None:
     return None if row is None else (row[0], row[1])
 
 
-def _connection(context: Context, plot: Plot, now: datetime) -> tuple[str, str]:
+def _connection(context: Context, plot: Plot, address: str, now: datetime) -> tuple[str, str]:
+    """The shop's connection and secret; its address moves with the port, and with it where codes lead."""
     secret_key = context.settings.secret_key
     with context.database.writing() as session:
         for found in list_connections(session):
             if found.shop == LABEL:
+                found.shop_url = address
                 return found.public_id, current_secret(found, secret_key=secret_key)
         made, secret = create_connection(session, "standard", name="Example shop", shop=LABEL, zone="UTC",
-                                         currency=plot.currency, secret_key=secret_key, now=now)
+                                         currency=plot.currency, shop_url=address, secret_key=secret_key, now=now)
         return made.public_id, secret
 
 
