@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import islice
 from typing import cast
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.arrays import in_texts
@@ -40,7 +40,8 @@ Reject = Callable[[int, str, str], None]
 
 @dataclass(frozen=True)
 class Pool:
-    """One batch as lists show it; `codes` came with it, of which `stock` lie ready and `redeemed` are used up."""
+    """One batch as lists show it; `codes` came with it, of which `stock` lie ready, `given` are out with uses left,
+    `redeemed` are used up and `withdrawn` were stopped."""
 
     id: int
     offer: str
@@ -52,6 +53,8 @@ class Pool:
     stock: int
     redeemed: int
     created_at: datetime
+    given: int = 0
+    withdrawn: int = 0
 
 
 def configure_source(session: Session, offer_key: str, *, source: str, low_stock: int | None, now: datetime) -> Offer:
@@ -77,10 +80,11 @@ def generate_pool(
     """
     if not 1 <= count <= MOST_GENERATED:
         raise Invalid(f"Use a whole number from 1 to {MOST_GENERATED}.", place="count")
+    with database.reading() as session:
+        pattern = offer_by_key(session, offer_key).pattern
+    if pattern and 32 ** pattern.count("#") < 1_000_000 * count:
+        raise Invalid(f"The pattern {pattern} has too few # for {count} codes that nobody can guess.", place="pattern")
     batch_id, offer = _begin(database, offer_key, "generated", name, now)
-    if offer.pattern and 32 ** offer.pattern.count("#") < 1_000_000 * count:
-        raise Invalid(f"The pattern {offer.pattern} has too few # for {count} codes that nobody can guess.",
-                      place="pattern")
     done = 0
     while done < count:
         size = min(CHUNK, count - done)
@@ -108,6 +112,11 @@ def import_pool(
         if progress is not None:
             progress(done)
     return batch_id
+
+
+def discard_empty(session: Session, batch_id: int) -> None:
+    """Forget a batch of which no line could be taken; one with codes stays."""
+    session.execute(delete(Batch).where(Batch.id == batch_id, Batch.codes == 0))
 
 
 def add_public_codes(
@@ -141,6 +150,11 @@ def add_public_codes(
     return written
 
 
+def batch_of(session: Session, code: str) -> int | None:
+    """The number of the batch that a stored code came with; None: it was made for one person."""
+    return session.scalar(select(Code.batch_id).where(Code.code == code))
+
+
 def list_pools(session: Session, *, offer: str | None = None, after: int = 0, limit: int = 100) -> list[Pool]:
     """Batches with their stock, in the order in which they came."""
     statement = (
@@ -155,10 +169,13 @@ def list_pools(session: Session, *, offer: str | None = None, after: int = 0, li
             .where(Code.batch_id.in_([row[0].id for row in batches]), Code.batch_id.is_not(None))
             .group_by(Code.batch_id, Code.state)):
         counts.setdefault(batch_id, {})[state] = number
-    return [Pool(batch.id, key, offer_name, batch.kind, batch.name, batch.codes, batch.rejected,
-                 counts.get(batch.id, {}).get("stock", 0), counts.get(batch.id, {}).get("redeemed", 0),
-                 batch.created_at)
-            for batch, key, offer_name in batches]
+    return [_pool(batch, key, offer_name, counts.get(batch.id, {})) for batch, key, offer_name in batches]
+
+
+def _pool(batch: Batch, key: str, offer_name: str, counts: dict[str, int]) -> Pool:
+    return Pool(batch.id, key, offer_name, batch.kind, batch.name, batch.codes, batch.rejected,
+                stock=counts.get("stock", 0), redeemed=counts.get("redeemed", 0), created_at=batch.created_at,
+                given=counts.get("issued", 0), withdrawn=counts.get("revoked", 0))
 
 
 def find_pool(session: Session, batch_id: int) -> Pool:
@@ -167,6 +184,15 @@ def find_pool(session: Session, batch_id: int) -> Pool:
     if not found or found[0].id != batch_id:
         raise NotFound("There is no such pool.")
     return found[0]
+
+
+def pool_page(
+    session: Session, batch_id: int, *, after: int = 0, limit: int = 50
+) -> tuple[list[Code], int | None]:
+    """Codes of a batch in the order of their numbers, and where the next page begins (None: no more)."""
+    rows = list(session.scalars(
+        select(Code).where(Code.batch_id == batch_id, Code.id > after).order_by(Code.id).limit(limit + 1)))
+    return rows[:limit], rows[limit - 1].id if len(rows) > limit else None
 
 
 def codes_of_pool(session: Session, batch_id: int) -> Iterator[tuple[str, str, str | None, int]]:
@@ -209,9 +235,6 @@ def _begin(database: Database, offer_key: str, kind: str, name: str, now: dateti
         batch = Batch(offer_id=offer.id, kind=kind, name=name.strip()[:200] or offer.name, codes=0, rejected=0,
                       created_at=now)
         session.add(batch)
-        if offer.code_source == "generated":
-            offer.code_source = "pool"
-            offer.updated_at = max(now, offer.updated_at + MICROSECOND)
         session.flush()
         return batch.id, _Terms(offer.id, offer.prefix, offer.pattern, offer.limit_per_code)
 
@@ -236,12 +259,22 @@ def _store_lines(database: Database, batch_id: int, offer: _Terms, lines: Sequen
         there = set(connection.scalars(select(Code.code).where(in_texts(Code.code, sorted(known)))))
         rejected += [(*known[code], "there is such a code already") for code in sorted(there)]
         fresh = sorted(known.keys() - there)
-        _insert_stock(connection, batch_id, offer, fresh, now)
+        if fresh:
+            _insert_stock(connection, batch_id, offer, fresh, now)
+            _hand_out(session, offer.id, now)
         connection.execute(update(Batch).where(Batch.id == batch_id).values(
             codes=Batch.codes + len(fresh), rejected=Batch.rejected + len(rejected)))
     for entry in sorted(rejected):
         reject(*entry)
     return len(fresh)
+
+
+def _hand_out(session: Session, offer_id: int, now: datetime) -> None:
+    """An offer whose codes were made when needed hands out of its pool from the first code on that lies there."""
+    offer = session.get_one(Offer, offer_id)
+    if offer.code_source == "generated":
+        offer.code_source = "pool"
+        offer.updated_at = max(now, offer.updated_at + MICROSECOND)
 
 
 def _insert_stock(connection: Connection, batch_id: int, offer: _Terms, codes: list[str], now: datetime) -> None:

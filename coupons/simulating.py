@@ -54,7 +54,7 @@ class Simulation:
 
 def simulate(session: Session, what: str, request: RedemptionRequest, *, now: datetime) -> Simulation:
     """Try `request` at the instant `now` on `what`, the key of an offer or a code. Raises NotFound for neither."""
-    offer, code = _found(session, what)
+    offer, code = offer_and_code(session, what)
     terms = terms_of(offer)
     connection = session.connection()
     people = {customer_id for customer_id, _ in named_customers(connection, request)}
@@ -73,7 +73,8 @@ def simulate(session: Session, what: str, request: RedemptionRequest, *, now: da
         split_over_lines(discount, terms, basket.lines))
 
 
-def _found(session: Session, what: str) -> tuple[Offer, Code | None]:
+def offer_and_code(session: Session, what: str) -> tuple[Offer, Code | None]:
+    """What somebody named: an offer by its key, or a code with its offer. Raises NotFound for neither."""
     offer = session.scalar(select(Offer).where(Offer.key == what.strip()))
     if offer is not None:
         return offer, None

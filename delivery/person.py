@@ -39,9 +39,11 @@ class Evidence:
 
 
 def messages_before(
-    session: Session, customer_id: int, *, before: datetime | None = None, limit: int = 50, campaign: str | None = None
+    session: Session, customer_id: int, *, before: datetime | None = None, limit: int = 50,
+    campaign: str | None = None, code: str | None = None,
 ) -> list[Spoken]:
-    """This person's messages, the ones kept back too, newest first; `campaign` narrows to one campaign's key."""
+    """This person's messages, the ones kept back too, newest first; narrowed to a campaign's key, or to those that
+    carry one code."""
     at = func.coalesce(Message.sent_at, Message.settled_at, Message.queued_at)
     statement = (
         select(Message, Content.name).outerjoin(ContentRevision, ContentRevision.id == Message.revision_id)
@@ -50,6 +52,8 @@ def messages_before(
         statement = statement.where(at < before)
     if campaign is not None:
         statement = statement.where(Message.campaign == campaign)
+    if code is not None:
+        statement = statement.where(Message.code == code)
     rows = session.execute(statement.order_by(at.desc(), Message.id.desc()).limit(limit))
     return [Spoken(message, name, message.sent_at or message.settled_at or message.queued_at)
             for message, name in rows]

@@ -4,14 +4,15 @@ Owns merging the rooms' rows into one story, newest first, and its filters. Sile
 not sent stands there with its reason. The promise: walking back page by page shows every line once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from campaigns.person import past_campaigns_of
+from core.codes import grouped
 from coupons.models import Code, Offer, Redemption, Refusal
 from coupons.person import codes_of, redemptions_of, refusals_of
 from customers.events import events_before
@@ -20,9 +21,9 @@ from customers.story import consents_before, contacts_before, orders_before
 from delivery.person import Spoken, messages_before
 from journeys.person import Passage, passages_of
 from web.campaign_messages import STATE_WORDS
-from web.formatting import code, day, money, span
+from web.formatting import day, money, span
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS, CONTACT_ICONS, CONTACT_WORDS
-from web.words import REFUSAL_WORDS
+from web.words import refused_words
 
 SHOWN = ("all", "orders", "messages", "contacts", "events", "why")
 PAGE = 40
@@ -56,17 +57,23 @@ class Story:
 
 @dataclass(frozen=True)
 class Teller:
-    """What the words of the lines depend on: the zone, today's page, names of campaigns and of arms."""
+    """What the words of the lines depend on: the zone, today's page, names of campaigns and the currencies in which
+    they reckon."""
 
     zone: str
     now: datetime
     campaigns: dict[str, str]
     code_url: Callable[[str], str | None]
     path_url: Callable[[int], str]
+    currencies: Mapping[str, str] = field(default_factory=dict)
 
     def day(self, instant: datetime) -> str:
         """A date as pages write it."""
         return day(instant, today=self.now.date(), zone=self.zone)
+
+    def currency(self, key: str | None) -> str:
+        """The currency in which a campaign reckons its costs."""
+        return self.currencies.get(key or "", "EUR")
 
     def campaign(self, key: str | None) -> str:
         """A campaign's name in quotes, or nothing."""
@@ -113,7 +120,7 @@ def _order(teller: Teller, order: Order, lines: Sequence[OrderLine]) -> Line:
     if categories:
         parts[0] += ", " + ", ".join(categories)
     if order.coupon_code:
-        parts.append(f"Code {code(order.coupon_code)}")
+        parts.append(f"Code {grouped(order.coupon_code)}")
     delivered = [line.delivered_at for line in lines if line.delivered_at is not None]
     if delivered and not order.cancelled:
         parts.append(f"Delivered on {teller.day(max(delivered))}")
@@ -147,7 +154,7 @@ def _sent_back(teller: Teller, lines: Sequence[OrderLine]) -> list[str]:
 
 
 def _redeemed(teller: Teller, redemption: Redemption, held: Code | None, offer: str | None) -> Line:
-    parts = [f"Code {code(redemption.code_text)}"]
+    parts = [f"Code {grouped(redemption.code_text)}"]
     if held is not None and held.valid_until is not None:
         whole = max(round((held.valid_until - held.valid_from).total_seconds() / 86400), 1)
         nth = max(int((redemption.redeemed_at - held.valid_from).total_seconds() // 86400) + 1, 1)
@@ -165,10 +172,10 @@ def _redeemed(teller: Teller, redemption: Redemption, held: Code | None, offer: 
 
 
 def _refused(teller: Teller, refusal: Refusal) -> Line:
-    why = REFUSAL_WORDS.get(refusal.reason, refusal.reason.replace("_", " "))
+    why = refused_words(refusal.reason)
     order = f" for order {refusal.order_ref}" if refusal.order_ref else ""
     return Line(refusal.at, "orders", "ticket", f"Code refused at the till: {why}",
-                f"Code {code(refusal.code_text)}{order}.", kind="n")
+                f"Code {grouped(refusal.code_text)}{order}.", kind="n")
 
 
 def _contact(contact: Contact) -> Line:
@@ -215,7 +222,7 @@ def _spoken(
     spoken = messages_before(session, customer_id, before=before, limit=limit)
     codes = codes_of(session, customer_id, before=before, limit=limit)
     by_text = {held.code: (held, offer) for held, offer in codes}
-    lines = [_message(teller, each, by_text.get(each.message.code or "")) for each in spoken]
+    lines = [message_line(teller, each, by_text.get(each.message.code or "")) for each in spoken]
     if show == "why":
         return [line for line in lines if line.kind == "n"]
     carried = {each.message.code for each in spoken}
@@ -223,7 +230,8 @@ def _spoken(
     return lines
 
 
-def _message(teller: Teller, spoken: Spoken, held: tuple[Code, Offer] | None) -> Line:
+def message_line(teller: Teller, spoken: Spoken, held: tuple[Code, Offer] | None) -> Line:
+    """One message, or the silence in its place; `held` is the code that it carries, if it is told."""
     message = spoken.message
     channel = CHANNEL_WORDS.get(message.channel or "", "Message")
     title = f"{channel} “{spoken.content}”" if spoken.content else channel
@@ -241,7 +249,8 @@ def _message(teller: Teller, spoken: Spoken, held: tuple[Code, Offer] | None) ->
         ("Opened", message.opened_at), ("Clicked", message.clicked_at), ("Bounced", message.bounced_at)) if at]
     why = ". ".join(part for part in parts if part)
     return Line(spoken.at, "messages", icon, title, f"{why + '.' if why else ''}{where}".strip(),
-                f"cost {money(message.cost_cents, exact=True)}" if message.cost_cents else "", quiet=True)
+                f"cost {money(message.cost_cents, currency=teller.currency(message.campaign), exact=True)}"
+                if message.cost_cents else "", quiet=True)
 
 
 def _silence(message: Any, title: str, campaign: str, where: str, at: datetime) -> Line:
@@ -259,7 +268,7 @@ def _silence(message: Any, title: str, campaign: str, where: str, at: datetime) 
 
 def _validity(teller: Teller, held: Code, offer: Offer) -> str:
     until = teller.day(held.valid_until) if held.valid_until else "further notice"
-    return f"{offer.name}, code {code(held.code)} valid {span(teller.day(held.valid_from), until)}"
+    return f"{offer.name}, code {grouped(held.code)} valid {span(teller.day(held.valid_from), until)}"
 
 
 def _code(teller: Teller, held: Code, offer: Offer) -> Line:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from core.clock import wall_now
 from core.database import Database
+from coupons.models import Offer
 from tests.coupons.factories import make_offer
 
 Keys = Callable[..., dict[str, str]]
@@ -46,10 +48,26 @@ def test_a_marketer_fills_a_pool_opens_public_codes_and_says_when_to_warn(
     sent = {"offer": "ten-percent", "file": (io.BytesIO(b"code\nSAVE0001\nSAVE0002,x\n"), "codes.csv")}
     assert page.post("/pools/import", data=sent).status_code == 303
     assert page.post("/pools/public", data={"offer": "ten-percent", "codes": "SUMMER-ULM = Ulm"}).status_code == 303
-    saved = page.post("/pools/source", data={"offer": "ten-percent", "source": "pool_first", "low_stock": "2"})
+    saved = page.post("/pools/source", data={"offer": "ten-percent", "source": "pool_first", "low_stock": "3"})
     assert saved.status_code == 303
+    junk = page.post("/pools/import", data={"offer": "ten-percent", "file": (io.BytesIO(b"\x89PNG\x00\n?\n"), "a.png")})
+    assert junk.status_code == 422 and "No code was taken from a.png. Line 1" in junk.text
+    some = page.post("/pools/import", data={
+        "offer": "ten-percent", "file": (io.BytesIO(b"SAVE0003\nSAVE0001\n<b>?\n"), "more.csv")})
+    assert some.status_code == 200 and "there is such a code already" in some.text and "<b>?" not in some.text
     text = page.get("/pools").text
     assert "codes.csv" in text and "public" in text
-    assert "2 codes are left in the pool" in page.get("/").text
+    assert "3 codes are left in the pool" in page.get("/").text
     assert page.get("/pools/2.csv").text == "code,state,region,used\nSUMMERU1M,issued,Ulm,0\n"
     assert "in stock" in page.get("/codes").text
+
+
+def test_a_file_without_a_code_changes_neither_the_offer_nor_the_list(sign_in: SignIn, database: Database) -> None:
+    make_offer(database, now=wall_now() - timedelta(days=1))
+    page = sign_in()
+    assert page.post("/pools/import", data={
+        "offer": "ten-percent", "file": (io.BytesIO(b"?\n"), "x.csv")}).status_code == 422
+    assert page.post("/pools/generate", data={"offer": "none", "count": "5"}).status_code == 422
+    assert "No pool has been filled" in page.get("/pools").text
+    with database.reading() as session:
+        assert session.scalars(select(Offer.code_source)).all() == ["generated"]  # people still get their codes

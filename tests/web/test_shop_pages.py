@@ -131,7 +131,7 @@ def test_an_agent_redeems_and_renews_at_the_desk(
     assert sign_in("analyst").get("/calls/orders").status_code == 403
 
 
-def test_the_leak_watch_alarms_on_the_home_page_and_stops(
+def test_the_leak_watch_alarms_on_the_home_page(
     app: Flask, database: Database, marketer: FlaskClient, now: datetime
 ) -> None:
     make_customers(database, 1, now=now)
@@ -149,6 +149,3 @@ def test_the_leak_watch_alarms_on_the_home_page_and_stops(
     assert "1 odd redemption" in home and "1 code is tried in many baskets" in home and "of a shop failed" in home
     assert marketer.post("/leaks/_seen", data={}).status_code == 303
     assert "WELCOME5" not in marketer.get("/leaks").text
-    assert marketer.post("/leaks/_stop", data={"what": "offer", "which": offer.key}).status_code == 303
-    assert marketer.post("/leaks/_stop", data={"what": "house", "which": "x"}).status_code == 400
-    assert marketer.post("/leaks/_stop", data={"what": "offer", "which": "none"}).status_code == 404

@@ -1,59 +1,38 @@
-"""The pages of codes: the list with filters, one code's life, withdrawing it and taking a redemption back."""
+"""The pages of codes: the list with filters, one code's life, taking a redemption back."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
+from campaigns.planning import list_campaigns
 from core.codes import canonical, grouped
 from core.errors import Invalid, NotFound
 from coupons.offers import list_offers
 from coupons.redeeming import roll_back
-from coupons.showing import find_code, list_codes, stored_redemption
+from coupons.showing import find_code, list_codes, names_for, stored_redemption
 from coupons.states import SHOWN_STATES
-from coupons.story import CodeStory, code_story, revoke_code
-from delivery.showing import MessageFilter, list_messages
+from coupons.stopping import Target
+from coupons.story import CodeStory, code_story
+from coupons.wording import offer_words
+from delivery.person import messages_before
 from web import formatting
 from web.access import needs_role
-from web.addresses import customer_href
 from web.audit import record
+from web.code_links import link_of
+from web.code_story import code_lines
+from web.customer_story import Teller
+from web.presentation import zone
 from web.registry import Found
+from web.stops import stops_of
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
 blueprint = Blueprint("codes", __name__)
 
 PAGE = 50
-
-
-@blueprint.app_template_filter("instant")
-def instant(text: str) -> datetime:
-    """An instant of a JSON form as a value again."""
-    return datetime.fromisoformat(text)
-
-
-@blueprint.context_processor
-def _words_for_templates() -> dict[str, Any]:
-    return {"customer_href": customer_href}
-
-
-def _happened(story: CodeStory, messages: Sequence[dict[str, Any]]) -> list[tuple[datetime, str, Any]]:
-    """What happened to a code, newest first: (when, what, the row behind it)."""
-    body = story.body
-    found: list[tuple[datetime, str, Any]] = [(instant(body["issued_at"]), "issued", body)]
-    found += [(row.redeemed_at, "redeemed", row) for row in story.redemptions]
-    found += [(row.rolled_back_at, "rolled_back", row) for row in story.redemptions if row.rolled_back_at is not None]
-    found += [(row.at, "refused", row) for row in story.refusals]
-    found += [(row.reserved_at, "reserved", row) for row in story.reservations]
-    found += [(row.settled_at, row.state, row) for row in story.reservations if row.settled_at is not None]
-    found += [(instant(message["sent_at"] or message["settled_at"] or message["queued_at"]), "message", message)
-              for message in messages]
-    if body["revoked_at"]:
-        found.append((instant(body["revoked_at"]), "revoked", body))
-    return sorted(found, key=lambda event: event[0], reverse=True)
 
 
 def find(session: Session, words: str) -> list[Found]:
@@ -95,32 +74,32 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/codes/<code>")
 def show(code: str) -> ResponseReturnValue:
-    """One code's life: issued, sent, redeemed, refused, withdrawn."""
+    """One code's life: issued, shown, tried, redeemed, taken back, stopped."""
     now = request_now()
     with reading() as session:
         story = code_story(session, code.replace("\x00", ""), now=now)
-        messages: list[dict[str, Any]] = []
-        if story.body["customer"]:
-            found, _more = list_messages(session, MessageFilter(customer=story.body["customer"]), limit=500)
-            messages = [message for message in found if message["code"] == story.body["code"]]
-    return render_template("pages/codes/show.html", story=story, code=story.body,
-                           happened=_happened(story, messages))
+        holder, text = story.code.customer_id, story.code.code
+        messages = messages_before(session, holder, code=text, limit=100) if holder is not None else []
+        stops = stops_of(session, _targets(story))
+        link = link_of(session, text, shop=request.args.get("shop"))
+        campaigns = list_campaigns(session)
+        teller = Teller(zone(), now, {each.key: each.name for each in campaigns}, lambda _code: None,
+                        lambda _number: "", {each.key: each.currency for each in campaigns})
+        lines = code_lines(story, messages, stops, teller)
+        terms = offer_words(story.offer, names=names_for(session, story.offer))
+    months = [(formatting.month(first), list(group)) for first, group in groupby(
+        lines, key=lambda line: formatting.local_date(line.at, zone()).replace(day=1))]
+    return render_template("pages/codes/show.html", story=story, code=story.body, months=months, terms=terms, link=link,
+                           is_public=story.batch is not None and story.batch.kind == "public")
 
 
-@blueprint.post("/codes/<code>/revoke")
-def revoke(code: str) -> ResponseReturnValue:
-    """Withdraw an unused code; a second click finds it withdrawn and says so."""
-    now = request_now()
-    reason = request.form.get("reason", "").strip()[:100] or "withdrawn by hand"
-    with writing() as session:
-        withdrawn = revoke_code(session, code.replace("\x00", ""), reason=reason, now=now)
-        if withdrawn:
-            record(session, "code.revoked", f"code:{canonical(code)}", now=now, why=reason)
-    if withdrawn:
-        toast("The code is withdrawn. Shops refuse it from now on.")
-    else:
-        toast("Nothing was changed: the code has been used or was withdrawn already.", kind="refused")
-    return redirect(url_for("codes.show", code=code), 303)
+def _targets(story: CodeStory) -> list[Target]:
+    """What a stop of this code could have been about."""
+    code = story.code
+    found = [Target("code", code.code), Target("offer", story.offer.key)]
+    if code.batch_id is not None:
+        found.append(Target("batch", str(code.batch_id)))
+    return [*found, Target("campaign", code.campaign)] if code.campaign else found
 
 
 @blueprint.post("/redemptions/<public_id>/rollback")

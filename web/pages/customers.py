@@ -96,7 +96,8 @@ def _page(external_id: str, *, wrong: dict[str, str] | None = None) -> str:
         campaigns = list_campaigns(session)
         teller = Teller(zone(), now, {each.key: each.name for each in campaigns},
                         lambda code: page_url("codes.show", code=code),
-                        lambda number: url_for("customers.path", number=number, external_id=external_id))
+                        lambda number: url_for("customers.path", number=number, external_id=external_id),
+                        {each.key: each.currency for each in campaigns})
         story = tell(session, customer.id, teller, show=shown, before=from_us(before) if before else None)
         values = {
             "customer": customer, "name": display_name(customer), "words": pronouns(customer),

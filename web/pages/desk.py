@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from core.errors import Conflict, Invalid, NotFound, WinbackError
 from coupons.desk import LONGEST_RENEWAL_DAYS, desk_work, latest_renewals, redeem_at_desk, renew_code
 from coupons.discount import MAX_CENTS, Line
+from coupons.offers import usual_currency
 from coupons.redeeming import validate
 from coupons.refusals import REASONS
 from coupons.requests import Order, RedemptionRequest
@@ -37,7 +38,9 @@ def _agent() -> str:
 @needs_role(*CALLERS)
 def index() -> ResponseReturnValue:
     """The form, and what agents did lately."""
-    return _page({"currency": "EUR", "code": request.args.get("code", "").replace("\x00", "")[:60]})
+    with reading() as session:
+        currency = usual_currency(session)
+    return _page({"currency": currency, "code": request.args.get("code", "").replace("\x00", "")[:60]})
 
 
 def _page(form: dict[str, str], *, said: str | None = None, wrong: dict[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -11,22 +11,31 @@ from flask.typing import ResponseReturnValue
 from core.errors import Invalid, WinbackError
 from coupons.offers import list_offers
 from coupons.pools import (
+    UNLIMITED,
     add_public_codes,
+    batch_of,
     codes_of_pool,
     configure_source,
+    discard_empty,
     find_pool,
     generate_pool,
     import_pool,
     list_pools,
+    pool_page,
 )
+from coupons.states import shown_state
 from web.audit import record
+from web.code_links import link_of
 from web.formatting import count
+from web.paging import cursor
 from web.toasts import toast
 from web.transactions import database, reading, request_now, writing
 
 blueprint = Blueprint("pools", __name__)
 
 MOST_AT_ONCE = 100_000
+PAGE = 50
+MOST_REJECTED = 50
 KIND_WORDS = {"generated": "generated", "imported": "from a file", "public": "public"}
 SOURCE_WORDS = [("generated", "made when they are needed"), ("pool", "from the pool; when it is empty people wait"),
                 ("pool_first", "from the pool; when it is empty they are made")]
@@ -43,6 +52,27 @@ def index(problem: str | None = None) -> ResponseReturnValue:
         offers=[(offer.key, offer.name) for offer in offers],
         stocked=[offer for offer in offers if offer.code_source != "generated"], typed=request.form)
     return page, 422 if problem else 200
+
+
+@blueprint.get("/pools/<int:batch>")
+def show(batch: int) -> ResponseReturnValue:
+    """One batch: what is left of it, its codes, and for public ones their pictures and posters."""
+    return _page(batch)
+
+
+def _page(batch: int, *, rejected: Sequence[tuple[int, str, str]] = ()) -> str:
+    now = request_now()
+    after = cursor(request.args.get("after"))
+    with reading() as session:
+        pool = find_pool(session, batch)
+        codes, following = pool_page(session, batch, after=after, limit=PAGE)
+        links = [link_of(session, code.code) for code in codes] if pool.kind == "public" else []
+    states = [shown_state(code.state, code.valid_until, now=now) for code in codes]
+    return render_template(
+        "pages/codes/pool.html", pool=pool, rows=list(zip(codes, states, strict=True)), kind=KIND_WORDS[pool.kind],
+        links=links, unlimited=UNLIMITED, rejected=rejected,
+        following=url_for("pools.show", batch=batch, after=following) if following else None,
+        first=url_for("pools.show", batch=batch) if after else None)
 
 
 def _doing(verb: str) -> Any:
@@ -66,16 +96,23 @@ def _import() -> ResponseReturnValue:
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         raise Invalid("Choose a file with one code per line.", place="file")
-    rejected = 0
+    rejected: list[tuple[int, str, str]] = []
 
-    def reject(_number: int, _text: str, _why: str) -> None:
-        nonlocal rejected
-        rejected += 1
+    def reject(number: int, line: str, why: str) -> None:
+        if len(rejected) < MOST_REJECTED:
+            rejected.append((number, _shown(line), why))
 
     text = io.TextIOWrapper(sent.stream, encoding="utf-8-sig", errors="replace", newline="")
     batch = import_pool(database(), _offer(), _codes(text), name=_name() or sent.filename[:200], now=request_now(),
                         reject=reject)
-    return _filled(batch)
+    with reading() as session:
+        pool = find_pool(session, batch)
+    if not pool.codes:
+        with writing() as session:
+            discard_empty(session, batch)
+        first = f" Line {rejected[0][0]}, “{rejected[0][1]}”: {rejected[0][2]}." if rejected else ""
+        raise Invalid(f"No code was taken from {sent.filename[:100]}.{first}", place="file")
+    return _filled(batch, rejected)
 
 
 def _public() -> ResponseReturnValue:
@@ -93,8 +130,9 @@ def _public() -> ResponseReturnValue:
     with writing() as session:
         written = add_public_codes(session, _offer(), pairs, name=_name(), uses=int(uses) if uses else None, now=now)
         record(session, "codes.opened", f"offer:{_offer()}", now=now, codes=len(written))
+        batch = batch_of(session, written[0])
     toast(f"{count(len(written))} public {'code is' if len(written) == 1 else 'codes are'} open.")
-    return redirect(url_for("pools.index"), 303)
+    return redirect(url_for("pools.show", batch=batch), 303)
 
 
 def _source() -> ResponseReturnValue:
@@ -145,14 +183,24 @@ def _plain(cell: str | int) -> str | int:
     return "'" + cell if isinstance(cell, str) and cell[:1] in "=+-@\t\r" else cell
 
 
-def _filled(batch: int) -> ResponseReturnValue:
+def _shown(line: str) -> str:
+    """A line of a file as a page may show it."""
+    plain = "".join(letter if letter.isprintable() else "�" for letter in line)
+    return plain if len(plain) <= 40 else plain[:39] + "…"
+
+
+def _filled(batch: int, rejected: Sequence[tuple[int, str, str]] = ()) -> ResponseReturnValue:
+    """Lead to the batch; lines that were not taken are told there, once."""
     now = request_now()
     with writing() as session:
         pool = find_pool(session, batch)
         record(session, "pool.filled", f"pool:{batch}", now=now, offer=pool.offer)
-    rejected = f" {count(pool.rejected)} lines were not taken." if pool.rejected else ""
-    toast(f"{count(pool.codes)} codes lie ready for “{pool.offer_name}”.{rejected}")
-    return redirect(url_for("pools.index"), 303)
+    lines = f" {count(pool.rejected)} {'line was' if pool.rejected == 1 else 'lines were'} not taken."
+    ready = f"{count(pool.codes)} {'code lies' if pool.codes == 1 else 'codes lie'} ready for “{pool.offer_name}”."
+    toast(ready + (lines if pool.rejected else ""))
+    if rejected:
+        return _page(batch, rejected=rejected)
+    return redirect(url_for("pools.show", batch=batch), 303)
 
 
 def _codes(lines: io.TextIOWrapper) -> Iterator[tuple[int, str]]:

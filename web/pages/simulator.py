@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 from core.errors import Invalid, NotFound
 from coupons.conditions import offer_terms
 from coupons.discount import MAX_CENTS, Line
-from coupons.offers import list_offers
+from coupons.offers import list_offers, usual_currency
 from coupons.refusals import REASONS
 from coupons.requests import Order, RedemptionRequest
 from coupons.showing import names_for
-from coupons.simulating import Simulation, simulate
+from coupons.simulating import Simulation, offer_and_code, simulate
 from coupons.wording import offer_words
 from web import formatting
 from web.amounts import read_cents, read_decimal
@@ -32,7 +32,7 @@ _SAMPLE = {"what": "", "currency": "EUR", "category_1": "", "quantity_1": "1", "
 def show() -> ResponseReturnValue:
     """Try a basket; without one, an empty form with a usual basket in it."""
     sent = {name: value.replace("\0", "")[:200] for name, value in request.args.items()}
-    texts = sent if "price_1" in sent else {**_SAMPLE, **sent}
+    texts = sent if "price_1" in sent else {**_sample(sent.get("what", "")), **sent}
     now = request_now()
     errors: dict[str, str] = {}
     asked, moment = _read(texts, errors, now)
@@ -47,6 +47,17 @@ def show() -> ResponseReturnValue:
                 errors["what"] = str(error)
     return render_template("pages/offers/simulator.html", t=texts, e=errors, rows=range(1, ROWS + 1), offers=offers,
                            found=found, moment=moment, why=_why(found) if found else [], terms=said)
+
+
+def _sample(what: str) -> dict[str, str]:
+    """A usual basket, of goods and in the currency of the offer or code that was named."""
+    with reading() as session:
+        try:
+            offer, _code = offer_and_code(session, what)
+        except NotFound:
+            return {**_SAMPLE, "currency": usual_currency(session)}
+    return {**_SAMPLE, "currency": offer.currency, "category_1": (offer.categories or [""])[0],
+            "brand_1": (offer.brands or [""])[0]}
 
 
 def _read(texts: dict[str, str], errors: dict[str, str], now: datetime) -> tuple[RedemptionRequest, datetime]:
