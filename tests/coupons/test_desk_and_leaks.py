@@ -149,7 +149,7 @@ def test_a_release_gives_back_exactly_what_its_stop_took(database: Database, now
     import_pool(database, offer.key, enumerate(["SAVE0003"]), name="More", now=now, reject=lambda *_line: None)
     early, late = now + timedelta(hours=1), now + timedelta(hours=2)
     target = Target("offer", offer.key)
-    assert stop(database, Target("code", codes[0].code), reason="stopped: lost", now=early) == 1
+    assert stop(database, Target("code", codes[0].code), reason="stopped: it leaked", now=early) == 1
     assert stop(database, target, reason="stopped: it leaked", now=late) == 4
     assert use(database, ask(codes[1].code), now=late).reason == "revoked"
     assert release(database, target, reason="stopped: it leaked", stopped_at=late, switch_on=True, now=late) == 4
