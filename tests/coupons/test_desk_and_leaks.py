@@ -155,7 +155,7 @@ def test_a_release_gives_back_exactly_what_its_stop_took(database: Database, now
     assert release(database, target, reason="stopped: it leaked", stopped_at=late, switch_on=True, now=late) == 4
     assert release(database, target, reason="stopped: it leaked", stopped_at=late, switch_on=True, now=late) == 0
     with database.reading() as session:
-        states = dict(session.execute(select(Code.code, Code.state)).tuples().all())
+        states = {row.code: row.state for row in session.execute(select(Code.code, Code.state))}
         assert states == {codes[0].code: "revoked", codes[1].code: "issued", codes[2].code: "issued",
                           "SUMMER": "issued", "SAVE0003": "stock"}
         assert session.scalar(select(Offer.active)) is True
