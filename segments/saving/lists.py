@@ -119,6 +119,23 @@ def remove_people(session: Session, key: str, entries: Sequence[Entry], *, now: 
     return Outcome(len(there), len(ids) - len(there), unknown)
 
 
+def change_members(session: Session, key: str, customer_ids: Sequence[int], *, on: bool, now: datetime) -> int:
+    """Put people, by their ids, onto a list, or take them off it; returns how many that changed. Raises like
+    `add_people`."""
+    segment = _list(session, key)
+    ids = set(customer_ids)
+    there = _there(session, segment, ids)
+    concerned = sorted(ids - there if on else there)
+    if on:
+        write(session, segment, concerned, now=now)
+    else:
+        for part in chunks(concerned, AT_ONCE):
+            session.execute(delete(LISTED).where(LISTED.c.segment_id == segment.id, in_ids(LISTED.c.customer_id, part)))
+    if concerned:
+        _changed(session, segment, now)
+    return len(concerned)
+
+
 def write(session: Session, segment: Segment, customer_ids: Sequence[int], *, now: datetime) -> None:
     """Write people who are not on the list yet."""
     count = len(customer_ids)
