@@ -24,11 +24,12 @@ from core.errors import NotFound
 from customers.models import Customer
 from delivery.policy import CHANNELS
 from delivery.preference import Choice, choose_channels
-from journeys.checking import ways_of
-from journeys.graph import Graph, Split
+from journeys.editing import newest_version
+from journeys.graph import Graph, Split, ways_of
+from journeys.holding_out import global_percent, left_alone
 from journeys.models import Journey, Version
 from journeys.reading import read_graph
-from journeys.steps import arms, held_out
+from journeys.steps import arms
 from segments.engines.questions import Questions
 from segments.language.conditions import All, InSegment, Not, Rule
 from segments.saving.saved import segment_rule
@@ -71,6 +72,7 @@ class _Frame:
     journey: str
     graph: Graph | None
     holdout_percent: float
+    global_percent: float
 
     def without(self, places: int) -> All:
         """The segment without the people of the first so many exclusions."""
@@ -153,7 +155,7 @@ def _below(frame: _Frame, found: Counter[_Part], asked: int) -> list[Line]:
     lines = [Line(SILENT, "minus", "No channel allowed", count(SILENT)),
              Line(REACHED, "left", "Reachable", asked - count(SILENT))]
     lines += [Line(f"channel:{name}", "channel", name, count(f"channel:{name}")) for name in CHANNELS]
-    if frame.holdout_percent:
+    if frame.holdout_percent or frame.global_percent:
         lines.append(Line(HELD_OUT, "held_out", "Left alone for comparison", count(HELD_OUT)))
     split = frame.split()
     if split is not None:
@@ -172,7 +174,8 @@ def _parts(
         numbers: dict[int, str] = dict(connection.execute(
             select(Customer.id, Customer.external_id).where(in_ids(Customer.id, part))).all())
         external_ids = [numbers.get(customer_id, "") for customer_id in part]
-        held = held_out(frame.journey, external_ids, percent=frame.holdout_percent)
+        held = left_alone(frame.journey, external_ids, percent=frame.holdout_percent,
+                          global_percent=frame.global_percent)
         drawn = [None] * len(part) if split is None else arms(split, frame.journey, external_ids)
         found += [(choice.channel or "", kept, None if kept else arm)
                   for choice, kept, arm in zip(choices, held, drawn, strict=True)]
@@ -191,8 +194,10 @@ def _frame(questions: Questions, key: str) -> _Frame:
         rule = InSegment(segment) if version is None else _pinned(session, segment, version)
         # Before there is a journey, the one that the form makes: it applies the house list.
         found = exclusions(session, campaign, standing=graph is None or graph.standing)
+        newest = None if journey is None else newest_version(session, journey)
+        everywhere = global_percent(session) if newest is None else newest.pins.get("global_percent", 0.0)
     percent = campaign.holdout_percent if graph is None or graph.holdout_percent is None else graph.holdout_percent
-    return _Frame(campaign, rule, tuple(found), key if journey is None else journey.key, graph, percent)
+    return _Frame(campaign, rule, tuple(found), key if journey is None else journey.key, graph, percent, everywhere)
 
 
 def _pinned(session: Session, segment: str, version: int) -> Rule:

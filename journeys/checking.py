@@ -8,15 +8,7 @@ meaning at once, so an editor shows every problem in one go.
 from collections.abc import Collection, Iterator, Mapping
 
 from campaigns.problems import Problem
-from journeys.graph import (
-    Branch,
-    Graph,
-    Leave,
-    Send,
-    Split,
-    Step,
-    Wait,
-)
+from journeys.graph import Call, Give, Graph, Send, Step, Wait, WaitFor, ways_of
 from journeys.reading import Reading, read_graph
 
 
@@ -36,29 +28,21 @@ def check_graph(
     return found if reading.problems else [*found, *_unreached(reading.graph), *_loops(reading.graph.steps)]
 
 
-def ways_of(step: Step) -> dict[str, str]:
-    """Path of each way out of a step -> the step it leads to."""
-    if isinstance(step, Leave):
-        return {}
-    if isinstance(step, Branch):
-        return {"next.yes": step.yes, "next.no": step.no}
-    if isinstance(step, Split):
-        return {f"next.{arm}": target for arm, target in step.next.items()}
-    return {"next": step.next}
-
-
 def _names(
     graph: Graph, segments: Collection[str], offers: Collection[str], contents: Collection[str]
 ) -> Iterator[Problem]:
     if graph.segment and graph.segment not in segments:
         yield Problem("entry.segment", f"There is no segment called {graph.segment}.", "Save it first.")
-    given = {step.offer for step in graph.steps.values() if isinstance(step, Send) and step.offer}
+    if graph.reentry_days is not None and graph.draws and not (graph.entry.api or graph.entry.manual):
+        yield Problem("reentry", "Nobody can come again: the segment's people enter once, at the start.",
+                      'Write "never", or let people in by "on", an event or a schedule.')
+    given = {step.offer for step in graph.steps.values() if isinstance(step, Send | Give | Call) and step.offer}
     for key, step in graph.steps.items():
         place = f"steps.{key}"
-        if isinstance(step, Send):
-            if step.content and step.content not in contents:
-                yield Problem(f"{place}.content", f"There is no content called {step.content}.", "Write it first.")
-            if step.offer is not None and step.offer not in offers:
+        if isinstance(step, Send | Call) and step.content and step.content not in contents:
+            yield Problem(f"{place}.content", f"There is no content called {step.content}.", "Write it first.")
+        if isinstance(step, Send | Give | Call):
+            if step.offer and step.offer not in offers:
                 yield Problem(f"{place}.offer", f"There is no offer called {step.offer}.", "Save it first.")
         elif isinstance(step, Wait) and step.code_ends is not None:
             if step.code_ends not in offers:
@@ -66,7 +50,7 @@ def _names(
                               "Save it first.")
             elif step.code_ends not in given:
                 yield Problem(f"{place}.until.code_ends", f"No step gives a code of {step.code_ends}.",
-                              "Name an offer that a send step of this journey carries.")
+                              "Name an offer that a send, a give or a call of this journey carries.")
 
 
 def _ways(graph: Graph, unread: frozenset[str]) -> Iterator[Problem]:
@@ -99,7 +83,10 @@ def _reached(graph: Graph) -> set[str]:
 
 
 def _takes_time(step: Step) -> bool:
-    """Whether time surely passes on every visit; a wait for a fixed instant lets people through once it is past."""
+    """Whether time surely passes on every visit; a wait for a fixed instant lets people through once it is past, and
+    one for a rule or a redemption while that holds."""
+    if isinstance(step, WaitFor):
+        return step.event is not None or step.ordered
     return isinstance(step, Wait) and step.until is None and step.code_ends is None
 
 

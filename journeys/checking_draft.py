@@ -4,15 +4,18 @@ Owns the check of a draft against the segments, offers, contents and scores ther
 version is published. The promise: what would fail while people walk is named before, with its place.
 """
 
+from collections.abc import Iterator, Mapping
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from campaigns.problems import Problem
 from core.errors import Invalid, NotFound
 from coupons.models import Offer
+from customers.changing import misfits
 from delivery.contents import list_contents
 from journeys.checking import check_graph
-from journeys.graph import Branch, Graph
+from journeys.graph import Branch, Change, Graph, WaitFor
 from journeys.letter_clock import letter_problems
 from journeys.reading import read_graph
 from segments.compiling.scored import uncomputed
@@ -38,21 +41,42 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
         valid: dict[str, int | None] = dict(session.execute(select(Offer.key, Offer.valid_days)).all())
         found = [*found, *letter_problems(read, valid)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
-            *_rule_problems(session, read)]
+            *_rule_problems(session, read), *_change_problems(session, read, segments)]
 
 
 def hold_segments(session: Session, graph: Graph) -> None:
     """Keep the segments that a graph names until this transaction ends: nobody deletes, refreshes or changes them."""
-    keys = {graph.segment} | {node.key for rule in rules_of(graph).values() for node in rule.walk()
+    changed = {name for step in graph.steps.values() if isinstance(step, Change)
+               for name in (step.add_to, step.remove_from) if name}
+    keys = {graph.segment} | changed | {node.key for rule in rules_of(graph).values() for node in rule.walk()
                               if isinstance(node, InSegment)}
     session.execute(select(Segment.id).where(Segment.key.in_(keys)).order_by(Segment.id).with_for_update(read=True))
 
 
 def rules_of(graph: Graph) -> dict[str, Rule]:
     """The rules of a journey by their place."""
-    rules = {f"steps.{key}.if": step.rule for key, step in graph.steps.items() if isinstance(step, Branch)}
+    rules: dict[str, Rule] = {}
+    for key, step in graph.steps.items():
+        if isinstance(step, WaitFor) and step.rule is not None:
+            rules[f"steps.{key}.if"] = step.rule
+        elif isinstance(step, Branch):
+            place = f"steps.{key}.if" if step.otherwise == "no" else f"steps.{key}.cases[{{}}].if"
+            rules |= {place.format(number): rule for number, (_name, rule) in enumerate(step.cases)}
     when = graph.exit_when
     return rules | {f"exit_when[{number}]": rule for number, rule in zip(when.written_at, when.rules, strict=True)}
+
+
+def _change_problems(session: Session, graph: Graph, segments: Mapping[str, Segment]) -> Iterator[Problem]:
+    """Lists that people are put onto must be there, and attributes keep their type."""
+    for key, step in graph.steps.items():
+        if not isinstance(step, Change):
+            continue
+        for name, written in ((step.add_to, "add"), (step.remove_from, "remove")):
+            found = segments.get(name or "")
+            if name and (found is None or found.kind != "list" or found.archived_at is not None):
+                yield Problem(f"steps.{key}.list.{written}", f"There is no list called {name}.", "Make it first.")
+        for name, held in misfits(session.connection(), dict(step.values)).items():
+            yield Problem(f"steps.{key}.set.{name}", f"The attribute {name} holds {held}.", "Write such a value.")
 
 
 def _entry_problems(session: Session, graph: Graph, segment: Segment) -> list[Problem]:

@@ -12,6 +12,8 @@ from campaigns.models import Campaign
 from core.types import from_us, to_us
 from delivery.models import Message
 from journeys.models import Enrolment, Journey, Version
+from journeys.plans import load_plans
+from journeys.ringing import next_ring_of
 
 
 def next_due_at(connection: Connection, *, after: datetime) -> datetime | None:
@@ -35,7 +37,14 @@ def next_due_at(connection: Connection, *, after: datetime) -> datetime | None:
     )
     found = [value for query in (walking, sending, opening, closing)
              if (value := connection.execute(query).scalar_one()) is not None]
+    found += _rings(connection, after)
     return from_us(min(found)) if found else None
+
+
+def _rings(connection: Connection, after: datetime) -> list[int]:
+    """When the schedules of running journeys ring next."""
+    newest = {plan.journey_id: plan for plan in load_plans(connection, states=("running",)).values()}
+    return [to_us(ring) for plan in newest.values() if (ring := next_ring_of(plan, after=after)) is not None]
 
 
 NEVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")

@@ -1,13 +1,13 @@
 """In which order does a worker do the journeys' work?
 
-Owns the order: exits first, so that nobody is written to who has just redeemed; then closed windows, new audiences,
-steps, and what follows from settled messages. Sending comes after, from the door.
+Owns the order: exits first, so that nobody is written to who has just redeemed; then what lets people in or was waited
+for, closed windows, new audiences, steps, and what follows from settled messages. Sending comes after, from the door.
 """
 
 from datetime import datetime
 
 from core.database import Database
-from journeys import closing, enrolling, exits, following, running, settling
+from journeys import closing, enrolling, exits, following, noticing, running, settling
 from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
 from segments.engines.questions import Questions
 
@@ -18,6 +18,7 @@ def tick(
     """Do each duty once; returns how much was done, 0 when there was nothing. `limit` bounds the people walked."""
     chunk = services.chunk or (SQLITE_CHUNK if database.is_sqlite else POSTGRESQL_CHUNK)
     done = exits.tick(database, now=now, limit=chunk)
+    done += noticing.tick(database, now=now, limit=chunk)
     done += closing.tick(database, now=now, limit=chunk)
     done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
     done += following.tick(database, now=now, limit=chunk)

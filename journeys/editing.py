@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.approving import insist_on_approval
@@ -20,6 +20,7 @@ from campaigns.planning import end as end_campaign
 from campaigns.planning import pause as pause_campaign
 from campaigns.planning import start as start_campaign
 from campaigns.problems import Problem, insist
+from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
 from coupons.models import Offer
 from delivery.contents import newest_revision
@@ -29,16 +30,21 @@ from journeys import following
 from journeys.approval_parts import parts_of
 from journeys.checking_draft import check_draft, hold_segments
 from journeys.due import NEVER
-from journeys.graph import Branch, Graph, Send
+from journeys.graph import Branch, Call, Give, Graph, Send, WaitFor
+from journeys.holding_out import global_percent
+from journeys.leaving import leave
 from journeys.models import Enrolment, Journey, Version
-from journeys.reading import parse_graph, read_graph
+from journeys.reading import EXIT_FLAGS, parse_graph, read_graph
+from journeys.skipping import pass_in_silence
+from journeys.speaking import SKIPPED
 from journeys.states import move, move_journey
 from segments.models import Segment
 from segments.saving.saved import resolved
 
 LARGEST_DRAFT_BYTES = 500_000
-OVERDUE = ("send", "shift")
-"""What resuming does with what became overdue: do it now, or move everything by the length of the pause."""
+OVERDUE = ("send", "skip", "shift")
+"""What resuming does with what became overdue: do it now, leave out the messages, or move everything by the length of
+the pause."""
 
 
 def journey_by_key(session: Session, key: str) -> Journey:
@@ -133,8 +139,9 @@ def publish(
     # After everything is pinned: what changes from here on is not in this version.
     insist_on_approval(session, campaign, parts_of(session, campaign))
     following.begin(session, version, graph, before=before)
-    campaign.segment_id = session.scalars(select(Segment.id).where(Segment.key == graph.segment)).one()
-    campaign.segment_version = version.pins["segments"][graph.segment]
+    if graph.segment:
+        campaign.segment_id = session.scalars(select(Segment.id).where(Segment.key == graph.segment)).one()
+        campaign.segment_version = version.pins["segments"][graph.segment]
     if campaign.state == "draft":
         start_campaign(session, campaign.key, now=now)
     if journey.state == "draft":
@@ -162,25 +169,37 @@ def pause(session: Session, key: str, *, now: datetime) -> Journey:
 def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journey:
     """Let a paused journey run again.
 
-    `overdue` says what happens to steps that became due meanwhile: "send" does them now, "shift" moves every due date
-    by the length of the pause. Messages held are due now either way. Raises Invalid, Conflict.
+    `overdue` says what happens to steps that became due meanwhile: "send" does them now, "skip" does them without their
+    messages, "shift" moves every due date by the length of the pause. Messages held since before the pause are due
+    now, with "skip" they are cancelled. Raises Invalid, Conflict.
     """
     if overdue not in OVERDUE:
-        raise Invalid(f"Say what happens to what became overdue: {' or '.join(OVERDUE)}.", place="overdue")
+        raise Invalid(f"Say what happens to what became overdue: {', '.join(OVERDUE[:-1])} or {OVERDUE[-1]}.",
+                      place="overdue")
     journey = journey_by_key(session, key)
     paused_at = journey.paused_at
     move_journey(session, journey, "running", now=now)
     campaign = start_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
+    held = (Message.campaign == campaign.key, Message.state == "queued", Message.due_at >= NEVER)
+    if overdue == "skip":
+        connection = session.connection()
+        for part in chunks(connection.scalars(select(Message.id).where(*held).order_by(Message.id)).all(), 5_000):
+            move_messages(connection, part, "cancelled", from_="queued", now=now, reason=SKIPPED)
+        pass_in_silence(session, journey, since=paused_at or now, now=now)
     session.execute(
-        update(Message)
-        .where(Message.campaign == campaign.key, Message.state == "queued", Message.due_at >= NEVER).values(due_at=now)
-        .execution_options(synchronize_session=False))
+        update(Message).where(*held).values(due_at=now).execution_options(synchronize_session=False))
     if overdue == "shift" and paused_at is not None:
         length_us = (now - paused_at).total_seconds() * 1e6
         session.execute(
             update(Enrolment).where(Enrolment.journey_id == journey.id, Enrolment.state == "active",
                                     Enrolment.due_at.is_not(None))
-            .values(due_at=Enrolment.due_at + int(length_us)).execution_options(synchronize_session=False))
+            .values(due_at=Enrolment.due_at + int(length_us), until_at=Enrolment.until_at + int(length_us))
+            .execution_options(synchronize_session=False))
+    # What came to pass meanwhile, for whoever waits for something or stood at the door: they are looked at now.
+    session.execute(
+        update(Enrolment).where(Enrolment.journey_id == journey.id, Enrolment.state == "active",
+                                or_(Enrolment.until_at.is_not(None), Enrolment.step_entered_at >= (paused_at or now)))
+        .values(due_at=now).execution_options(synchronize_session=False))
     return journey
 
 
@@ -199,12 +218,23 @@ def end(session: Session, key: str, *, now: datetime) -> Journey:
     return journey
 
 
-def let_in_again(session: Session, key: str, *, now: datetime) -> int:
-    """Let those who were set aside after an error walk again from where they stood; returns how many."""
-    journey = journey_by_key(session, key)
-    ids = session.scalars(
-        select(Enrolment.id).where(Enrolment.journey_id == journey.id, Enrolment.state == "failed")).all()
+def let_in_again(session: Session, key: str, *, only: int | None = None, now: datetime) -> int:
+    """Let those who were set aside after an error (or `only` one enrolment of them) walk again from where they stood;
+    returns how many."""
+    ids = _set_aside(session, key, only)
     return len(move(session.connection(), ids, "active", from_="failed", now=now, due_at=now, error=None))
+
+
+def release(session: Session, key: str, *, only: int | None = None, now: datetime) -> int:
+    """Let those who were set aside after an error (or `only` one enrolment of them) leave for good; returns how many.
+    What has not left the house for them is taken back."""
+    return leave(session.connection(), dict.fromkeys(_set_aside(session, key, only), "released"), to="over", now=now)
+
+
+def _set_aside(session: Session, key: str, only: int | None) -> list[int]:
+    journey = journey_by_key(session, key)
+    found = select(Enrolment.id).where(Enrolment.journey_id == journey.id, Enrolment.state == "failed")
+    return list(session.scalars(found if only is None else found.where(Enrolment.id == only)))
 
 
 def _plain(graph: object) -> dict[str, Any]:
@@ -265,20 +295,26 @@ def _frozen(session: Session, draft: dict[str, Any]) -> dict[str, Any]:
     graph = parse_graph(frozen)
     connection = session.connection()
     for key, step in graph.steps.items():
-        if isinstance(step, Branch):
-            frozen["steps"][key]["if"] = resolved(connection, step.rule).to_json()
+        written = frozen["steps"][key]
+        if isinstance(step, WaitFor) and step.rule is not None:
+            written["if"] = resolved(connection, step.rule).to_json()
+        elif isinstance(step, Branch):
+            for place, (_name, rule) in zip(written.get("cases", [written]), step.cases, strict=True):
+                place["if"] = resolved(connection, rule).to_json()
     if "exit_when" in frozen and frozen["exit_when"] is not None:
-        flags = [item for item in frozen["exit_when"] if set(item) in ({"redeemed"}, {"ordered"})]
+        flags = [item for item in frozen["exit_when"] if len(item) == 1 and set(item) <= set(EXIT_FLAGS)]
         frozen["exit_when"] = [*flags, *(resolved(connection, rule).to_json() for rule in graph.exit_when.rules)]
     return frozen
 
 
-def _pins(session: Session, graph: Graph) -> dict[str, dict[str, int]]:
-    sends = [step for step in graph.steps.values() if isinstance(step, Send)]
-    offers = sorted({step.offer for step in sends if step.offer is not None})
+def _pins(session: Session, graph: Graph) -> dict[str, Any]:
+    sends = [step for step in graph.steps.values() if isinstance(step, Send | Call)]
+    offers = sorted({step.offer for step in graph.steps.values()
+                     if isinstance(step, Send | Give | Call) and step.offer})
     return {
+        "global_percent": global_percent(session),
         "contents": {key: newest_revision(session, key).id for key in sorted({step.content for step in sends})},
         "offers": {key: session.scalars(select(Offer.id).where(Offer.key == key)).one() for key in offers},
-        "segments": {graph.segment: session.scalars(
+        "segments": {} if not graph.segment else {graph.segment: session.scalars(
             select(Segment.version).where(Segment.key == graph.segment)).one()},
     }

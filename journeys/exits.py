@@ -1,29 +1,30 @@
 """Who is to be left in peace, and do they leave the moment we learn of it?
 
-Owns the reasons for leaving (redeemed, ordered in the campaign's goal, a rule of the journey) and the duty that follows
-redemptions and orders as they are recorded. The runner asks the same question before each step. People of the hold-out
-never leave by what they do: they are followed to the end of the window.
+Owns the reasons for leaving (redeemed, ordered in the campaign's goal, said no, complained, a rule of the journey) and
+the duty that follows the facts they rest on as they are recorded. The runner asks the same question before each step;
+what holds by time alone is found then. People of the hold-out never leave by what they do: they are followed to the
+end of the window.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, func, select, type_coerce
 
 from core.arrays import in_ids
 from core.bulk import chunks
-from core.cursors import Changes, advance, position, read_changes
+from core.cursors import advance, position, read_changes
 from core.database import Database
 from coupons.models import Redemption
-from customers.models import Order, OrderLine
+from customers.models import Consent, Contact, OrderLine
+from journeys.concerned import ORDERED, customers_of, tables_of
 from journeys.leaving import leave
 from journeys.models import Enrolment
 from journeys.plans import Plan, load_plans
 from segments.engines.members import matching
 
 READER = "journeys.exits"
-_FOLLOWED = ("redemptions", "orders", "order_lines")
 _IDLE_CHANGES = 500
 """A cursor this far behind is moved on even when nothing of ours changed; nearer ones are left, to spare the write."""
 
@@ -56,6 +57,9 @@ def reasons(
             open_places = _mark(found, open_places, "redeemed", _redeemed(connection, people, open_places, now))
         if when.ordered:
             open_places = _mark(found, open_places, "ordered", _ordered(connection, people, open_places, plan, now))
+        for flag, asked in (("unsubscribed", _said_no), ("complained", _complained)):
+            if getattr(when, flag):
+                open_places = _mark(found, open_places, flag, asked(connection, people, open_places, now))
         for rule in when.rules:
             members = matching(connection, rule, [people.customer_ids[place] for place in open_places], as_of=now)
             fitting = {place for place in open_places if people.customer_ids[place] in members}
@@ -70,33 +74,67 @@ def _mark(found: list[str | None], places: list[int], reason: str, hit: set[int]
 
 
 def _redeemed(connection: Connection, people: Candidates, places: list[int], now: datetime) -> set[int]:
-    rows = connection.execute(
-        select(Redemption.origin).where(
-            in_ids(Redemption.customer_id, [people.customer_ids[place] for place in places]),
-            Redemption.origin.is_not(None), Redemption.state == "redeemed", Redemption.redeemed_at <= now)
-    ).scalars().all()
-    if not rows:
-        return set()
-    enrolments = {enrolment for origin in rows if (enrolment := enrolment_of(origin)) is not None}
-    return {place for place in places if people.ids[place] in enrolments}
+    enrolments = who_redeemed(connection, [people.customer_ids[place] for place in places], now=now)
+    return {place for place in places if people.ids[place] in enrolments} if enrolments else set()
 
 
 def _ordered(connection: Connection, people: Candidates, places: list[int], plan: Plan, now: datetime) -> set[int]:
     if not places:
         return set()
-    query = (
-        select(OrderLine.customer_id, func.max(type_coerce(OrderLine.ordered_at, BigInteger)))
-        .where(in_ids(OrderLine.customer_id, [people.customer_ids[place] for place in places]),
-               OrderLine.ordered_at >= min(people.entered_us[place] for place in places), OrderLine.ordered_at <= now,
-               OrderLine.cancelled.is_(False))
-        .group_by(OrderLine.customer_id)
-    )
-    if plan.goal_categories:
-        query = query.where(OrderLine.category.in_(plan.goal_categories))
-    newest = {row[0]: row[1] for row in connection.execute(query)}
+    newest = newest_orders(
+        connection, [people.customer_ids[place] for place in places], categories=plan.goal_categories,
+        since_us=min(people.entered_us[place] for place in places), now=now)
     return {
         place for place in places if newest.get(people.customer_ids[place], -1) >= people.entered_us[place]
     } if newest else set()
+
+
+def _said_no(connection: Connection, people: Candidates, places: list[int], now: datetime) -> set[int]:
+    return _since(connection, people, places, Consent, Consent.state.in_(("denied", "withdrawn")), Consent.at <= now)
+
+
+def _complained(connection: Connection, people: Candidates, places: list[int], now: datetime) -> set[int]:
+    return _since(connection, people, places, Contact, Contact.kind == "complaint", Contact.at <= now)
+
+
+def _since(
+    connection: Connection, people: Candidates, places: list[int], table: type[Consent | Contact],
+    *holds: ColumnElement[bool],
+) -> set[int]:
+    """Those of whom such a row tells since they entered."""
+    if not places:
+        return set()
+    newest = dict(connection.execute(
+        select(table.customer_id, func.max(type_coerce(table.at, BigInteger)))
+        .where(in_ids(table.customer_id, [people.customer_ids[place] for place in places]), *holds,
+               table.at >= min(people.entered_us[place] for place in places))
+        .group_by(table.customer_id)).all())
+    return {place for place in places if newest.get(people.customer_ids[place], -1) >= people.entered_us[place]}
+
+
+def who_redeemed(connection: Connection, customer_ids: Sequence[int], *, now: datetime) -> set[int]:
+    """The enrolments whose code one of these people has redeemed."""
+    rows = connection.execute(
+        select(Redemption.origin).where(
+            in_ids(Redemption.customer_id, customer_ids),
+            Redemption.origin.is_not(None), Redemption.state == "redeemed", Redemption.redeemed_at <= now)
+    ).scalars().all()
+    return {enrolment for origin in rows if (enrolment := enrolment_of(origin)) is not None}
+
+
+def newest_orders(
+    connection: Connection, customer_ids: Sequence[int], *, categories: Sequence[str], since_us: int, now: datetime
+) -> dict[int, int]:
+    """Customer -> when they last ordered (in one of the categories, if any are named), in microseconds."""
+    query = (
+        select(OrderLine.customer_id, func.max(type_coerce(OrderLine.ordered_at, BigInteger)))
+        .where(in_ids(OrderLine.customer_id, customer_ids), OrderLine.ordered_at >= since_us,
+               OrderLine.ordered_at <= now, OrderLine.cancelled.is_(False))
+        .group_by(OrderLine.customer_id)
+    )
+    if categories:
+        query = query.where(OrderLine.category.in_(categories))
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def origin_of(enrolment_id: int) -> str:
@@ -112,7 +150,7 @@ def enrolment_of(origin: str | None) -> int | None:
 
 
 def tick(database: Database, *, now: datetime, limit: int) -> int:
-    """Let everybody leave who redeemed or ordered since last time; returns how many left.
+    """Let everybody leave of whom was recorded since last time why; returns how many left.
 
     `limit` is the number of people per transaction. The cursor moves on after the work, so a crash repeats it.
     """
@@ -121,8 +159,9 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         after = position(connection, READER)
         plans = load_plans(connection, states=("running", "paused"))
         # With nobody inside there is nobody to let go: a first import's millions of changes need not be read.
-        changes = read_changes(connection, after=after, tables=_FOLLOWED if _anybody(connection, plans) else ())
-        ids = _touched(connection, _customers(connection, changes), plans)
+        tables = _followed(plans) if _anybody(connection, plans) else ()
+        changes = read_changes(connection, after=after, tables=tables)
+        ids = _touched(connection, customers_of(connection, changes, tables), plans)
     left = sum(_let_leave(database, part, plans, now=now) for part in chunks(ids, limit))
     if changes.keys or changes.cursor - after > _IDLE_CHANGES:
         database.small(lambda connection: advance(connection, READER, changes.cursor))
@@ -135,15 +174,17 @@ def _anybody(connection: Connection, plans: Mapping[int, Plan]) -> bool:
     return connection.execute(inside.limit(1)).first() is not None
 
 
-def _customers(connection: Connection, changes: Changes) -> list[int]:
-    orders = sorted({*changes.keys.get("orders", ()), *changes.keys.get("order_lines", ())})
-    found: set[int] = set()
-    for part in chunks(orders, 50_000):
-        found |= set(connection.scalars(select(Order.customer_id).where(in_ids(Order.id, part)).distinct()))
-    for part in chunks(changes.keys.get("redemptions", []), 50_000):
-        found |= set(connection.scalars(
-            select(Redemption.customer_id).where(in_ids(Redemption.id, part), Redemption.customer_id.is_not(None))))
-    return sorted(found)
+def _followed(plans: Mapping[int, Plan]) -> tuple[str, ...]:
+    """The tables that tell of a reason to leave one of these versions."""
+    found: set[str] = set()
+    for plan in plans.values():
+        when = plan.graph.exit_when
+        found |= {"redemptions"} if when.redeemed else set()
+        found |= set(ORDERED) if when.ordered else set()
+        found |= {"consents"} if when.unsubscribed else set()
+        found |= {"contacts"} if when.complained else set()
+        found |= {table for rule in when.rules for table in tables_of(rule)}
+    return tuple(sorted(found))
 
 
 def _touched(connection: Connection, customer_ids: list[int], plans: Mapping[int, Plan]) -> list[int]:

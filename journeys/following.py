@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.cursors import advance, position
 from core.database import Database
-from journeys.enrolling import enrol, may_enter
+from journeys.admitting import enrol, may_enter
 from journeys.graph import LEAVING, Graph
 from journeys.models import Journey, Version
 from journeys.plans import Plan, load_plans
@@ -95,7 +95,7 @@ def _let_in(
                 return entered
             if not may_enter(session, plan) or _overtaken(session, plan):
                 return None
-            entered += enrol(session, plan, people, now=now)
+            entered += enrol(session, plan, people, cause=f"refresh:{refresh.id}", now=now)
         after = people[-1]
 
 

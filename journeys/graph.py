@@ -7,11 +7,14 @@ made by `reading` alone, which checks their form; what the steps mean together i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from typing import ClassVar
 
 from segments.language.conditions import Rule
 
 CHANNELS = ("preferred", "email", "letter", "phone")
 ENTERING, LEAVING = "entering", "leaving"
+CALL_WAYS = ("reached", "not_interested", "not_reached")
+"""What may come of a call; who could not or may not be called counts as not reached."""
 MOVES = (ENTERING, LEAVING)
 """What a journey can wait for at its segment's door, instead of taking everybody who is in at its start."""
 
@@ -44,13 +47,32 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Branch:
-    """Go one of two ways, by a rule asked on the row store."""
+class WaitFor:
+    """Stand still until something happens, at most for a while: the ways are `yes` and `timeout`.
+
+    Exactly one of `event` (with `where`: property -> texts it may have), `ordered` (in one of `categories`; none: in
+    any), `redeemed` and `rule` says what is waited for. Only what happens after the person came here counts.
+    """
 
     key: str
-    rule: Rule
-    yes: str
-    no: str
+    next: Mapping[str, str] = field(hash=False)
+    timeout: Wait
+    event: str | None = None
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ordered: bool = False
+    categories: tuple[str, ...] = ()
+    redeemed: bool = False
+    rule: Rule | None = None
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Go the way of the first case whose rule holds, asked on the row store; `otherwise` names the last way."""
+
+    key: str
+    cases: tuple[tuple[str, Rule], ...]
+    next: Mapping[str, str] = field(hash=False)
+    otherwise: str = "no"
 
 
 @dataclass(frozen=True)
@@ -63,34 +85,106 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Give:
+    """A code of an offer without a message: a later message shows it, and so does whoever is asked for it."""
+
+    key: str
+    offer: str
+    next: str
+    new_code: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task for an agent, with a guide and perhaps a code; the person goes on by what came of it, after `days` days at
+    the latest. The ways are CALL_WAYS."""
+
+    key: str
+    content: str
+    next: Mapping[str, str] = field(hash=False)
+    offer: str | None = None
+    new_code: bool = False
+    days: int = 5
+    channel: ClassVar[str] = "phone"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change what is known of the person: attributes (None takes one away), and lists they are put onto or taken off.
+    People left alone stay as they are."""
+
+    key: str
+    next: str
+    values: tuple[tuple[str, str | bool | int | float | None], ...] = ()
+    add_to: str | None = None
+    remove_from: str | None = None
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Go on at another step, also an earlier one."""
+
+    key: str
+    next: str
+
+
+@dataclass(frozen=True)
 class Leave:
     """The journey is over for this person."""
 
     key: str
 
 
-Step = Send | Wait | Branch | Split | Leave
+Step = Send | Wait | WaitFor | Branch | Split | Give | Call | Change | Jump | Leave
+
+
+def ways_of(step: Step) -> dict[str, str]:
+    """Path of each way out of a step -> the step it leads to."""
+    if isinstance(step, Leave):
+        return {}
+    if isinstance(step.next, str):
+        return {"next": step.next}
+    return {f"next.{way}": target for way, target in step.next.items()}
 
 
 @dataclass(frozen=True)
 class ExitWhen:
-    """Who is left in peace: who redeemed, who ordered in the campaign's goal, who fits one of the rules.
+    """Who is left in peace: who redeemed, who ordered in the campaign's goal, who said no to a channel or complained
+    since entering, who fits one of the rules.
 
     `written_at` says where each rule stands in the list, for problems that are found later.
     """
 
     redeemed: bool = True
     ordered: bool = True
+    unsubscribed: bool = False
+    complained: bool = False
     rules: tuple[Rule, ...] = ()
     written_at: tuple[int, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What lets people in: an event (with `where`: property -> texts it may have, and `key`, the property whose value
+    gives each cart or the like a passage of its own), a schedule of five fields, the API, a colleague by hand."""
+
+    event: str | None = None
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    key: str | None = None
+    schedule: str | None = None
+    api: bool = False
+    manual: bool = False
 
 
 @dataclass(frozen=True)
 class Graph:
     """A whole journey. `holdout_percent`, `starts_at` and `ends_at` are None where the campaign's own hold.
 
+    `entry` says what lets people in besides the segment, or instead of it (`segment` is then empty).
     `on` is one of MOVES: whoever comes into the segment, or leaves it, enters then. None: its members, at the start.
     `standing`: the house's standing exclusions keep people out.
+    `group`: a person is in one journey of a group at a time; of two, the one of higher `priority` has the person.
+    `reentry_days`: who has left may come again this many days after entering last; 0 always, None never.
     """
 
     name: str
@@ -103,3 +197,13 @@ class Graph:
     ends_at: datetime | None = None
     on: str | None = None
     standing: bool = False
+    entry: Entry = Entry()
+    reentry_days: int | None = None
+    group: str | None = None
+    priority: int = 0
+
+    @property
+    def draws(self) -> bool:
+        """Whether the members of the segment enter once, at the start."""
+        entry = self.entry
+        return bool(self.segment) and self.on is None and entry.event is None and entry.schedule is None

@@ -21,10 +21,16 @@ VISITS: Table = Visit.__table__  # type: ignore[assignment]
 REASONS: Mapping[str, str] = {
     "redeemed": "redeemed the code",
     "ordered": "ordered in the campaign's goal",
+    "unsubscribed": "said no to a channel",
+    "complained": "complained",
     "rule": "a rule for leaving held",
+    "taken_over": "another journey of its group took over",
+    "group": "is in another journey of its group",
     "window_over": "the window closed",
     "ended": "the journey was ended",
     "erased": "data erased",
+    "retired": "this version of the journey was ended",
+    "released": "let out by a colleague after an error",
 }
 """Reason of leaving -> in words."""
 

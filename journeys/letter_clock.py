@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from campaigns.problems import Problem
 from delivery.arrival import LETTER_TRANSIT_DAYS
-from journeys.checking import ways_of
-from journeys.graph import Graph, Send, Wait
+from journeys.graph import Graph, Send, Wait, ways_of
 
 LEAST_DAYS_LEFT = 3
 """With fewer days left on the day it arrives, a letter's code is hardly used."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -49,7 +50,8 @@ class Version(Base):
     number: Mapped[int] = mapped_column(Integer)
     graph: Mapped[dict[str, Any]] = mapped_column(Json)
     pins: Mapped[dict[str, Any]] = mapped_column(
-        Json, doc="contents: key -> revision id; offers: key -> id; segments: key -> version"
+        Json, doc="contents: key -> revision id; offers: key -> id; segments: key -> version; global_percent: share of"
+        " all customers left alone everywhere"
     )
     author: Mapped[str | None] = mapped_column(String(200))
     published_at: Mapped[datetime] = mapped_column(Instant)
@@ -57,6 +59,17 @@ class Version(Base):
         Instant, doc="the instant whose segment members enter; kept, so that a drawing cut short goes on with the same"
     )
     entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the drawing of its audience was complete")
+
+
+class GlobalHoldout(Base):
+    """The one row (id 1) that says which share of all customers is left alone by every journey; none: nobody is."""
+
+    __tablename__ = "global_holdout"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    percent: Mapped[float] = mapped_column(Float)
+    author: Mapped[str | None] = mapped_column(String(200))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Enrolment(Base):
@@ -74,7 +87,15 @@ class Enrolment(Base):
     journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id"))
     version_id: Mapped[int] = mapped_column(ForeignKey("journey_versions.id"))
     customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
-    entry: Mapped[int] = mapped_column(Integer, default=1, doc="how many times this customer has entered, from 1")
+    entry: Mapped[int] = mapped_column(
+        Integer, default=1, doc="how many times this customer has entered, from 1; 0 and below: was kept out"
+    )
+    key: Mapped[str | None] = mapped_column(
+        String(200), doc="what this passage is about, such as a cart; each key has a passage of its own"
+    )
+    cause: Mapped[str | None] = mapped_column(
+        String(240), doc="what let the person in, such as event:17; the same cause lets in once. None: a drawing"
+    )
     held_out: Mapped[bool] = mapped_column(Boolean, default=False)
     arm: Mapped[str | None] = mapped_column(String(60), doc="set by the first split; None: not drawn")
     channel: Mapped[str | None] = mapped_column(String(16), doc="of the first message; None: none yet")
@@ -83,6 +104,7 @@ class Enrolment(Base):
     visit: Mapped[int] = mapped_column(Integer, default=0, doc="number of the current visit, from 1")
     due_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the runner looks again; None: never")
     step_entered_at: Mapped[datetime | None] = mapped_column(Instant, doc="when the person came to this step")
+    until_at: Mapped[datetime | None] = mapped_column(Instant, doc="when a wait for something gives up; None: no such")
     entered_at: Mapped[datetime] = mapped_column(Instant)
     left_at: Mapped[datetime | None] = mapped_column(Instant)
     left_reason: Mapped[str | None] = mapped_column(String(60), doc="finished, redeemed, ordered, window_over, ...")

@@ -7,6 +7,7 @@ people may still be inside.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign
 from core.arrays import in_ids
 from core.errors import NotFound
-from journeys.graph import Graph
+from journeys.graph import Give, Graph
 from journeys.models import Journey, Version
 from journeys.reading import parse_graph
 
@@ -37,9 +38,16 @@ class Plan:
     timezone: str
     goal_categories: tuple[str, ...]
     holdout_percent: float
+    global_percent: float
     starts_at: datetime | None
     ends_at: datetime | None
     drawn: bool
+    published_at: datetime
+
+    @cached_property
+    def gives(self) -> bool:
+        """Whether a step gives a code without a message, which a later one may show."""
+        return any(isinstance(step, Give) for step in self.graph.steps.values())
 
 
 def load_plans(connection: Connection, *, states: tuple[str, ...]) -> dict[int, Plan]:
@@ -77,5 +85,7 @@ def _plan(version: Version, journey: Journey, campaign: Campaign) -> Plan:
         campaign_id=campaign.id, campaign=campaign.key, campaign_name=campaign.name, timezone=campaign.timezone,
         goal_categories=tuple(campaign.goal_categories),
         holdout_percent=campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
+        global_percent=version.pins.get("global_percent", 0.0),
         starts_at=campaign.starts_at, ends_at=campaign.ends_at, drawn=version.entered_at is not None,
+        published_at=version.published_at,
     )

@@ -12,8 +12,10 @@ from typing import Any
 from campaigns.excluding import STANDING
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from campaigns.problems import Problem, insist
-from journeys.graph import MOVES, ExitWhen, Graph, Step
-from journeys.reading_steps import StepReader, is_number
+from journeys.graph import ExitWhen, Graph, Step
+from journeys.reading_entry import EntryReader
+from journeys.reading_parts import is_number
+from journeys.reading_steps import StepReader
 from segments.language.conditions import Rule
 
 MOST_STEPS = 200
@@ -57,7 +59,7 @@ class _Reader(StepReader):
         self.known_keys(value, _GRAPH_KEYS, "")
         starts_at, ends_at = self._window(value.get("window"))
         self._not_yet(value)
-        segment, on = self._entry(value.get("entry"))
+        segment, on, entry = EntryReader(self).entry(value.get("entry"))
         steps = self._steps(value.get("steps"))
         start = value.get("start")
         if not isinstance(start, str) or not start:
@@ -74,27 +76,37 @@ class _Reader(StepReader):
             starts_at=starts_at,
             ends_at=ends_at,
             standing=self._standing(value.get("exclude")),
+            entry=entry,
+            group=self._group(value),
+            priority=self._priority(value),
+            reentry_days=self._reentry(value.get("reentry", "never")),
         )
 
-    def _entry(self, value: object) -> tuple[str, str | None]:
-        if not isinstance(value, dict) or not value:
-            self.add("entry", "Nobody can enter.", 'Write {"segment": "key-of-a-segment"}.')
-            return "", None
-        for name in value:
-            if name in ("event", "schedule", "api"):
-                self.add(f"entry.{name}", f"Entry by {name} is not available yet.", 'Enter from a segment instead.')
-            elif name not in _ENTRY_KEYS:
-                self.unknown(f"entry.{name}", name, _ENTRY_KEYS)
-        segment = value.get("segment")
-        if "segment" in value and (not isinstance(segment, str) or not segment):
-            self.add("entry.segment", "This is not the key of a segment.", "Use a short name such as lapsed-furniture.")
-        elif "on" in value and "segment" not in value:
-            self.add("entry.on", "This does not say whose coming and leaving is meant.", "Name the segment beside it.")
-        on = value.get("on")
-        if on is not None and on not in MOVES:
-            self.add("entry.on", "This is not something that people start on.",
-                     'Use "entering" or "leaving"; left out, who is in the segment at the start enters.')
-        return segment if isinstance(segment, str) else "", on if on in MOVES else None
+    def _group(self, value: Mapping[str, Any]) -> str | None:
+        group = value.get("group")
+        if group is None or (isinstance(group, str) and 0 < len(group) <= 60):
+            return group
+        self.add("group", "This is not the name of a group.", 'Use a word such as "win-back", at most 60 characters.')
+        return None
+
+    def _priority(self, value: Mapping[str, Any]) -> int:
+        priority = value.get("priority", 0)
+        if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= 100:
+            self.add("priority", "This is not a priority.", "Use a whole number from 0 to 100; the higher one wins.")
+            return 0
+        if "priority" in value and value.get("group") is None:
+            self.add("priority", "There is no group in which it would count.", 'Name the "group" beside it.')
+        return priority
+
+    def _reentry(self, value: object) -> int | None:
+        if value in ("never", "always"):
+            return 0 if value == "always" else None
+        days = value.get("after_days") if isinstance(value, dict) and set(value) == {"after_days"} else None
+        if isinstance(days, int) and not isinstance(days, bool) and 0 < days <= 3650:
+            return days
+        self.add("reentry", "This does not say whether people may come again.",
+                 'Use "never", "always" or {"after_days": 90}.')
+        return None
 
     def _window(self, value: object) -> tuple[datetime | None, datetime | None]:
         if value is None:
@@ -123,7 +135,7 @@ class _Reader(StepReader):
         if not isinstance(value, list):
             self.add("exit_when", "This is not a list of conditions.", 'Write [{"redeemed": true}] or a list of rules.')
             return ExitWhen()
-        flags = {"redeemed": False, "ordered": False}
+        flags = dict.fromkeys(EXIT_FLAGS, False)
         rules: dict[int, Rule] = {}
         for number, item in enumerate(value):
             place = f"exit_when[{number}]"
@@ -135,7 +147,7 @@ class _Reader(StepReader):
             else:
                 rule = self.rule(item, place)
                 rules |= {} if rule is None else {number: rule}
-        return ExitWhen(flags["redeemed"], flags["ordered"], tuple(rules.values()), tuple(rules))
+        return ExitWhen(**flags, rules=tuple(rules.values()), written_at=tuple(rules))
 
     def _standing(self, value: object) -> bool:
         if value is None or (isinstance(value, list) and all(item == STANDING for item in value)):
@@ -147,8 +159,6 @@ class _Reader(StepReader):
     def _not_yet(self, value: Mapping[str, Any]) -> None:
         if value.get("unit", "customer") != "customer":
             self.add("unit", f"Drawing by {value['unit']} is not available yet.", 'Use "customer".')
-        if value.get("reentry", "never") != "never":
-            self.add("reentry", "Coming back into a journey is not available yet.", 'Use "never".')
         if value.get("quiet_hours") is not None:
             self.add("quiet_hours", "Quiet hours are not available yet.",
                      'Leave this out; a wait may use "at_local_time".')
@@ -170,6 +180,7 @@ class _Reader(StepReader):
         return steps
 
 
-_ENTRY_KEYS = ("segment", "on")
+EXIT_FLAGS = ("redeemed", "ordered", "unsubscribed", "complained")
+"""What may end a journey early besides rules."""
 _GRAPH_KEYS = ("name", "entry", "exclude", "unit", "reentry", "window", "holdout_percent", "exit_when", "quiet_hours",
-               "start", "steps")
+               "group", "priority", "start", "steps")

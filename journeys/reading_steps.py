@@ -1,38 +1,46 @@
 """What does one step of a journey's JSON say?
 
-Owns reading the kinds of steps and the parts that all of a journey's JSON is made of. Reading never stops at the first
-mistake: every unknown key, wrong value and missing field is a `Problem` with its path.
+Owns reading the kinds of steps, each from its own keys. Like all reading it never stops at the first mistake.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, time
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from campaigns.planning import read_instant
-from campaigns.problems import Problem
-from core.errors import Invalid
-from journeys.graph import CHANNELS, Branch, Leave, Send, Split, Step, Wait
+from journeys.graph import (
+    CALL_WAYS,
+    CHANNELS,
+    Branch,
+    Call,
+    Change,
+    Give,
+    Jump,
+    Leave,
+    Send,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+)
+from journeys.reading_parts import PartReader, is_number, suggestion
 from segments.language.conditions import Rule
-from segments.language.rules import parse_rule
 
-LATER_KINDS = ("wait_for", "best_arm", "give", "change", "call", "webhook", "jump")
+LATER_KINDS = ("best_arm", "webhook")
 """Step kinds that the language knows and this version cannot walk yet."""
 
+WAITED_FOR = ("event", "ordered", "redeemed", "if")
+"""What a wait_for step may wait for."""
+ELSE = "else"
+"""The way of a branch with cases that is taken when none fits."""
+MOST_CASES = 20
+
 _STEP_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_LOCAL_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
-class StepReader:
+class StepReader(PartReader):
     """Reads steps and collects problems; what it returns counts only when there are none."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    def add(self, place: str, message: str, fix: str) -> None:
-        """Note what is wrong, where, and the way out."""
-        self.problems.append(Problem(place, message, fix))
 
     def step(self, key: str, item: object) -> Step | None:
         """One step; None when it could not be read."""
@@ -49,23 +57,18 @@ class StepReader:
             return None
         if not isinstance(kind, str) or kind not in _STEP_KEYS:
             self.add(f"{place}.kind", "There is no such kind of step." if kind else "The step has no kind.",
-                     _suggestion(kind, tuple(_STEP_KEYS)))
+                     suggestion(kind, tuple(_STEP_KEYS)))
             return None
         self.known_keys(item, ("kind", "name", *_STEP_KEYS[kind]), place)
         read: Callable[[str, dict[str, Any], str], Step | None] = getattr(self, f"_{kind}")
         return read(key, item, place)
 
     def _send(self, key: str, item: dict[str, Any], place: str) -> Step | None:
-        content = item.get("content")
-        if not isinstance(content, str) or not content:
-            self.add(f"{place}.content", "The step does not say what to send.", "Name a content.")
-            content = ""
+        content = self.named(item, "content", place, ("The step does not say what to send.", "Name a content."))
         channel = item.get("channel", "preferred")
         if channel not in CHANNELS:
             self.add(f"{place}.channel", f"There is no channel {channel}.", f"Use {', '.join(CHANNELS)}.")
-        code = item.get("code", "same")
-        if code not in ("same", "new"):
-            self.add(f"{place}.code", "This says neither the same code nor a new one.", 'Use "same" or "new".')
+        new_code = self._new_code(item, place)
         fallback = item.get("fallback", False)
         if not isinstance(fallback, bool):
             self.add(f"{place}.fallback", "This is neither true nor false.", "Use true or false.")
@@ -74,21 +77,11 @@ class StepReader:
             self.add(f"{place}.offer", "This is not the key of an offer.", "Name an offer, or leave it out.")
         if "code" in item and offer is None:
             self.add(f"{place}.code", "There is no code without an offer.", "Name an offer, or leave the code out.")
-        return Send(key, content, self._next(item, place), offer if isinstance(offer, str) else None, channel,
-                    fallback is True, code == "new")
+        return Send(key, content, self.next(item, place), offer if isinstance(offer, str) else None, channel,
+                    fallback is True, new_code)
 
     def _wait(self, key: str, item: dict[str, Any], place: str) -> Step | None:
-        days, hours = item.get("days", 0), item.get("hours", 0)
-        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= 3650:
-            self.add(f"{place}.days", "This is not a number of days.", "Use a whole number from 0 to 3650.")
-            days = 0
-        if not is_number(hours) or not 0 <= hours <= 87600:
-            self.add(f"{place}.hours", "This is not a number of hours.", "Use a number from 0 to 87600.")
-            hours = 0
-        at = item.get("at_local_time")
-        if at is not None and not (isinstance(at, str) and _LOCAL_TIME.fullmatch(at)):
-            self.add(f"{place}.at_local_time", "This is not a time of day.", 'Use a time such as "09:00".')
-            at = None
+        days, hours, at = self.span(item, place)
         until, code_ends, minus_days = self._until(item.get("until"), f"{place}.until")
         if "until" in item:
             if item["until"] is None:
@@ -99,8 +92,7 @@ class StepReader:
         elif not days and not hours and "at_local_time" not in item:
             self.add(place, "The step does not say how long to wait.",
                      'Use "days", "hours", "at_local_time" or "until".')
-        return Wait(key, self._next(item, place), days, hours, until, code_ends, minus_days,
-                    None if at is None else time.fromisoformat(at))
+        return Wait(key, self.next(item, place), days, hours, until, code_ends, minus_days, at)
 
     def _until(self, value: object, place: str) -> tuple[datetime | None, str | None, int]:
         if not isinstance(value, dict):
@@ -115,12 +107,146 @@ class StepReader:
             minus = 0
         return None, offer, minus
 
+    def _wait_for(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        days, hours, at = self.span(item, place)
+        if not days and not hours and "at_local_time" not in item:
+            self.add(place, "The step does not say how long to wait at most.",
+                     'Use "days", "hours" or "at_local_time".')
+        ways = self.ways(item, ("yes", "timeout"), place)
+        asked = [name for name in WAITED_FOR if name in item]
+        if len(asked) != 1:
+            self.add(place, "The step does not say what to wait for." if not asked else "Only one thing can be waited "
+                     "for.", f"Use one of {', '.join(WAITED_FOR)}.")
+            return None
+        step = WaitFor(key, ways, Wait(key, ways["timeout"], days, hours, at_local_time=at))
+        if "where" in item and asked != ["event"]:
+            self.add(f"{place}.where", "This belongs to an event.", "Leave it out.")
+        if asked == ["event"]:
+            found = self.happening(item, place)
+            return None if found is None else replace(step, event=found[0], where=found[1])
+        if asked == ["if"]:
+            rule = self.rule(item["if"], f"{place}.if")
+            return None if rule is None else replace(step, rule=rule)
+        if asked == ["ordered"]:
+            return replace(step, ordered=True, categories=self._categories(item["ordered"], f"{place}.ordered"))
+        if item["redeemed"] is not True:
+            self.add(f"{place}.redeemed", "Only true is possible here.", "Else leave the line out.")
+        return replace(step, redeemed=True)
+
+    def _categories(self, value: object, place: str) -> tuple[str, ...]:
+        if value is True:
+            return ()
+        named = value.get("category") if isinstance(value, dict) and set(value) == {"category"} else None
+        if isinstance(named, list) and named and all(isinstance(each, str) and each for each in named):
+            return tuple(named)
+        self.add(place, "This does not say which order is meant.", 'Use true, or {"category": ["furniture"]}.')
+        return ()
+
     def _branch(self, key: str, item: dict[str, Any], place: str) -> Step | None:
-        if "if" not in item:
-            self.add(f"{place}.if", "The step does not say what to ask.", "Write a rule, as in a segment.")
-        rule = self.rule(item["if"], f"{place}.if") if "if" in item else None
-        ways = self._ways(item, ("yes", "no"), place)
-        return None if rule is None else Branch(key, rule, ways["yes"], ways["no"])
+        if ("if" in item) == ("cases" in item):
+            self.add(f"{place}.if", "The step does not say what to ask." if "if" not in item else
+                     'One question and several "cases" cannot stand side by side.',
+                     'Write a rule, as in a segment, or a list of "cases".')
+            return None
+        if "if" in item:
+            rule = self.rule(item["if"], f"{place}.if")
+            ways = self.ways(item, ("yes", "no"), place)
+            return None if rule is None else Branch(key, (("yes", rule),), ways)
+        cases = self._cases(item["cases"], f"{place}.cases")
+        ways = self.ways(item, (*(name for name, _rule in cases or ()), ELSE), place)
+        return None if cases is None else Branch(key, cases, ways, ELSE)
+
+    def _cases(self, value: object, place: str) -> tuple[tuple[str, Rule], ...] | None:
+        if not isinstance(value, list) or not 1 <= len(value) <= MOST_CASES:
+            self.add(place, "This is not a list of cases.",
+                     f'Write 1 to {MOST_CASES} of {{"name": "vip", "if": rule}}; the first that fits is taken.')
+            return None
+        cases: list[tuple[str, Rule]] = []
+        whole = True
+        for number, case in enumerate(value):
+            here = f"{place}[{number}]"
+            name = case.get("name") if isinstance(case, dict) else None
+            if not isinstance(name, str) or not 0 < len(name) <= 60 or name == ELSE or name in dict(cases):
+                self.add(f"{here}.name", "A case needs a name of its own.", f'Use 1 to 60 characters, not "{ELSE}".')
+                whole = False
+                continue
+            self.known_keys(case, ("name", "if"), here)
+            rule = self.rule(case.get("if"), f"{here}.if")
+            if rule is None:
+                whole = False
+            else:
+                cases.append((name, rule))
+        return tuple(cases) if whole else None
+
+    def _give(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        offer = self.named(item, "offer", place, ("The step does not say which code to give.", "Name an offer."))
+        return Give(key, offer, self.next(item, place), self._new_code(item, place))
+
+    def _call(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        content = self.named(item, "content", place, ("The step does not say what the agent says.", "Name a content."))
+        offer = None
+        if "offer" in item:
+            offer = self.named(item, "offer", place, ("This is not the key of an offer.",
+                                                      "Name an offer, or leave it out."))
+        days = item.get("days", 5)
+        if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 90:
+            self.add(f"{place}.days", "This is not a number of days.", "Use a whole number from 1 to 90.")
+            days = 5
+        if "code" in item and offer is None:
+            self.add(f"{place}.code", "There is no code without an offer.", "Name an offer, or leave the code out.")
+        return Call(key, content, self.ways(item, CALL_WAYS, place), offer, self._new_code(item, place), days)
+
+    def _change(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        if not any(name in item for name in ("set", "tag", "list")):
+            self.add(place, "The step does not say what to change.", 'Use "set", "tag" or "list".')
+        values = {**self._values(item.get("set", {}), f"{place}.set"), **self._tag(item.get("tag"), f"{place}.tag")}
+        lists = item.get("list", {})
+        if not isinstance(lists, dict) or ("list" in item and not lists):
+            self.add(f"{place}.list", "This does not name a list.", 'Write {"add": "key-of-a-list"}, or "remove".')
+            lists = {}
+        self.known_keys(lists, ("add", "remove"), f"{place}.list")
+        add, remove = (self.named(lists, name, f"{place}.list", ("This is not the key of a list.", "Name a list."))
+                       if name in lists else None for name in ("add", "remove"))
+        return Change(key, self.next(item, place), tuple(sorted(values.items())), add, remove)
+
+    def _values(self, value: object, place: str) -> dict[str, str | bool | int | float | None]:
+        if not isinstance(value, dict):
+            self.add(place, "These are no attributes.", 'Write {"tier": "gold"}; null takes an attribute away.')
+            return {}
+        found: dict[str, str | bool | int | float | None] = {}
+        for name, each in value.items():
+            fits = each is None or isinstance(each, bool) or (is_number(each) and abs(each) <= 1e15) or (
+                isinstance(each, str) and 0 < len(each) <= 1000)
+            if not 0 < len(name) <= 100 or '"' in name or not fits:
+                self.add(f"{place}.{name}", "This is no value for an attribute.",
+                         "Use a text, a number, true, false or null.")
+            else:
+                found[name] = each
+        return found
+
+    def _tag(self, value: object, place: str) -> dict[str, str | bool | int | float | None]:
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not value or not set(value) <= {"add", "remove"} or not all(
+                isinstance(each, str) and _STEP_KEY.fullmatch(each) for each in value.values()):
+            self.add(place, "This is no tag.", 'Write {"add": "vip"}, or "remove": letters, digits, - and _.')
+            return {}
+        # A tag is an attribute that is true, so that rules can ask for it: attributes.tag_vip.
+        found: dict[str, str | bool | int | float | None] = {}
+        if "remove" in value:
+            found[f"tag_{value['remove']}"] = None
+        if "add" in value:
+            found[f"tag_{value['add']}"] = True
+        return found
+
+    def _new_code(self, item: Mapping[str, Any], place: str) -> bool:
+        code = item.get("code", "same")
+        if code not in ("same", "new"):
+            self.add(f"{place}.code", "This says neither the same code nor a new one.", 'Use "same" or "new".')
+        return bool(code == "new")
+
+    def _jump(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        return Jump(key, self.next(item, place))
 
     def _split(self, key: str, item: dict[str, Any], place: str) -> Step | None:
         arms = item.get("arms")
@@ -136,84 +262,22 @@ class StepReader:
         if len(weights) == len(arms) and abs(sum(weights) - 100) > 0.05:
             self.add(f"{place}.arms", f"The shares add up to {sum(weights):g}, not to 100.",
                      "Change them to add up to 100.")
-        ways = self._ways(item, tuple(arms), place)
+        ways = self.ways(item, tuple(arms), place)
         return Split(key, tuple(zip(map(str, arms), weights, strict=False)), ways)
 
     def _leave(self, key: str, item: dict[str, Any], place: str) -> Step | None:
         return Leave(key)
 
-    def _ways(self, item: dict[str, Any], names: tuple[str, ...], place: str) -> dict[str, str]:
-        value = item.get("next")
-        if not isinstance(value, dict):
-            self.add(f"{place}.next", "The step does not say where each way leads.",
-                     "Write an object with " + " and ".join(f'"{name}"' for name in names) + ".")
-            return dict.fromkeys(names, "")
-        self.known_keys(value, names, f"{place}.next")
-        ways = {}
-        for name in names:
-            target = value.get(name)
-            if not isinstance(target, str) or not target:
-                self.add(f"{place}.next.{name}", "This way leads nowhere.", "Name the next step.")
-            ways[name] = target if isinstance(target, str) else ""
-        return ways
-
-    def _next(self, item: dict[str, Any], place: str) -> str:
-        target = item.get("next")
-        if not isinstance(target, str) or not target:
-            self.add(f"{place}.next", "The step leads nowhere.", "Name the next step; a step of kind leave ends it.")
-            return ""
-        return target
-
-    def rule(self, value: object, place: str) -> Rule | None:
-        """A rule, as in a segment."""
-        try:
-            return parse_rule(value)
-        except Invalid as error:
-            self.add(f"{place}.{error.place}" if error.place else place, error.message, "")
-            return None
-
-    def text(self, item: Mapping[str, Any], name: str, place: str, *, longest: int, default: str) -> str:
-        """A text of at most `longest` characters; the default when it is none."""
-        value = item.get(name, default)
-        if not isinstance(value, str) or len(value) > longest:
-            self.add(place, "This is not a text that can be used.", f"Use at most {longest} characters.")
-            return default
-        return value
-
-    def known_keys(self, item: Mapping[str, Any], known: Sequence[str], place: str) -> None:
-        """Note every key that means nothing here."""
-        for name in item:
-            if name not in known:
-                self.unknown(f"{place}.{name}" if place else str(name), str(name), known)
-
-    def unknown(self, place: str, name: str, known: Sequence[str]) -> None:
-        """Note a key that means nothing, with the one that may be meant."""
-        self.add(place, f"Nothing is called {name} here.", _suggestion(name, known))
-
-    def instant(self, value: object, place: str) -> datetime | None:
-        """An instant; None when left out, or when it cannot be read."""
-        if value is None:
-            return None
-        try:
-            return read_instant(value)
-        except (ValueError, OverflowError):
-            self.add(place, "This is not an instant.", "Use a date and time such as 2026-03-01T09:00+01:00.")
-            return None
-
 
 _STEP_KEYS: Mapping[str, tuple[str, ...]] = {
     "send": ("content", "offer", "channel", "fallback", "code", "next"),
     "wait": ("days", "hours", "until", "at_local_time", "next"),
-    "branch": ("if", "next"),
+    "wait_for": ("event", "where", "ordered", "redeemed", "if", "days", "hours", "at_local_time", "next"),
+    "branch": ("if", "cases", "next"),
     "split": ("arms", "next"),
+    "give": ("offer", "code", "next"),
+    "call": ("content", "offer", "code", "days", "next"),
+    "change": ("set", "tag", "list", "next"),
+    "jump": ("next",),
     "leave": (),
 }
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
-
-
-def _suggestion(name: object, known: Sequence[str]) -> str:
-    near = get_close_matches(str(name), known, n=1) if name else []
-    return f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}." if known else "Leave it out."

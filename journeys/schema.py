@@ -7,12 +7,18 @@ is judged in `checking`.
 from typing import Any
 
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
-from journeys.graph import CHANNELS, MOVES
+from journeys.graph import CALL_WAYS, CHANNELS, MOVES
+from journeys.reading import EXIT_FLAGS
+from journeys.reading_steps import ELSE, MOST_CASES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_-]+$"}
 _NEXT = {**_NAME, "description": "The step people go to from here."}
 _INSTANT = {"type": "string", "description": "ISO 8601; without offset UTC, e.g. 2026-03-01T09:00+01:00"}
 _RULE = {"type": "object", "description": "A rule, as in a segment."}
+_TIME_OF_DAY = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
+_PROPERTIES = {"type": "object", "description": "Property of the event -> the texts it may have.",
+               "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1,
+                                                                       "items": {"type": "string"}}]}}
 _DAYS = {"type": "integer", "minimum": 0, "maximum": 3650}
 
 
@@ -38,8 +44,7 @@ _SEND = _step("send", "Say something, with a code when an offer is named.", {
 _WAIT = _step("wait", "Stand still; counts from the day the last message is expected to arrive.", {
     "days": {**_DAYS, "description": "Days of the person's own calendar."},
     "hours": {"type": "number", "minimum": 0, "maximum": 87600},
-    "at_local_time": {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$",
-                      "description": "Then go on at this time of day where the person lives."},
+    "at_local_time": {**_TIME_OF_DAY, "description": "Then go on at this time of day where the person lives."},
     "until": {"description": "An instant, or some days before the person's code ends.", "anyOf": [_INSTANT, {
         "type": "object", "additionalProperties": False, "required": ["code_ends"],
         "properties": {"code_ends": {"type": "string", "description": "Key of the offer."}, "minus_days": _DAYS},
@@ -53,6 +58,53 @@ _BRANCH = _step("branch", "Ask a rule and go one of two ways.", {
              "properties": {"yes": _NEXT, "no": _NEXT}},
 }, ("if", "next"))
 
+_WAIT_FOR = _step("wait_for", "Stand still until something happens after the person came here, at most for a while.", {
+    "event": {"type": "string", "minLength": 1, "maxLength": 100, "description": "The name of an event."},
+    "where": _PROPERTIES,
+    "ordered": {"description": "An order, in one of these categories if any are named.", "anyOf": [
+        {"const": True}, {"type": "object", "additionalProperties": False, "required": ["category"], "properties": {
+            "category": {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}}}}]},
+    "redeemed": {"const": True, "description": "This person's code is redeemed."},
+    "if": {**_RULE, "description": "A rule, as in a segment: asked at every change it may depend on, and once a day."},
+    "days": _DAYS, "hours": {"type": "number", "minimum": 0, "maximum": 87600}, "at_local_time": _TIME_OF_DAY,
+    "next": {"type": "object", "additionalProperties": False, "required": ["yes", "timeout"],
+             "properties": {"yes": _NEXT, "timeout": _NEXT}},
+})
+
+_BRANCH_MANY = _step("branch", "Ask several rules; the first case that fits is taken.", {
+    "cases": {"type": "array", "minItems": 1, "maxItems": MOST_CASES, "items": {
+        "type": "object", "additionalProperties": False, "required": ["name", "if"],
+        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 60, "not": {"const": ELSE}},
+                       "if": _RULE}}},
+    "next": {"type": "object", "required": [ELSE], "additionalProperties": _NEXT},
+}, ("cases", "next"))
+
+_GIVE = _step("give", "Give a personal code without a message; a later message shows it.", {
+    "offer": {"type": "string", "minLength": 1, "description": "Key of an offer."},
+    "code": {"enum": ["same", "new"], "default": "same"}, "next": _NEXT,
+}, ("offer", "next"))
+
+_CALL = _step("call", "A task for an agent; the person goes on by what came of it.", {
+    "content": {"type": "string", "minLength": 1, "description": "Key of a content with a guide for calls."},
+    "offer": {"type": "string", "minLength": 1, "description": "Key of an offer: the agent can name a personal code."},
+    "code": {"enum": ["same", "new"], "default": "same"},
+    "days": {"type": "integer", "minimum": 1, "maximum": 90, "default": 5,
+             "description": "Who was not reached after this many days counts as not reached."},
+    "next": {"type": "object", "additionalProperties": False, "required": list(CALL_WAYS),
+             "properties": dict.fromkeys(CALL_WAYS, _NEXT)},
+}, ("content", "next"))
+
+_ON_LIST = {"type": "object", "additionalProperties": False, "minProperties": 1, "properties": {
+    name: {"type": "string", "minLength": 1} for name in ("add", "remove")}}
+_CHANGE = _step("change", "Change what is known of the person; people left alone stay as they are.", {
+    "set": {"type": "object", "description": "Attribute -> value; null takes it away.",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+    "tag": {**_ON_LIST, "description": "A tag is an attribute that is true: rules ask for attributes.tag_<name>."},
+    "list": {**_ON_LIST, "description": "Key of a list the person is put onto or taken off."}, "next": _NEXT,
+})
+
+_JUMP = _step("jump", "Go on at another step, also an earlier one.", {"next": _NEXT})
+
 _SPLIT = _step("split", "Draw an arm for good: the same person always gets the same one.", {
     "arms": {"type": "object", "minProperties": 2, "description": "Name -> share; the shares add up to 100.",
              "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 100}},
@@ -61,12 +113,31 @@ _SPLIT = _step("split", "Draw an arm for good: the same person always gets the s
 
 _LEAVE = _step("leave", "The journey is over for this person.", {}, ())
 
+_ENTRY = {
+    "type": "object", "additionalProperties": False, "minProperties": 1,
+    "properties": {
+        "segment": {"type": "string", "minLength": 1, "description": "Key of the segment (or list) that enters."},
+        "on": {"enum": list(MOVES), "description": "Who comes into the segment, or leaves it, from now on enters then. "
+               "Left out: who is in it at the start."},
+        "event": {"type": "string", "minLength": 1, "maxLength": 100,
+                  "description": "Whoever has this event enters then; with a segment, only its people do."},
+        "where": _PROPERTIES,
+        "key": {"type": "string", "minLength": 1, "maxLength": 100, "description":
+                "Property of the event, such as cart_id: each value has a passage of its own, two carts walk side by "
+                "side, and whether people may come again is asked for each value."},
+        "schedule": {"type": "string", "description":
+                     "minute hour day month weekday, by the campaign's clock: the segment's members enter each time."},
+        "api": {"type": "boolean", "description": "Programs may let people in."},
+        "manual": {"type": "boolean", "description": "Colleagues may let people in from their page."},
+    },
+}
+
 _EXIT = {
     "type": "array",
     "description": "Who is left in peace. Left out: who redeemed, or ordered in the campaign's goal categories.",
     "items": {"anyOf": [
         {"type": "object", "additionalProperties": False, "required": [name], "properties": {name: {"const": True}}}
-        for name in ("redeemed", "ordered")
+        for name in EXIT_FLAGS
     ] + [_RULE]},
 }
 
@@ -78,15 +149,18 @@ def graph_schema() -> dict[str, Any]:
         "title": "Journey", "type": "object", "additionalProperties": False, "required": ["entry", "start", "steps"],
         "properties": {
             "name": {"type": "string", "maxLength": 200},
-            "entry": {"type": "object", "additionalProperties": False, "required": ["segment"],
-                      "properties": {
-                          "segment": {"type": "string", "description": "Key of the segment that enters."},
-                          "on": {"enum": list(MOVES), "description":
-                                 "Who comes into the segment, or leaves it, from now on enters then. Left out: who is "
-                                 "in it at the start."}}},
+            "entry": _ENTRY,
             "exclude": {"type": "array", "items": {"const": "standing"}, "description":
                         "standing: whom the house leaves out of every campaign does not enter and gets no message."},
-            "unit": {"const": "customer"}, "reentry": {"const": "never"},
+            "unit": {"const": "customer"},
+            "reentry": {"default": "never", "description": "Whether whoever has left may come again.", "anyOf": [
+                {"enum": ["never", "always"]},
+                {"type": "object", "additionalProperties": False, "required": ["after_days"], "properties": {
+                    "after_days": {"type": "integer", "minimum": 1, "maximum": 3650}}}]},
+            "group": {"type": "string", "minLength": 1, "maxLength": 60, "description":
+                      "A person is in one journey of a group at a time."},
+            "priority": {"type": "integer", "minimum": 0, "maximum": 100, "default": 0, "description":
+                         "Of two journeys of a group, the one of higher priority takes the person over."},
             "window": {"type": "object", "additionalProperties": False,
                        "properties": {"from": _INSTANT, "until": _INSTANT}},
             "holdout_percent": {"type": "number", "minimum": 0, "maximum": HIGHEST_HOLDOUT_PERCENT,
@@ -94,6 +168,8 @@ def graph_schema() -> dict[str, Any]:
             "exit_when": _EXIT,
             "start": {**_NAME, "description": "The step people come to first."},
             "steps": {"type": "object", "minProperties": 1, "propertyNames": _NAME,
-                      "additionalProperties": {"oneOf": [_SEND, _WAIT, _BRANCH, _SPLIT, _LEAVE]}},
+                      "additionalProperties": {"oneOf": [
+                          _SEND, _WAIT, _WAIT_FOR, _BRANCH, _BRANCH_MANY, _SPLIT, _GIVE, _CALL, _CHANGE, _JUMP,
+                          _LEAVE]}},
         },
     }

@@ -25,7 +25,7 @@ from delivery.outbox import settled_since
 from journeys.falling_back import fall_back
 from journeys.models import Enrolment, Journey, Version
 from journeys.plans import plans_of
-from journeys.speaking import Shelf
+from journeys.speaking import GIVEN, Shelf
 
 READER = "journeys.settling"
 NEVER_WENT = ("failed", "suppressed", "expired", "cancelled")
@@ -105,7 +105,8 @@ def _start_and_withdraw(
         return
     codes = connection.execute(
         select(Code.id, Code.code, type_coerce(Code.valid_from, BigInteger))
-        .where(in_ids(Code.customer_id, sorted(set(customer_ids))), Code.state == "issued").order_by(Code.id)).all()
+        .where(in_ids(Code.customer_id, sorted(set(customer_ids))), Code.state == "issued",
+               ~Code.origin.contains(GIVEN)).order_by(Code.id)).all()
     starts = [(row.id, arrived[row.code]) for row in codes
               if row.code in arrived and from_us(row.valid_from) != arrived[row.code]]
     if starts:

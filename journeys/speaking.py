@@ -27,14 +27,17 @@ from delivery.outbox import MessageColumns, queue
 from delivery.preference import choose_channels
 from journeys.due import NEVER
 from journeys.exits import enrolment_of, origin_of
-from journeys.graph import Send
+from journeys.graph import Call, Give, Send
 from journeys.plans import Plan
 
+SKIPPED = "left out after a pause"
 HELD_OUT = "left alone for comparison"
 CODE_ENDED = "the code has ended"
 CODE_USED = "the code is used up"
 OFFER_OFF = "the offer is switched off"
 POOL_EMPTY = "the pool has no code left"
+GIVEN = ":given"
+"""Ends the origin of a code that a person holds without a message; it is never taken back with one."""
 _LONGEST_DETAIL = 300
 
 
@@ -117,7 +120,7 @@ class Spoken:
     waiting: frozenset[int] = frozenset()
 
 
-def withhold(session: Session, plan: Plan, step: Send, people: Listeners, *, now: datetime) -> None:
+def withhold(session: Session, plan: Plan, step: Send | Call, people: Listeners, *, now: datetime) -> None:
     """One withheld ledger row for each of these people of the hold-out; no code."""
     count = len(people.enrolment_ids)
     queue(session.connection(), _columns(plan, step, people, [0] * count, now=now, message_class="marketing",
@@ -125,7 +128,7 @@ def withhold(session: Session, plan: Plan, step: Send, people: Listeners, *, now
 
 
 def speak(
-    session: Session, plan: Plan, step: Send, people: Listeners, *, now: datetime, secret_key: str, shelf: Shelf
+    session: Session, plan: Plan, step: Send | Call, people: Listeners, *, now: datetime, secret_key: str, shelf: Shelf
 ) -> Spoken:
     """Choose channels, issue codes and put one ledger row per person in the outbox."""
     facts = shelf.content(session, plan.contents[step.content])
@@ -143,8 +146,18 @@ def speak(
                may_wait=True)
 
 
+def keep_silent(
+    session: Session, plan: Plan, step: Send | Call, people: Listeners, *, now: datetime, shelf: Shelf
+) -> Spoken:
+    """One suppressed ledger row for each of these people; no code."""
+    count = len(people.enrolment_ids)
+    _write(session, plan, step, people, [None] * count, [SKIPPED] * count, [0] * count, [None] * count, now=now,
+           shelf=shelf)
+    return Spoken([None] * count, [SKIPPED] * count)
+
+
 def put(
-    session: Session, plan: Plan, step: Send, people: Listeners, channels: list[str | None], details: list[str],
+    session: Session, plan: Plan, step: Send | Call, people: Listeners, channels: list[str | None], details: list[str],
     fallbacks: list[int], *, now: datetime, shelf: Shelf, may_wait: bool = False,
 ) -> Spoken:
     """Issue codes for those with a channel and write the ledger rows.
@@ -167,8 +180,24 @@ def put(
     return Spoken(channels, [detail[:_LONGEST_DETAIL] for detail in details], waiting)
 
 
+@dataclass(frozen=True)
+class Given:
+    """Per person why there is no code (None: there is one); `waiting` are those for whom the pool has none yet."""
+
+    why: list[str | None]
+    waiting: frozenset[int]
+
+
+def give(session: Session, plan: Plan, step: Give, people: Listeners, *, now: datetime, shelf: Shelf) -> Given:
+    """Issue codes without a message; they count from now."""
+    count = len(people.enrolment_ids)
+    _issued, silent = _codes(session, plan, step, people, list(range(count)), [None] * count, now=now, shelf=shelf)
+    waiting = frozenset(place for place, reason in silent.items() if reason == POOL_EMPTY)
+    return Given([silent.get(place) for place in range(count)], waiting)
+
+
 def _write(
-    session: Session, plan: Plan, step: Send, people: Listeners, channels: list[str | None], details: list[str],
+    session: Session, plan: Plan, step: Send | Call, people: Listeners, channels: list[str | None], details: list[str],
     fallbacks: list[int], codes: list[Issued | None], *, now: datetime, shelf: Shelf,
 ) -> None:
     facts = shelf.content(session, plan.contents[step.content])
@@ -186,7 +215,7 @@ def _write(
 
 
 def _columns(
-    plan: Plan, step: Send, people: Listeners, fallbacks: Sequence[int], *, now: datetime, message_class: str,
+    plan: Plan, step: Send | Call, people: Listeners, fallbacks: Sequence[int], *, now: datetime, message_class: str,
     **columns: Any,
 ) -> MessageColumns:
     ids, visits = people.enrolment_ids, people.visits
@@ -196,18 +225,26 @@ def _columns(
         customer_id=people.customer_ids, origin=[origin_of(enrolment_id) for enrolment_id in ids], queued_at=now,
         enrolment_ref=ids, campaign=[plan.campaign] * count, arm=people.arms, step=[step.key] * count,
         # A fallback may be decided while the journey pauses: it is held like everything else.
-        due_at=[NEVER] * count if plan.journey_state == "paused" else None, expires_at=[plan.ends_at] * count,
-        message_class=message_class, **columns,
+        due_at=[NEVER] * count if plan.journey_state == "paused" else None,
+        expires_at=[_expires_at(plan, step, now)] * count, message_class=message_class, **columns,
     )
 
 
+def _expires_at(plan: Plan, step: Send | Call, now: datetime) -> datetime | None:
+    if not isinstance(step, Call):
+        return plan.ends_at
+    last = now + timedelta(days=step.days)
+    return last if plan.ends_at is None else min(last, plan.ends_at)
+
+
 def _codes(
-    session: Session, plan: Plan, step: Send, people: Listeners, places: list[int], channels: Sequence[str | None], *,
-    now: datetime, shelf: Shelf,
+    session: Session, plan: Plan, step: Send | Give | Call, people: Listeners, places: list[int],
+    channels: Sequence[str | None], *, now: datetime, shelf: Shelf,
 ) -> tuple[list[Issued | None], dict[int, str]]:
     """A code for each place, the one already held if it is still good; and why somebody gets none."""
     offer_id = plan.offers[step.offer or ""]
-    origins = {place: origin_of(people.enrolment_ids[place]) for place in places}
+    own = GIVEN if isinstance(step, Give) else ""
+    origins = {place: origin_of(people.enrolment_ids[place]) + own for place in places}
     silent: dict[int, str] = {}
     holding: set[int] = set()
     if step.new_code:
@@ -229,11 +266,12 @@ def _codes(
     if not shelf.offer(session, offer_id).active:
         silent |= {place: OFFER_OFF for place in places if place not in holding and place not in silent}
     chosen = [place for place in places if place not in silent]
-    arrival = {channel: expected_arrival(channel, now) for channel in {channels[place] for place in chosen} if channel}
+    arrival = {channel: expected_arrival(channel, now) if channel else now
+               for channel in {channels[place] for place in chosen}}
     issued = issue_what_there_is(
         session.connection(), offer_id, customer_ids=[people.customer_ids[place] for place in chosen],
         origins=[origins[place] for place in chosen], campaign=plan.campaign,
-        counts_from=[arrival[channels[place] or ""] for place in chosen], now=now,
+        counts_from=[arrival[channels[place]] for place in chosen], now=now,
     ) if chosen else []
     result: list[Issued | None] = [None] * len(people.enrolment_ids)
     for place, code in zip(chosen, issued, strict=True):
@@ -260,7 +298,7 @@ def _held(session: Session, offer_id: int, customer_ids: list[int]) -> dict[int,
 
 
 def _values(
-    session: Session, plan: Plan, step: Send, people: Listeners, codes: Sequence[Issued | None],
+    session: Session, plan: Plan, step: Send | Call, people: Listeners, codes: Sequence[Issued | None],
     facts: _ContentFacts, shelf: Shelf,
 ) -> list[Mapping[str, Any]]:
     """What the content may say of the offer and the code; equal values are one object."""

@@ -69,7 +69,7 @@ def move(
         return []
     values: dict[str, Any] = {"state": to, **stamps}
     if not MOVES[to]:
-        values = {"step": None, "due_at": None, "step_entered_at": None, "left_at": now, **values}
+        values = {"step": None, "due_at": None, "step_entered_at": None, "until_at": None, "left_at": now, **values}
     return sorted(connection.execute(
         update(Enrolment)
         .where(in_ids(Enrolment.id, chosen), or_(*(Enrolment.state == state for state in leaving)))

@@ -45,7 +45,7 @@ def _by_journeys(session: Session, key: str) -> list[Use]:
 
 def _paths(value: Any, key: str, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if isinstance(value, dict):
-        if value.get("segment") == key:
+        if value.get("segment") == key or (path[-1:] == ("list",) and key in value.values()):
             yield path
         for name, inner in value.items():
             yield from _paths(inner, key, (*path, str(name)))

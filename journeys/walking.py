@@ -16,22 +16,28 @@ from core.arrays import in_ids
 from core.bulk import bulk_insert, bulk_update
 from core.types import to_us
 from coupons.models import Code
+from customers.changing import set_attributes
 from delivery.models import Message
 from delivery.outbox import cancel
-from journeys import steps
+from journeys import calling, steps
 from journeys.exits import Candidates, enrolment_of, reasons
-from journeys.graph import Branch, Leave, Send, Split, Wait
+from journeys.graph import Branch, Call, Change, Give, Jump, Leave, Send, Split, Wait, WaitFor
+from journeys.happened import Waiting, happened
 from journeys.leaving import REASONS, VISITS
 from journeys.models import Enrolment
 from journeys.plans import Plan
-from journeys.speaking import HELD_OUT, Listeners, Shelf, Spoken, speak, withhold
+from journeys.speaking import HELD_OUT, Listeners, Shelf, Spoken, give, keep_silent, speak, withhold
 from segments.engines.members import matching
+from segments.saving.lists import change_members
 
 MOST_STEPS = 20
 """Steps one person may pass in one claim; whoever wants more stays due and comes again."""
 
 POOL_LOOK_US = 15 * 60 * 1_000_000
 """After this long, who waits for a code of an empty pool is looked at again."""
+
+RULE_LOOK_US = 24 * 3600 * 1_000_000
+"""After this long a rule that is waited for is asked again, because some change by time alone."""
 
 _ENROLMENTS: Table = Enrolment.__table__  # type: ignore[assignment]
 _VISIT_COLUMNS = ("enrolment_id", "number", "step", "entered_at", "left_at", "outcome", "detail")
@@ -43,14 +49,15 @@ class Walk:
 
     def __init__(
         self, session: Session, plans: Mapping[int, Plan], rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime,
-        secret_key: str, shelf: Shelf,
+        secret_key: str, shelf: Shelf, silent: bool = False,
     ) -> None:
+        """`silent`: they pass without anything being said, each message a row that says why."""
         self.session, self.connection = session, session.connection()
         self.plans, self.now, self.now_us = plans, now, to_us(now)
-        self.secret_key, self.shelf = secret_key, shelf
-        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(13)]
+        self.secret_key, self.shelf, self.silent = secret_key, shelf, silent
+        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(14)]
         (self.ids, self.customers, self.versions, self.step, self.visit, self.held, self.arm, self.channel,
-         self.step_entered, self.entered, self.external, self.zone, self.language) = columns
+         self.step_entered, self.entered, self.until, self.external, self.zone, self.language) = columns
         count = len(self.ids)
         self.state = ["active"] * count
         self.due: list[int | None] = [self.now_us] * count
@@ -83,12 +90,20 @@ class Walk:
             return self._send(plan, step, places)
         if isinstance(step, Wait):
             return self._wait(plan, step, places)
+        if isinstance(step, WaitFor):
+            return self._wait_for(plan, step, places)
         if isinstance(step, Branch):
-            members = matching(self.connection, step.rule, [self.customers[place] for place in places], as_of=self.now)
-            ways = ["yes" if self.customers[place] in members else "no" for place in places]
-            return self._go(places, [step.yes if way == "yes" else step.no for way in ways], ways)
+            return self._branch(step, places)
         if isinstance(step, Split):
             return self._split(plan, step, places)
+        if isinstance(step, Give):
+            return self._give(plan, step, places)
+        if isinstance(step, Call):
+            return self._call(plan, step, places)
+        if isinstance(step, Change):
+            return self._change(step, places)
+        if isinstance(step, Jump):
+            return self._go(places, [step.next] * len(places), ["jumped"] * len(places))
         assert isinstance(step, Leave)
         self._pass(places, ["left"] * len(places))
         self._leave(places, "finished", ["finished"] * len(places))
@@ -109,6 +124,16 @@ class Walk:
             cancel(self.connection, [self.ids[place] for place in leaving], reason=REASONS[reason], now=self.now)
         return [place for place in places if why[place] is None] if gone else places
 
+    def _branch(self, step: Branch, places: list[int]) -> list[int]:
+        taken: dict[int, str] = {}
+        left = places
+        for name, rule in step.cases:
+            members = matching(self.connection, rule, [self.customers[place] for place in left], as_of=self.now)
+            taken |= {place: name for place in left if self.customers[place] in members}
+            left = [place for place in left if place not in taken]
+        ways = [taken.get(place, step.otherwise) for place in places]
+        return self._go(places, [step.next[way] for way in ways], ways)
+
     def _split(self, plan: Plan, step: Split, places: list[int]) -> list[int]:
         names = steps.arms(step, plan.journey_key, [self.external[place] for place in places])
         for place, name in zip(places, names, strict=True):
@@ -117,19 +142,52 @@ class Walk:
                 self.arm[place] = name
         return self._go(places, [step.next[name] for name in names], names)
 
-    def _send(self, plan: Plan, step: Send, places: list[int]) -> list[int]:
+    def _withhold(self, plan: Plan, step: Send | Call, places: list[int]) -> list[int]:
+        """Leave those of the hold-out alone, from here on; returns the others."""
         kept = [place for place in places if self.held[place]]
         if kept:
             withhold(self.session, plan, step, self._listeners(kept), now=self.now)
             self._pass(kept, ["withheld"] * len(kept), [HELD_OUT] * len(kept))
             for place in kept:
                 self.state[place] = "followed"
-                self.step[place] = self.step_entered[place] = self.due[place] = None
-        addressed = [place for place in places if not self.held[place]]
+                self.step[place] = self.step_entered[place] = self.due[place] = self.until[place] = None
+        return [place for place in places if not self.held[place]]
+
+    def _call(self, plan: Plan, step: Call, places: list[int]) -> list[int]:
+        """Put a call on the desk, once per visit, and go on by what came of it; until then people stand here."""
+        asked = self._withhold(plan, step, places)
+        known = calling.outcomes(self.connection, step, [self.ids[place] for place in asked],
+                                 [self.visit[place] for place in asked])
+        done = {asked[number]: outcome for number, outcome in known.items() if outcome is not None}
+        new = [place for number, place in enumerate(asked) if number not in known]
+        for number in known:
+            self.due[asked[number]] = None  # settling the message wakes them
+        if new:
+            people = self._listeners(new)
+            spoken = keep_silent(self.session, plan, step, people, now=self.now, shelf=self.shelf) if self.silent else (
+                speak(self.session, plan, step, people, now=self.now, secret_key=self.secret_key, shelf=self.shelf))
+            for number, place in enumerate(new):
+                if number in spoken.waiting:
+                    self.due[place] = self.now_us + POOL_LOOK_US
+                elif spoken.channels[number] is None:
+                    done[place] = ("not_reached", spoken.details[number])
+                else:
+                    self.due[place] = None
+                    self.channel[place] = self.channel[place] or spoken.channels[number]
+        gone = sorted(done)
+        return self._go(gone, [step.next[done[place][0]] for place in gone], [done[place][0] for place in gone],
+                        [done[place][1] for place in gone])
+
+    def _send(self, plan: Plan, step: Send, places: list[int]) -> list[int]:
+        addressed = self._withhold(plan, step, places)
         if not addressed:
             return []
-        spoken = speak(self.session, plan, step, self._listeners(addressed), now=self.now, secret_key=self.secret_key,
-                       shelf=self.shelf)
+        people = self._listeners(addressed)
+        if self.silent:
+            spoken = keep_silent(self.session, plan, step, people, now=self.now, shelf=self.shelf)
+        else:
+            spoken = speak(self.session, plan, step, people, now=self.now, secret_key=self.secret_key,
+                           shelf=self.shelf)
         if spoken.waiting:  # no code, no message: they stay at this step until the pool is filled
             for number in spoken.waiting:
                 self.due[addressed[number]] = self.now_us + POOL_LOOK_US
@@ -145,6 +203,34 @@ class Walk:
                     self.channel[place] = channel
         return self._go(addressed, [step.next] * len(addressed), outcomes, spoken.details)
 
+    def _give(self, plan: Plan, step: Give, places: list[int]) -> list[int]:
+        """Codes without a message; people left alone pass without one."""
+        kept = [place for place in places if self.held[place]]
+        going = self._go(kept, [step.next] * len(kept), ["withheld"] * len(kept), [HELD_OUT] * len(kept))
+        given_to = [place for place in places if not self.held[place]]
+        if not given_to:
+            return going
+        given = give(self.session, plan, step, self._listeners(given_to), now=self.now, shelf=self.shelf)
+        for number in given.waiting:
+            self.due[given_to[number]] = self.now_us + POOL_LOOK_US
+        told = [number for number in range(len(given_to)) if number not in given.waiting]
+        return going + self._go(
+            [given_to[number] for number in told], [step.next] * len(told),
+            ["without" if given.why[number] else "given" for number in told], [given.why[number] for number in told])
+
+    def _change(self, step: Change, places: list[int]) -> list[int]:
+        """Change what is known of these people; those left alone stay as they are."""
+        kept = [place for place in places if self.held[place]]
+        going = self._go(kept, [step.next] * len(kept), ["withheld"] * len(kept), [HELD_OUT] * len(kept))
+        changed = [place for place in places if not self.held[place]]
+        customers = [self.customers[place] for place in changed]
+        if customers and step.values:
+            set_attributes(self.connection, customers, dict(step.values))
+        for name, on in ((step.add_to, True), (step.remove_from, False)):
+            if customers and name is not None:
+                change_members(self.session, name, customers, on=on, now=self.now)
+        return going + self._go(changed, [step.next] * len(changed), ["changed"] * len(changed))
+
     def _listeners(self, places: list[int]) -> Listeners:
         return Listeners(
             enrolment_ids=[self.ids[place] for place in places],
@@ -152,7 +238,7 @@ class Walk:
             visits=[self.visit[place] for place in places],
             arms=[self.arm[place] for place in places],
             languages=[self.language[place] for place in places],
-            returning=[self.channel[place] is not None for place in places],
+            returning=[self.channel[place] is not None or self.plans[self.versions[place]].gives for place in places],
         )
 
     def _wait(self, plan: Plan, step: Wait, places: list[int]) -> list[int]:
@@ -172,6 +258,29 @@ class Walk:
         for place in parked:
             self.due[place] = None
         return self._go(over, [step.next] * len(over), ["waited"] * len(over))
+
+    def _wait_for(self, plan: Plan, step: WaitFor, places: list[int]) -> list[int]:
+        """Let go whoever has what they wait for, or has waited long enough; the others stand until either comes."""
+        people = Waiting([self.ids[place] for place in places], [self.customers[place] for place in places],
+                         [self.step_entered[place] for place in places])
+        here = happened(self.connection, step, people, now=self.now)
+        going = self._go([places[number] for number in sorted(here)], [step.next["yes"]] * len(here),
+                         ["yes"] * len(here))
+        left = [place for number, place in enumerate(places) if number not in here]
+        bases, parked = self._bases(step.timeout, [place for place in left if self.until[place] is None])
+        zones = [self.zone[place] or plan.timezone for place in bases]
+        for place, end_us in zip(bases, steps.due(step.timeout, list(bases.values()), zones), strict=True):
+            self.until[place] = end_us
+        for place in parked:
+            self.due[place] = None
+        over = []
+        for place in left:
+            end = self.until[place]
+            if end is not None and end <= self.now_us:
+                over.append(place)
+            elif end is not None:
+                self.due[place] = end if step.rule is None else min(end, self.now_us + RULE_LOOK_US)
+        return going + self._go(over, [step.next["timeout"]] * len(over), ["timeout"] * len(over))
 
     def _bases(self, step: Wait, places: list[int]) -> tuple[dict[int, int], list[int]]:
         """From when each wait counts, in microseconds; and who waits for a message to settle first."""
@@ -228,18 +337,19 @@ class Walk:
             self.step[place] = target
             self.visit[place] += 1
             self.step_entered[place] = self.now_us
+            self.until[place] = None
         return places
 
     def _leave(self, places: list[int], state: str, why: Sequence[str]) -> None:
         for place, reason in zip(places, why, strict=True):
             self.state[place] = state
-            self.step[place] = self.step_entered[place] = self.due[place] = None
+            self.step[place] = self.step_entered[place] = self.due[place] = self.until[place] = None
             self.left_at[place], self.left_reason[place] = self.now_us, reason
 
     def _write(self) -> None:
         bulk_update(self.connection, _ENROLMENTS, "id", {
             "id": self.ids, "state": self.state, "step": self.step, "visit": self.visit, "due_at": self.due,
-            "step_entered_at": self.step_entered, "arm": self.arm, "channel": self.channel, "left_at": self.left_at,
-            "left_reason": self.left_reason,
+            "step_entered_at": self.step_entered, "until_at": self.until, "arm": self.arm, "channel": self.channel,
+            "left_at": self.left_at, "left_reason": self.left_reason,
         })
         bulk_insert(self.connection, VISITS, self.visits)

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
-from journeys.graph import Branch, Graph, Send, Split, Step, Wait
+from journeys.graph import Graph, Send, Split, Step, ways_of
+from journeys.holding_out import share_left_alone
 from journeys.models import Enrolment, Journey, Version
 from journeys.reading import parse_graph
 
@@ -104,7 +105,7 @@ def design_of(session: Session, campaign: Campaign) -> Design:
         found = session.scalars(select(PastPerson.arm).where(PastPerson.campaign_id == campaign.id).distinct())
         return Design(tuple(sorted({arm or ONLY_ARM for arm in found})), False, None, {})
     versions = session.execute(
-        select(Version.graph, func.count(Enrolment.id))
+        select(Version.graph, Version.pins, func.count(Enrolment.id))
         .join(Journey, Journey.id == Version.journey_id)
         .outerjoin(Enrolment, and_(Enrolment.version_id == Version.id, Enrolment.state != "excluded",
                                    Enrolment.entry == 1))
@@ -113,9 +114,10 @@ def design_of(session: Session, campaign: Campaign) -> Design:
     expected: dict[str | None, float] = {}
     offers: dict[str, str] = {}
     one_split, splits = True, False
-    for written, entered in versions:
+    for written, pins, entered in versions:
         graph = parse_graph(written)
-        percent = campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent
+        left = share_left_alone(campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
+                                pins.get("global_percent", 0.0))
         found_splits = first_splits(graph)
         splits = splits or bool(found_splits)
         one_split = one_split and len(found_splits) <= 1
@@ -123,10 +125,10 @@ def design_of(session: Session, campaign: Campaign) -> Design:
         arms.update(dict.fromkeys(name for name, _weight in shares))
         offers |= _offers(graph, found_splits)
         total = sum(weight for _name, weight in shares)
-        if percent:
-            expected[None] = expected.get(None, 0.0) + entered * percent / 100
+        if left:
+            expected[None] = expected.get(None, 0.0) + entered * left
         for name, weight in shares:
-            expected[name] = expected.get(name, 0.0) + entered * (1 - percent / 100) * weight / total
+            expected[name] = expected.get(name, 0.0) + entered * (1 - left) * weight / total
     known = one_split and any(expected.values())
     # By name: PostgreSQL does not keep the order in which a graph was written.
     return Design(tuple(sorted(arms)), splits, expected if known else None, offers)
@@ -160,10 +162,6 @@ def _met(graph: Graph, start: str, kind: type[Step]) -> list[Step]:
             continue
         if isinstance(step, kind):
             found.append(step)
-        elif isinstance(step, Branch):
-            waiting += [step.yes, step.no]
-        elif isinstance(step, Split):
-            waiting += list(step.next.values())
-        elif isinstance(step, Send | Wait):
-            waiting.append(step.next)
+        else:
+            waiting += ways_of(step).values()
     return found

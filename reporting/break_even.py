@@ -21,8 +21,7 @@ from campaigns.planning import campaign_by_key, list_campaigns
 from core.types import to_us
 from coupons.models import Offer
 from journeys.audience import Audience, graph_of
-from journeys.checking import ways_of
-from journeys.graph import Graph, Leave, Send
+from journeys.graph import Graph, Leave, Send, ways_of
 from reporting.reports import campaign_report
 from segments.compiling.amounts import margin_cents, margin_unknown, net_cents
 from segments.compiling.sources import LINES

@@ -161,7 +161,8 @@ def passage_words(each: Passage) -> str:
         return f"left out on {day(mine.entered_at)}, {each.why}"
     if mine.held_out:
         return f"left alone (hold-out) since {day(mine.entered_at)}"
-    drawn = f"{mine.arm}, " if mine.arm else ""
+    drawn = f"{mine.key}: " if mine.key else ""
+    drawn += f"{mine.arm}, " if mine.arm else ""
     if mine.left_at is not None:
         return f"{drawn}left on {day(mine.left_at)}, {each.why}"
     return f"{drawn}inside since {day(mine.entered_at)}"

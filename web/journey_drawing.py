@@ -6,12 +6,11 @@ says more than the other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.problems import Problem
-from journeys.checking import ways_of
-from journeys.graph import Branch, Graph, Leave, Send, Split, Step, Wait
+from journeys.graph import Change, Give, Graph, Jump, Send, Step, Wait, ways_of
 from journeys.showing import Traffic
 from web.formatting import count
 from web.journey_words import LINE_PIXELS, NAME_PIXELS, Names, StepWords, cut, step_words
@@ -60,6 +59,8 @@ class Card:
     ways: tuple[WayOut, ...]
     problems: tuple[Problem, ...]
     now_pill: Pill | None
+    mark: str | None = None
+    """How it differs from the version it is compared with: added or changed."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,12 @@ class Frame:
 
 def draw(
     graph: Graph, raw: Mapping[str, Any], names: Names, frame: Frame, *, traffic: Traffic | None, zone: str,
-    problems: Sequence[Problem] = (),
+    problems: Sequence[Problem] = (), marks: Mapping[str, str] | None = None,
 ) -> Drawing:
-    """Draw a graph (or as much of it as could be read); `traffic` None: a draft nobody walks through."""
+    """Draw a graph (or as much of it as could be read); `traffic` None: a draft nobody walks through.
+
+    `marks`: step -> how it differs from what the graph is compared with.
+    """
     raw_steps = raw.get("steps")
     raw_steps = raw_steps if isinstance(raw_steps, dict) else {}
     words = {key: step_words(step, raw_steps.get(key) or {}, names, zone=zone) for key, step in graph.steps.items()}
@@ -110,6 +114,7 @@ def draw(
     boxes = {box.key: box for box in layout.boxes}
     cards = [_card(key, boxes[key].x, boxes[key].y, graph.steps.get(key), everything[key], outs[key], traffic, problems)
              for key in _reading_order(layout)]
+    cards = [replace(card, mark=(marks or {}).get(card.key)) for card in cards]
     return Drawing(tuple(cards), tuple(_edge(line, outs[line.way[0]], traffic) for line in layout.lines),
                    layout.width, layout.height)
 
@@ -151,12 +156,12 @@ def _ways_out(key: str, step: Step, words: Mapping[str, StepWords], traffic: Tra
 
 
 def _outcomes(step: Step, ways: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(step, Branch | Split):
-        return tuple(ways)
-    return ("queued", "suppressed") if isinstance(step, Send) else ("waited",)
+    return _ONE_WAY.get(type(step), tuple(ways))
 
 
-_KINDS: dict[type, str] = {Send: "send", Wait: "wait", Branch: "branch", Split: "split", Leave: "leave"}
+_ONE_WAY: dict[type, tuple[str, ...]] = {Send: ("queued", "suppressed"), Wait: ("waited",), Give: ("given", "without"),
+                                         Jump: ("jumped",), Change: ("changed",)}
+"""Kinds with one way out -> the outcomes of those who went it."""
 
 
 def _card(
@@ -168,13 +173,13 @@ def _card(
         here = traffic.followed
     elif traffic is not None and step is not None:
         here, aside = traffic.here.get(key, 0), traffic.set_aside.get(key, 0)
-        silent = traffic.ways.get((key, "suppressed"), 0)
+        silent = sum(traffic.ways.get((key, outcome), 0) for outcome in ("suppressed", "without"))
         left = sum(traffic.ways.get((key, outcome), 0) for outcome in ("exited", "over"))
     place = f"steps.{key}"
     mine = tuple(p for p in problems if p.place == place or p.place.startswith((f"{place}.", f"{place}[")))
     if key == ENTRY:
         mine = tuple(p for p in problems if p.place.startswith("entry"))
-    kind = "entry" if key == ENTRY else "holdout" if key == HELD_OUT else _KINDS[type(step)]
+    kind = "entry" if key == ENTRY else "holdout" if key == HELD_OUT else type(step).__name__.lower()
     pill = None
     if here:
         text = f"{count(here)} now"

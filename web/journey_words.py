@@ -4,11 +4,11 @@ Owns name, icon, one line of meaning and the full sentence of every kind of step
 of contents, offers and segments are handed in. The promise: a step that cannot be read still has a name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeys.graph import Branch, Leave, Send, Split, Step, Wait
+from journeys.graph import Branch, Call, Change, Entry, Give, Jump, Leave, Send, Split, Step, Wait, WaitFor
 from segments.telling.words import question, sentence
 from web import formatting
 
@@ -20,7 +20,8 @@ NAME_PIXELS, LINE_PIXELS = 13.5, 12.0
 """Sizes of a card's two lines."""
 
 KIND_WORDS: Mapping[str, str] = {
-    "send": "Send", "wait": "Wait", "branch": "Question", "split": "Split", "leave": "Leave in peace",
+    "send": "Send", "wait": "Wait", "wait_for": "Wait for", "branch": "Question", "split": "Split",
+    "give": "Give a code", "call": "Call", "change": "Change", "jump": "Go on elsewhere", "leave": "Leave in peace",
 }
 
 
@@ -52,16 +53,96 @@ def step_words(step: Step, raw: Mapping[str, Any], names: Names, *, zone: str) -
     if isinstance(step, Wait):
         whole = _wait(step, names, zone)
         return StepWords(name or "Wait", "hourglass-high", whole, f"Wait {whole}.")
+    if isinstance(step, WaitFor):
+        awaited = _awaited(step)
+        whole = f"Wait until the person {awaited}, at most {_wait(step.timeout, names, zone)}."
+        return StepWords(name or "Wait for", "hourglass", awaited, whole)
     if isinstance(step, Branch):
-        whole = f"{sentence(step.rule).rstrip('.')}?"
-        return StepWords(name or "Question", "git-branch", question(step.rule), whole)
+        return _branch(step, name)
     if isinstance(step, Split):
         shares = " / ".join(f"{share:g}" for _arm, share in step.arms)
         whole = ", ".join(f"{arm} {share:g} %" for arm, share in step.arms)
         return StepWords(name or "Split", "arrows-split-2", f"{shares}, per customer",
                          f"Drawn once and for good: {whole}.")
+    if isinstance(step, Give):
+        offer = names.offers.get(step.offer, step.offer)
+        return StepWords(name or "Give a code", "gift", offer,
+                         f"Give {'a new' if step.new_code else 'a personal'} code for “{offer}” without a message; "
+                         "a later message shows it.")
+    if isinstance(step, Call):
+        return _call(step, name, names)
+    if isinstance(step, Change):
+        said = _changes(step, names)
+        return StepWords(name or "Change", "pencil", said[0], f"{'; '.join(said)}. People left alone stay as they are.")
+    if isinstance(step, Jump):
+        return StepWords(name or "Go on elsewhere", "arrow-forward-up", "to another step", "Go on at another step.")
     assert isinstance(step, Leave)
     return StepWords(name or "Leave in peace", "door-exit", "nothing more is sent", "The journey is over.")
+
+
+def _changes(step: Change, names: Names) -> list[str]:
+    said = []
+    for name, value in step.values:
+        spoken = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+        said.append(f"Take {name} away" if value is None else f"Set {name} to {spoken}")
+    if step.add_to:
+        said.append(f"Put onto the list “{names.segments.get(step.add_to, step.add_to)}”")
+    if step.remove_from:
+        said.append(f"Take off the list “{names.segments.get(step.remove_from, step.remove_from)}”")
+    return said or ["Change nothing"]
+
+
+def _call(step: Call, name: str, names: Names) -> StepWords:
+    content = names.contents.get(step.content, step.content)
+    offer = names.offers.get(step.offer, step.offer) if step.offer else None
+    days = f"{step.days} {'day' if step.days == 1 else 'days'}"
+    code = f", with {'a new' if step.new_code else 'the personal'} code for “{offer}”" if offer else ""
+    return StepWords(name or content, "phone", offer or f"within {days}",
+                     f"An agent calls with “{content}”{code}; goes on by what came of it, after {days} at the latest.")
+
+
+def _branch(step: Branch, name: str) -> StepWords:
+    if step.otherwise == "no":
+        rule = step.cases[0][1]
+        return StepWords(name or "Question", "git-branch", question(rule), f"{sentence(rule).rstrip('.')}?")
+    whole = "; ".join(f"{case}: {sentence(rule).rstrip('.')}" for case, rule in step.cases)
+    return StepWords(name or "Question", "git-branch", " / ".join(case for case, _rule in step.cases),
+                     f"The first of these that fits. {whole}; else: everybody else.")
+
+
+def _awaited(step: WaitFor) -> str:
+    if step.rule is not None:
+        return f"fits: {question(step.rule)}"
+    if step.redeemed:
+        return "redeems the code"
+    if step.ordered:
+        return f"orders {' or '.join(step.categories)}".strip() if step.categories else "orders"
+    return f"has the event {step.event}{where_words(step.where)}"
+
+
+def where_words(where: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """Which properties an event must have, in words; empty when any will do."""
+    return "".join(f", {name} {' or '.join(texts)}" for name, texts in where)
+
+
+def entry_line(entry: Entry, segment: str) -> tuple[str, str] | None:
+    """An entry that is not by the segment alone, in one line and in a sentence; None: the segment's own."""
+    ways: list[tuple[str, str]] = []
+    if entry.event is not None:
+        of = f" of the segment “{segment}”" if segment else ""
+        each = f", once for each {entry.key}" if entry.key else ""
+        ways.append((f"enter on {entry.event}",
+                     f"Who{of} has the event {entry.event}{where_words(entry.where)} enters then{each}."))
+    elif entry.schedule is not None:
+        ways.append((f"enter at {entry.schedule}",
+                     f"Who is in the segment “{segment}” enters whenever the schedule {entry.schedule} rings."))
+    if entry.api:
+        ways.append(("enter by the API", "Programs let people in."))
+    if entry.manual:
+        ways.append(("let in by hand", "Colleagues let people in from their page."))
+    if not ways or (segment and entry.event is None and entry.schedule is None):
+        return None
+    return ways[0][0], " ".join(sentence for _line, sentence in ways)
 
 
 def _send(step: Send, name: str, names: Names) -> StepWords:
@@ -100,7 +181,7 @@ def _wait(step: Wait, names: Names, zone: str) -> str:
 
 def way_words(step: Step, way: str) -> str:
     """What stands on a way out of a step: "yes", an arm; nothing where there is one way."""
-    return way if isinstance(step, Branch | Split) else ""
+    return way if isinstance(step, Branch | Split | WaitFor | Call) else ""
 
 
 _LETTER_WIDTHS: Mapping[str, float] = {

@@ -20,7 +20,7 @@ from core.errors import Conflict, Invalid
 from core.mirror import TOO_MANY_CHANGES
 from coupons import following, nightly, reserving
 from delivery import sending
-from journeys import due, duties, exits, settling
+from journeys import due, duties, exits, noticing, settling
 from journeys.objecting import objections
 from journeys.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
@@ -144,7 +144,7 @@ def forget_changes(database: Database) -> int:
     """Delete what all readers of the list of changes have passed; returns how many. A mirror far behind is rebuilt."""
     total = 0
     while done := database.small(lambda connection: cursors.prune_read(
-            connection, readers=(exits.READER, settling.READER, following.READER, duty.READER),
+            connection, readers=(exits.READER, noticing.READER, settling.READER, following.READER, duty.READER),
             may_begin_anew=("mirror",), most=TOO_MANY_CHANGES, limit=BATCH * 10)):
         total += done
     return total

@@ -14,7 +14,7 @@ from core.leases import enlist
 from core.settings import read_settings
 from coupons.models import Code, Redemption
 from coupons.offers import save_offer
-from customers.models import Order, OrderLine
+from customers.models import Event, Order, OrderLine
 from delivery import sending
 from delivery.channels import Channel
 from delivery.models import Message
@@ -173,3 +173,31 @@ def codes(database: Database) -> list[Code]:
     """All codes, oldest first."""
     with database.reading() as session:
         return list(session.scalars(select(Code).order_by(Code.id)))
+
+
+def add_event(
+    database: Database, customer_id: int, name: str, *, at: datetime, recorded_at: datetime | None = None,
+    **properties: Any,
+) -> int:
+    """One event as the shop tells it; returns its id."""
+    with database.writing() as session:
+        event = Event(external_id=f"{customer_id}-{name}-{at.isoformat()}-{properties}", customer_id=customer_id,
+                      name=name, at=at, properties=properties, recorded_at=recorded_at or at)
+        session.add(event)
+        session.flush()
+        return event.id
+
+
+def path_of(database: Database, customer_id: int) -> list[tuple[str, str | None]]:
+    """Step and outcome of everything this customer passed, over all passages, in order."""
+    with database.reading() as session:
+        return [(row.step, row.outcome) for row in session.scalars(
+            select(Visit).join(Enrolment, Enrolment.id == Visit.enrolment_id)
+            .where(Enrolment.customer_id == customer_id).order_by(Visit.enrolment_id, Visit.number))]
+
+
+def passages(database: Database, customer_id: int) -> list[Enrolment]:
+    """Every enrolment of this customer, in the order in which they were made."""
+    with database.reading() as session:
+        return list(session.scalars(
+            select(Enrolment).where(Enrolment.customer_id == customer_id).order_by(Enrolment.id)))

@@ -118,7 +118,7 @@ def test_a_paused_journey_sends_nothing_more(database: Database, tmp_path: Path,
         day(database, tmp_path, channels, now=now + timedelta(days=days))
     assert {row.state for row in ledger(database)} == {"queued"} and len(ledger(database)) == 5
     with database.writing() as session:
-        with pytest.raises(Invalid, match="send or shift"):
+        with pytest.raises(Invalid, match="send, skip or shift"):
             resume(session, "winback", overdue="", now=now)
         with pytest.raises(Conflict, match="is paused and cannot become paused"):
             pause(session, "winback", now=now)

@@ -41,7 +41,7 @@ def test_a_graph_is_read_into_frozen_steps() -> None:
                   "channel": "letter", "next": "w"},
             "w": {"kind": "wait", "until": {"code_ends": "ten-percent", "minus_days": 3}, "next": "end"},
             "end": LEAVE}})
-    assert isinstance(graph.steps["b"], Branch) and graph.steps["b"].no == "w"
+    assert isinstance(graph.steps["b"], Branch) and graph.steps["b"].next == {"yes": "s", "no": "w"}
     assert isinstance(graph.steps["s"], Split) and graph.steps["s"].arms == (("A", 30.0), ("B", 70.0))
     assert graph.steps["m"] == Send("m", "offer-a", "w", "ten-percent", "letter", fallback=True, new_code=True)
     assert graph.steps["w"] == Wait("w", "end", code_ends="ten-percent", minus_days=3)
@@ -52,7 +52,7 @@ def test_a_graph_is_read_into_frozen_steps() -> None:
 BAD: list[tuple[str, dict[str, Any], str]] = [
     ("unknown key", {"hold_out": 10}, "hold_out"),
     ("unknown step kind", {"steps": {"mail": {"kind": "sned", "next": "end"}}}, "steps.mail.kind"),
-    ("kind of later", {"steps": {"mail": {"kind": "give", "next": "end"}}}, "steps.mail.kind"),
+    ("kind of later", {"steps": {"mail": {"kind": "webhook", "next": "end"}}}, "steps.mail.kind"),
     ("unknown step key", {"steps": {"mail": {**SEND, "chanel": "email"}}}, "steps.mail.chanel"),
     ("missing start", {"start": None}, "start"),
     ("start that is not there", {"start": "nowhere"}, "start"),
@@ -62,7 +62,6 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("missing content", {"steps": {"mail": {**SEND, "content": "gone"}}}, "steps.mail.content"),
     ("missing offer", {"steps": {"mail": {**SEND, "offer": "gone"}}}, "steps.mail.offer"),
     ("missing segment", {"entry": {"segment": "gone"}}, "entry.segment"),
-    ("entry of later", {"entry": {"event": "cart_abandoned"}}, "entry.event"),
     ("hold-out too large", {"holdout_percent": 51}, "holdout_percent"),
     ("window turned round", {"window": {"from": "2026-03-02", "until": "2026-03-01"}}, "window.until"),
     ("window that is no date", {"window": {"from": "soon"}}, "window.from"),

@@ -1,8 +1,9 @@
 """What happens to whom? The resource `journeys`: drafts, checks and publishing."""
 
+from datetime import datetime
 from typing import Any
 
-from flask import Response, jsonify
+from flask import Response, jsonify, request
 from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
@@ -12,9 +13,11 @@ from campaigns.problems import Problem
 from core.errors import NotFound
 from journeys import editing
 from journeys.checking_draft import check_draft
-from journeys.models import Journey
+from journeys.entering import enter
+from journeys.models import Journey, Version
 from journeys.schema import graph_schema
 from journeys.showing import Traffic, page_of_journeys, traffic, versions_of
+from web.api.customers import clean
 from web.audit import record
 from web.bodies import Page, Resource, Whole, Words, listed, page_of
 from web.transactions import reading, request_now, writing
@@ -91,6 +94,30 @@ class VersionAnswer(Schema):
     published_at = fields.String(required=True)
 
 
+class EntrySchema(Schema):
+    """Who is let in, and what it is about, such as a cart: each key has a passage of its own."""
+
+    customer = Words(longest=200, required=True)
+    key = Words(longest=200)
+
+
+class EnrolmentAnswer(Schema):
+    """One person's passage through a journey. `new`: this request let them in."""
+
+    id = fields.Integer(required=True)
+    customer = fields.String(required=True)
+    key = fields.String(allow_none=True)
+    version = fields.Integer(required=True)
+    state = fields.String(required=True)
+    step = fields.String(allow_none=True)
+    arm = fields.String(allow_none=True)
+    held_out = fields.Boolean(required=True)
+    entered_at = fields.String(required=True)
+    left_at = fields.String(allow_none=True)
+    left_reason = fields.String(allow_none=True)
+    new = fields.Boolean(required=True)
+
+
 @blueprint.route("/journeys", methods=["GET"])
 @blueprint.arguments(Page, location="query")
 @blueprint.response(200, JourneyPage)
@@ -157,6 +184,33 @@ def publish(body: dict[str, Any], key: str) -> Response:
                             "published_at": version.published_at.isoformat().replace("+00:00", "Z")})
     response.status_code = 201
     return response
+
+
+@blueprint.route("/journeys/<key>/enrolments", methods=["POST"])
+@blueprint.arguments(EntrySchema)
+@blueprint.response(201, EnrolmentAnswer)
+def let_in(body: dict[str, Any], key: str) -> Response:
+    """Let one person in (201). Whoever is inside, or may not come again, gets the passage there is (200); a repeated
+    `Idempotency-Key` never makes two for one person."""
+    now = request_now()
+    given = request.headers.get("Idempotency-Key", "")[:200].replace("\x00", "")
+    with writing() as session:
+        entered = enter(session, _storable(key), clean(body["customer"], "customer"), by="api", key=body.get("key"),
+                        request=given or None, now=now)
+        found = entered.enrolment
+        if entered.new:
+            record(session, "journey.let_in", f"journey:{key}", now=now, customer=body["customer"])
+        response = jsonify({
+            "id": found.id, "customer": body["customer"], "key": found.key, "new": entered.new,
+            "version": session.get_one(Version, found.version_id).number, "state": found.state, "step": found.step,
+            "arm": found.arm, "held_out": found.held_out, "entered_at": _text(found.entered_at),
+            "left_at": _text(found.left_at), "left_reason": found.left_reason})
+    response.status_code = 201 if entered.new else 200
+    return response
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
 
 
 def _campaign_id(session: Session, key: str, campaign: str | None) -> int:

@@ -24,6 +24,8 @@ from customers.people import (
 from customers.preferring import WISHES, set_wish
 from customers.story import household_of, line_sums
 from delivery.statements import take_statement
+from journeys.editing import journey_by_key
+from journeys.entering import LONGEST_KEY, enter, open_by_hand
 from journeys.person import passage, passages_of, visits_of
 from web import customer_view as view
 from web import formatting
@@ -108,7 +110,8 @@ def _page(external_id: str, *, wrong: dict[str, str] | None = None) -> str:
             "codes": view.codes(session, customer.id, now=now),
             "relations": view.relations(session, customer.id, now=now), "scores": view.scores(session, customer.id),
             "journeys": [(each, view.passage_words(each)) for each in passages_of(session, customer.id, limit=12)],
-            "campaigns": campaigns,
+            "campaigns": campaigns, "doors": [("", "choose one"), *(
+                (each.key, each.name) for each in open_by_hand(session))],
             "answer": _answer(session, customer, campaigns, request.args.get("why", ""), now=now),
         }
         has_events = bool(events_before(session, customer.id, limit=1))
@@ -196,6 +199,23 @@ def consent(external_id: str) -> ResponseReturnValue:
 def _storable_text(text: str, longest: int) -> str:
     return "".join(letter for letter in text.strip()[:longest]
                    if letter != "\0" and not 0xD800 <= ord(letter) < 0xE000)
+
+
+@blueprint.post("/customers/_let-in/<path:external_id>")
+@needs_role("admin", "marketer")
+def let_in(external_id: str) -> ResponseReturnValue:
+    """Let a person into a journey by hand."""
+    now = request_now()
+    with writing() as session:
+        journey = journey_by_key(session, request.form.get("journey", "")[:100].replace("\x00", ""))
+        about = _storable_text(request.form.get("about", ""), LONGEST_KEY)
+        entered = enter(session, journey.key, external_id, by="manual", key=about or None, now=now)
+        if entered.new:
+            record(session, "journey.let_in", f"journey:{journey.key}", now=now, customer=external_id)
+        name = journey.name
+    toast(f"Let into “{name}”. The worker takes it from here." if entered.new else
+          f"Nothing was done: the person is in “{name}”, or may not come again.")
+    return redirect(url_for("customers.show", external_id=external_id))
 
 
 @blueprint.post("/customers/_export/<path:external_id>")

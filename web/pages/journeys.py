@@ -15,6 +15,7 @@ from coupons.feed import redeemed_by_campaign
 from delivery.showing import message_counts
 from journeys import editing
 from journeys.checking_draft import check_draft
+from journeys.graph import LEAVING, Graph
 from journeys.models import Journey, Version
 from journeys.overview import count_journeys, journey_lines
 from journeys.reading import read_graph
@@ -86,7 +87,7 @@ def show(key: str) -> ResponseReturnValue:
         "pages/journeys/show.html", journey=journey, campaign=campaign, version=version, versions=versions,
         drawing=drawing, numbers=numbers, problems=problems[:MOST_PROBLEMS], differs=differs,
         draft_problems=draft_problems, next_number=(versions[0].number if versions else 0) + 1,
-        draft_on=getattr(read_graph(journey.draft).graph, "on", None),
+        draft_starts=_starts(read_graph(journey.draft).graph),
         step_counts=_step_counts(counts), pill_=STATE_PILLS[journey.state], window=window_words(campaign, now=now),
         left_words=_LEFT_WORDS, version_links=[
             (each.number, f"Version {each.number}", url_for("journeys.show", key=key, version=each.number))
@@ -103,12 +104,13 @@ def publish(key: str) -> ResponseReturnValue:
                 session, key, author=who.name if who else None, expected_version=_number("version"),
                 expected_number=_number("number"), now=now)
             record(session, "journey.published", f"journey:{key}", now=now, number=version.number)
-            number, on = version.number, version.graph["entry"].get("on")
+            number, graph = version.number, read_graph(version.graph).graph
     except InvalidPlan as error:
         toast(f"Not published: {error.problems[0].message} {error.problems[0].fix}".strip(), kind="refused")
         return redirect(url_for("journeys.edit", key=key, check="yes"))
-    first = "Version 1 runs. " + ("Nobody is inside yet: people enter as they come in or leave." if on
-                                  else "The worker draws its people now.")
+    first = "Version 1 runs. " + ("The worker draws its people now." if graph is None or graph.draws else
+                                  "Nobody is inside yet: people enter as they come in or leave." if graph.on else
+                                  "Nobody is inside yet: people enter from now on.")
     toast(f"Version {number} runs. People inside keep the version they entered with." if number > 1 else first)
     return redirect(url_for("journeys.show", key=key))
 
@@ -142,6 +144,25 @@ def let_in_again(key: str) -> ResponseReturnValue:
                 "They walk again from where they stood.")
 
 
+@blueprint.post("/journeys/<key>/set-aside")
+def set_aside_act(key: str) -> ResponseReturnValue:
+    """Try one person again who was set aside after an error, or let them out for good."""
+    now, text = request_now(), request.form.get("enrolment", "")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Invalid("Choose a person of the list.", place="enrolment")
+    again = request.form.get("act") != "release"
+    with writing() as session:
+        act = editing.let_in_again if again else editing.release
+        done = act(session, key, only=int(text), now=now)
+        record(session, f"journey.{'let_in_again' if again else 'released'}", f"journey:{key}", now=now,
+               enrolment=int(text))
+    if not done:
+        toast("Nothing was done: the person is not set aside any more.", kind="refused")
+    else:
+        toast("The person walks again from where they stood." if again else "The person is out of this journey.")
+    return redirect(url_for("journeys.people", key=key, show="failed"))
+
+
 @blueprint.get("/journeys/<key>/people")
 def people(key: str) -> ResponseReturnValue:
     """The people behind a number: `?step=`, `?step=&outcome=`, or `?show=` all, inside, held_out, followed, failed."""
@@ -171,11 +192,19 @@ def people(key: str) -> ResponseReturnValue:
 _PERSON_WORDS = {"active": "inside", "followed": "left alone", "failed": "set aside", "finished": "finished",
                  "exited": "left in peace", "over": "window closed", "excluded": "did not enter"}
 _OUTCOME_WORDS = {"queued": "was spoken to", "suppressed": "was not written to", "waited": "waited", "yes": "yes",
-                  "no": "no", "exited": "left early", "over": "still here at the end", "withheld": "left alone",
+                  "no": "no", "timeout": "waited in vain", "given": "was given a code", "without": "got no code",
+                  "jumped": "went on elsewhere", "else": "everybody else",
+                  "changed": "was changed", "reached": "was reached",
+                  "not_interested": "was not interested", "not_reached": "was not reached",
+                  "moved": "moved to a newer version",
+                  "exited": "left early", "over": "still here at the end", "withheld": "left alone",
                   "left": "left in peace"}
-_LEFT_WORDS = {"redeemed": "redeemed", "ordered": "ordered without the code", "rule": "a rule for leaving held",
+_LEFT_WORDS = {"redeemed": "redeemed", "ordered": "ordered without the code",
+               "unsubscribed": "said no to a channel", "complained": "complained", "rule": "a rule for leaving held",
                "finished": "came to the end", "window_over": "inside when the window closed",
-               "ended": "inside when it was ended", "erased": "data erased"}
+               "ended": "inside when it was ended", "taken_over": "taken over by another journey of its group",
+               "retired": "inside when its version was ended", "released": "let out after an error",
+               "erased": "data erased"}
 
 
 def _people_title(step: str | None, outcome: str | None, shown: str | None, left: str | None) -> str:
@@ -187,6 +216,20 @@ def _people_title(step: str | None, outcome: str | None, shown: str | None, left
         return f"Left: {_LEFT_WORDS.get(left, left)}"
     return {"inside": "Inside now", "held_out": "Left alone for comparison", "followed": "Left alone and followed",
             "failed": "Set aside after an error", "excluded": "Did not enter"}.get(shown or "", "Everybody who entered")
+
+
+def _starts(graph: Graph | None) -> str:
+    """What happens when a first version is published, for the question before it."""
+    if graph is None or graph.draws:
+        return "it starts now: the segment's members are drawn and written to"
+    if graph.entry.event is not None:
+        return f"it starts now: whoever has the event {graph.entry.event} from now on enters"
+    if graph.entry.schedule is not None:
+        return "it starts now: the segment's members enter whenever the schedule rings"
+    if graph.on is None:
+        return "it starts now: people enter when they are let in"
+    return (f"it starts now: who {'leaves' if graph.on == LEAVING else 'comes into'} the segment from now on is "
+            "written to; who is in it already is not")
 
 
 def _act(key: str, verb: str, act: Any, done: str) -> ResponseReturnValue:
