@@ -12,7 +12,7 @@ from campaigns.models import Campaign
 from coupons.models import Offer
 from delivery.models import Content
 from journeys.checking_draft import rules_of
-from journeys.graph import Graph, Send
+from journeys.graph import Call, Give, Graph, Send
 from journeys.models import Journey
 from journeys.reading import read_graph
 from segments.language.conditions import InSegment
@@ -37,10 +37,11 @@ def parts_of(session: Session, campaign: Campaign) -> dict[str, str]:
 
 
 def _named(session: Session, graph: Graph) -> dict[str, str]:
-    sends = [step for step in graph.steps.values() if isinstance(step, Send)]
+    spoken = {step.content for step in graph.steps.values() if isinstance(step, Send | Call)}
+    given = {step.offer for step in graph.steps.values() if isinstance(step, Send | Give | Call) and step.offer}
     contents = session.execute(select(Content.key, Content.revision)
-                               .where(Content.key.in_(sorted({step.content for step in sends}))))
+                               .where(Content.key.in_(sorted(spoken))))
     offers = session.execute(select(Offer.key, Offer.updated_at)
-                             .where(Offer.key.in_(sorted({step.offer for step in sends if step.offer}))))
+                             .where(Offer.key.in_(sorted(given))))
     return ({f"content:{key}": str(revision) for key, revision in contents}
             | {f"offer:{key}": at.isoformat() for key, at in offers})
