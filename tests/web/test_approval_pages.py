@@ -31,6 +31,8 @@ def test_a_campaign_is_approved_by_somebody_else_and_void_after_a_change(
     shop.post("/campaigns/second/approval/decide", data={"answer": "approve", "asking": number})
     assert body_of(shop.get("/api/v1/campaigns/second/approval", headers=headers))["state"] == "asked"
     assert "waits for your approval" in admin.get("/").text and "waits for your approval" not in shop.get("/").text
+    analyst = browser_of(shop.application, shop_database, "analyst")
+    assert "waits for your approval" not in analyst.get("/").text
     admin.post("/campaigns/second/approval/decide", data={"answer": "approve", "asking": number})
     assert body_of(shop.get("/api/v1/campaigns/second/approval", headers=headers))["state"] == "approved"
     with shop_database.reading() as session:

@@ -23,6 +23,7 @@ from journeys.showing import set_aside
 from reporting.leaks import held_out_redeemers
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport
+from web.access import person
 from web.approvals_view import asking_person
 from web.campaign_messages import CHANNELS
 from web.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
@@ -126,10 +127,9 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
             "alert-triangle", f"{_people(people)} set aside in {journey.name}",
             f"An error met them: {error.split(': ', 1)[-1][:120]} Nobody else is affected.", _people(people), "Look",
             url_for("journeys.people", key=journey.key, show="failed")))
-    found += [_need("circle-check", f"“{campaign.name}” waits for your approval",
-                    f"{asked.asked_by} asked. {asked.note or ''}".strip(), "approval", "Look",
-                    url_for("campaigns.show", key=campaign.key, _anchor="approval"))
-              for asked, campaign in waiting_for_others(session, but=asking_person().ref)]
+    who = person()
+    if who is not None and who.may_change():
+        found += _waiting(session)
     for line in lines:
         found += _needs_of(session, line)
     found += _needs_of_shops(session, now)
@@ -158,6 +158,14 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
                            "When it is used up, later codes are refused.", size, "Look at offer",
                            page_url("offers.show", key=offer.key) or page_url("offers.index")))
     return found
+
+
+def _waiting(session: Session) -> list[dict[str, Any]]:
+    """Campaigns that somebody else has asked an approval for."""
+    return [_need("circle-check", f"“{campaign.name}” waits for your approval",
+                    f"{asked.asked_by} asked. {asked.note or ''}".strip(), "approval", "Look",
+                    url_for("campaigns.show", key=campaign.key, _anchor="approval"))
+            for asked, campaign in waiting_for_others(session, but=asking_person().ref)]
 
 
 def _needs_of_shops(session: Session, now: datetime) -> list[dict[str, Any]]:
