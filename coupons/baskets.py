@@ -25,13 +25,13 @@ _MARKED = select(Product.sku, Product.non_discountable, _ON_SALE.label("on_sale"
 _MARKS = Hot(_MARKED)
 _RULES = (Offer.offer_class, Offer.combines, Offer.combines_with)
 _COMPANIONS = (
-    select(*_RULES, Redemption.discount_cents - Redemption.rolled_back_cents)
+    select(*_RULES, Redemption.discount_cents - Redemption.rolled_back_cents, Offer.kind)
     .join(Redemption, Redemption.offer_id == Offer.id)
     .where(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
            Redemption.state == "redeemed", Redemption.code_id != bindparam("code"))
 )
 _RESERVED = (
-    select(*_RULES, Reservation.discount_cents)
+    select(*_RULES, Reservation.discount_cents, Offer.kind)
     .join(Reservation, Reservation.offer_id == Offer.id)
     .where(Reservation.shop == bindparam("shop"), Reservation.order_ref == bindparam("order_ref"),
            Reservation.state == "held", Reservation.expires_at > bindparam("at"),
@@ -97,6 +97,13 @@ def _ordered_before(customer_ids: Collection[int], request: RedemptionRequest) -
     return or_(
         exists().where(in_ids(Order.customer_id, customer_ids), Order.cancelled.is_(False),
                        or_(Order.shop != at_hand[0], Order.external_id != at_hand[1])),
-        exists().where(in_ids(Redemption.customer_id, customer_ids), Redemption.state == "redeemed",
+        exists().where(_redeemed_by(customer_ids), Redemption.state == "redeemed",
                        or_(Redemption.shop != at_hand[0], Redemption.order_ref != at_hand[1])),
     )
+
+
+def _redeemed_by(customer_ids: Collection[int]) -> ColumnElement[bool]:
+    """Redemptions of these people's orders: of whom the shop named, else of the code's holder."""
+    by_somebody_else = Redemption.redeemer_id != Redemption.customer_id
+    return or_(and_(in_ids(Redemption.customer_id, customer_ids), by_somebody_else.is_not(True)),
+               and_(in_ids(Redemption.redeemer_id, customer_ids), by_somebody_else))

@@ -115,6 +115,15 @@ def _counted(connection: Connection, offer_id: int, limits: Limits, each: Select
             yield (who, ""), uses, int(cents)
 
 
+def newest_use(connection: Connection, offer_id: int, limits: Limits, place: Place) -> int:
+    """When the newest use that a row of `limit_uses` counts was redeemed or reserved, in microseconds; 0: none."""
+    asked = {"offer": offer_id, "currency": limits.currency}
+    instants = [
+        at_us for statement in (_EACH_USED, _EACH_HELD) for who, at_us, _cents in connection.execute(statement, asked)
+        if any((row.who, row.period) == place for row in limits.rows(who, from_us(at_us)))]
+    return max(instants, default=0)
+
+
 def recount(connection: Connection, offer_id: int) -> None:
     """Rebuild the offer's counters from the ledger; counters of limits it does not have become 0 or go."""
     offer = connection.execute(_LOCK, {"offer": offer_id}).one()

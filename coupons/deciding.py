@@ -20,8 +20,10 @@ from core.types import from_us, to_us
 from coupons.baskets import all_marks, basket_of, send_marks
 from coupons.counting_as import who_counts
 from coupons.discount import discount_cents
-from coupons.eligibility import Basket, why_not
+from coupons.eligibility import Basket, left_for, why_not
 from coupons.kept_offers import OfferFacts, offer_facts
+from coupons.limits import Limits
+from coupons.locking import lock_people
 from coupons.models import CancelledOrder, Code, LimitUse, Offer, Redemption, Reservation
 from coupons.refusals import Refused
 from coupons.requests import RedemptionRequest
@@ -172,11 +174,16 @@ def counted_customer(situation: Situation, named: Named) -> int | None:
 
 
 def basket_for(connection: Connection, situation: Situation, named: Named, request: RedemptionRequest,
-               asked: Asked | None = None) -> Basket:
-    """The order as the offer looks at it; it is the order of whom the shop names, else of the code's holder."""
+               asked: Asked | None = None, hold: bool = False) -> Basket:
+    """The order as the offer looks at it; it is the order of whom the shop names, else of the code's holder.
+
+    `hold`: where first orders matter, nobody else decides for these people until the transaction ends.
+    """
     people = {customer_id for customer_id, _ in named}
     if not request.names_customer and situation.holder_id is not None:
         people = {situation.holder_id}
+    if hold and situation.first_order_only:
+        lock_people(connection, people)
     return basket_of(connection, situation, request, customer_ids=people, marks=None if asked is None else asked.marks)
 
 
@@ -195,8 +202,10 @@ def propose(situation: Situation, named: Named, basket: Basket, at_us: int, *, h
     discount = discount_cents(terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
     if not basket.companions:
         return discount
-    # All codes of an order together never take off more than the goods are worth.
-    left = max(0, basket.total_cents - sum(companion.cents for companion in basket.companions))
+    # All codes of an order together never take off more than the goods, or sending them, are worth.
+    left = left_for(terms, basket)
+    if left is None:
+        return discount
     return min(discount, left) if left > 0 else Refused("not_applicable")
 
 
@@ -238,23 +247,29 @@ _ROWS_NOW = select(
 def against_counters(connection: Connection, situation: Situation, use: Use, *, hold: Hold | None = None
                      ) -> Refused | None:
     """What the counters say against it now, for somebody who only asks; redeeming decides by its UPDATEs."""
-    own, own_cents = (0, 0) if hold is None else (1, hold.use.cents)
-    held_rows = set() if hold is None else {row.place for row in hold.use.rows}
+    counted = (situation.offer_used + situation.offer_reserved, situation.spent_cents + situation.reserved_cents)
+    return beyond(connection, situation.offer.limits, use, counted, () if hold is None else (hold.use,))
+
+
+def beyond(connection: Connection, limits: Limits, use: Use, counted: tuple[int, int], apart: Sequence[Use]
+           ) -> Refused | None:
+    """Which limit of the offer one more use would pass; `counted` are uses and cents of the offer's own row.
+
+    Held uses that are `apart` are counted there but do not matter: the order's own, or those whose time is over.
+    """
     if use.rows:
         found = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(
-            _ROWS_NOW, {"offer": situation.offer_id, "whos": sorted({row.who for row in use.rows})})}
+            _ROWS_NOW, {"offer": use.offer_id, "whos": sorted({row.who for row in use.rows})})}
         for row in use.rows:
             uses, cents = found.get((row.who, row.period), (0, 0))
-            if row.place in held_rows:
-                uses, cents = uses - own, cents - own_cents
-            if row.uses is not None and uses >= row.uses:
+            mine = [held.cents for held in apart if row.place in {other.place for other in held.rows}]
+            if row.uses is not None and uses - len(mine) >= row.uses:
                 return Refused("limit_reached")
-            if row.cents is not None and cents + use.cents > row.cents:
+            if row.cents is not None and cents - sum(mine) + use.cents > row.cents:
                 return Refused("budget_exhausted")
-    limits = situation.offer.limits
-    if limits.total is not None and situation.offer_used + situation.offer_reserved - own >= limits.total:
+    if limits.total is not None and counted[0] - len(apart) >= limits.total:
         return Refused("limit_reached")
-    spent = situation.spent_cents + situation.reserved_cents - own_cents
+    spent = counted[1] - sum(held.cents for held in apart)
     if limits.budget_cents is not None and spent + use.cents > limits.budget_cents:
         return Refused("budget_exhausted")
     return None

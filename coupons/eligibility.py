@@ -22,6 +22,7 @@ class Companion(NamedTuple):
     combines: str
     combines_with: Sequence[str]
     cents: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,18 @@ def objections(terms: Terms, basket: Basket, moment: datetime) -> Iterator[Objec
     if terms.minimum_cents is not None and basket.total_cents < terms.minimum_cents:
         yield Objection("minimum_not_met", "minimum_cents")
     yield from _against_goods(terms, basket)
+
+
+def left_for(terms: Terms, basket: Basket) -> int | None:
+    """What the other codes of the order left in cents, of the goods or, for free shipping, of what sending costs.
+
+    None: nobody can say, for nothing was taken off sending so far and the shop does not say what it costs.
+    """
+    on_shipping = terms.kind == "free_shipping"
+    taken = [each.cents for each in basket.companions if (each.kind == "free_shipping") is on_shipping]
+    if on_shipping and basket.shipping_cents is None:
+        return 0 if taken else None
+    return max(0, (basket.shipping_cents or 0 if on_shipping else basket.total_cents) - sum(taken))
 
 
 def goes_with(one: Terms | Companion, other: Terms | Companion) -> bool:

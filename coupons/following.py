@@ -15,6 +15,7 @@ from core.bulk import chunks
 from core.cursors import advance, position, pruned, read_changes
 from core.database import Database
 from core.types import to_us
+from coupons.locking import in_turn
 from coupons.models import CancelledOrder, Redemption
 from coupons.redeeming import cancel_order
 from customers.models import Order
@@ -66,7 +67,7 @@ def _take_back(database: Database, orders: Sequence[int], *, now: datetime) -> i
 
 
 def _cancel(database: Database, shop: str, order_ref: str, now: datetime) -> int:
-    return database.small(lambda connection: cancel_order(connection, shop=shop, order_ref=order_ref, now=now))
+    return in_turn(database, lambda connection: cancel_order(connection, shop=shop, order_ref=order_ref, now=now))
 
 
 def _note(connection: Connection, orders: Sequence[int], now: datetime) -> None:

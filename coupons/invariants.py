@@ -6,10 +6,13 @@ a redemption taken back otherwise than it was given, a counter unlike the ledger
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
-from coupons.counters import HELD, LIVE, OURS, offer_counts, row_counts
+from core.types import to_us
+from coupons.counters import HELD, LIVE, OURS, Counts, Place, newest_use, offer_counts, row_counts
 from coupons.limits import Limits, limits_of
 from coupons.models import CancelledOrder, Code, LimitUse, Offer, Redemption, Reservation
 
@@ -20,6 +23,8 @@ INVARIANTS = {
     "counters": "Every counter equals the sum of the ledger.",
     "lapse": "A reservation is held, or settled at an instant; never both, never neither.",
 }
+
+_UNDER_WAY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -73,29 +78,40 @@ def _of_offers(connection: Connection, limit: int) -> list[Broken]:
             counts = (offer.used, offer.reserved, offer.spent_cents, offer.reserved_cents)
             found += _against(f"Offer {offer.key}", counts, offer_counts(connection, offer.id, limits.currency),
                               limits.total, limits.budget_cents)
-        found += _of_rows(connection, offer.id, offer.key, limits)
+        found += _of_rows(connection, offer, limits)
         if len(found) >= limit:
             break
     return found[:limit]
 
 
-def _of_rows(connection: Connection, offer_id: int, key: str, limits: Limits) -> list[Broken]:
-    ledger = row_counts(connection, offer_id, limits)
+def _of_rows(connection: Connection, offer: Row[*tuple[Any, ...]], limits: Limits) -> list[Broken]:
+    ledger = row_counts(connection, offer.id, limits)
     stored = {(row.who, row.period): (row.used, row.reserved, row.spent_cents, row.reserved_cents)
-              for row in connection.execute(select(LimitUse).where(LimitUse.offer_id == offer_id))}
+              for row in connection.execute(select(LimitUse).where(LimitUse.offer_id == offer.id))}
     nothing = (0, 0, 0, 0)
     most = {name[0]: (uses, cents) for name, uses, cents in limits.per_period}
     found: list[Broken] = []
-    for who, period in sorted(ledger.keys() | stored.keys()):
-        name = f"Customer {who} of offer {key}" if who else f"Period {period} of offer {key}"
-        # More uses by a customer than the limit are no fault: the limit may have been lowered since. So with periods.
-        uses, cents = (None, None) if who else most.get(period[:1], (None, None))
-        found += _against(name, stored.get((who, period), nothing), ledger.get((who, period), nothing), uses, cents)
+    for place in sorted(ledger.keys() | stored.keys()):
+        who, period = place
+        name = f"Customer {who} of offer {offer.key}" if who else f"Period {period} of offer {offer.key}"
+        counts = ledger.get(place, nothing)
+        uses, cents = (limits.per_customer, None) if who else most.get(period[:1], (None, None))
+        if _passed(counts, uses, cents) and not _accepted_since(connection, offer, limits, place):
+            uses = cents = None  # the limit was lowered since; then no more are accepted
+        found += _against(name, stored.get(place, nothing), counts, uses, cents)
     return found
 
 
-def _against(name: str, stored: tuple[int, int, int, int], ledger: tuple[int, int, int, int], uses: int | None,
-             cents: int | None) -> list[Broken]:
+def _accepted_since(connection: Connection, offer: Row[*tuple[Any, ...]], limits: Limits, place: Place) -> bool:
+    """Whether a use was accepted after the offer was last saved; those under way just then do not count."""
+    return newest_use(connection, offer.id, limits, place) > to_us(offer.updated_at + _UNDER_WAY)
+
+
+def _passed(counts: Counts, uses: int | None, cents: int | None) -> bool:
+    return (uses is not None and counts[0] + counts[1] > uses) or (cents is not None and counts[2] + counts[3] > cents)
+
+
+def _against(name: str, stored: Counts, ledger: Counts, uses: int | None, cents: int | None) -> list[Broken]:
     found = []
     if stored != ledger:
         found.append(Broken("counters", (

@@ -199,6 +199,8 @@ class Redemption(Base):
         Index("ix_redemptions_customer_id", "customer_id"),
         Index("ix_redemptions_code_id", "code_id"),
         Index("ix_redemptions_order", "shop", "order_ref"),
+        Index("ix_redemptions_redeemer_id", "redeemer_id", sqlite_where=text("redeemer_id <> customer_id"),
+              postgresql_where=text("redeemer_id <> customer_id")),
         Index("ix_redemptions_flagged", "id", sqlite_where=text("flags <> '' AND flags_seen_at IS NULL"),
               postgresql_where=text("flags <> '' AND flags_seen_at IS NULL")),
     )

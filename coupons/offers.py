@@ -78,7 +78,7 @@ def save_offer(
     except IntegrityError as error:
         raise Conflict(f"Somebody made an offer {key} at this moment. Load it again.", place="key") from error
     recount(session.connection(), offer.id)
-    session.refresh(offer, ["used", "spent_cents"])
+    session.refresh(offer, ["used", "spent_cents", "reserved", "reserved_cents"])
     _check_not_passed(offer)
     return offer
 
@@ -132,12 +132,17 @@ def _check_unchanged(offer: Offer, expected_updated_at: datetime | None) -> None
 
 
 def _check_not_passed(offer: Offer) -> None:
-    if offer.limit_total is not None and offer.used > offer.limit_total:
-        raise Invalid(f"{offer.used} uses were made already. Set at least that; then no more are accepted.",
+    uses, cents = offer.used + offer.reserved, offer.spent_cents + offer.reserved_cents
+    if offer.limit_total is not None and uses > offer.limit_total:
+        made = f"{offer.used} {'use was' if offer.used == 1 else 'uses were'} made already"
+        raise Invalid(f"{made}. Set at least that; then no more are accepted." if not offer.reserved else
+                      f"{made} and {offer.reserved} more are reserved. Set at least {uses}; then no more are accepted.",
                       place="limit_total")
-    if offer.budget_cents is not None and offer.spent_cents > offer.budget_cents:
-        raise Invalid(f"{offer.spent_cents} cents were given already. Set at least that; then no more are given.",
-                      place="budget_cents")
+    if offer.budget_cents is not None and cents > offer.budget_cents:
+        given = f"{offer.spent_cents} cents were given already"
+        raise Invalid(f"{given}. Set at least that; then no more are given." if not offer.reserved_cents else
+                      f"{given} and {offer.reserved_cents} more are reserved. Set at least {cents}; then no more are "
+                      "given.", place="budget_cents")
 
 
 def _check_codes_out(session: Session, offer: Offer, terms: Mapping[str, Any]) -> None:

@@ -193,7 +193,7 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, as
             assert stored is not None
             return Answer(200, stored), situation
         hold = hold_for(connection, situation, request, now=now)
-        basket = basket_for(connection, situation, named, request, asked)
+        basket = basket_for(connection, situation, named, request, asked, hold=True)
         proposed = propose(situation, named, basket, _good_at(hold, now), held=hold is not None)
         if isinstance(proposed, Refused):
             return proposed, situation

@@ -27,7 +27,7 @@ from coupons.deciding import (
     use_of,
 )
 from coupons.limits import Limits, limits_of
-from coupons.locking import lock_order
+from coupons.locking import in_turn, lock_order
 from coupons.models import Offer, Refusal, Reservation
 from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
@@ -95,7 +95,7 @@ def deciding(database: Database, job: Callable[[Connection], T], *, now: datetim
     """
     while True:
         try:
-            return database.small(job)
+            return in_turn(database, job)
         except HoldsLapsed as lapsed:
             free_lapsed(database, now=now, offer_id=lapsed.offer_id)
 
@@ -178,6 +178,8 @@ def reserve(
                 return Answer(201 if hold is None else 200, _body(
                     public_id, situation.code, request, proposed, until))
             give_back(connection, use, whole=True, reserved=True)
+            # One that has lapsed and was not freed yet still stands in the place of this order's.
+            beware_of_lapsed(connection, Refused("limit_reached"), situation, now=now)
         lock_code(connection, situation.code_id)
     raise Conflict("This code changed several times while it was being reserved; send the request again.")
 
@@ -249,7 +251,7 @@ def free_lapsed(database: Database, *, now: datetime, offer_id: int | None = Non
         connection = session.connection()
         ids = connection.scalars(_LAPSED, asked).all() if offer_id is None else connection.scalars(
             _LAPSED_OF_OFFER, {**asked, "offer": offer_id}).all()
-    return sum(database.small(lambda connection, number=number: _lapse(connection, number, now))  # type: ignore[misc]
+    return sum(in_turn(database, lambda connection, number=number: _lapse(connection, number, now))  # type: ignore[misc]
                for number in ids)
 
 

@@ -9,19 +9,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import Session
 
 from core.codes import LONGEST, canonical
 from core.errors import NotFound
 from coupons.baskets import basket_of
-from coupons.deciding import named_customers
+from coupons.counting_as import who_counts
+from coupons.deciding import beyond, named_customers
 from coupons.discount import basis_cents, coverage, discount_cents, split_over_lines
 from coupons.eligibility import Basket, Objection, objections
-from coupons.models import Code, Offer
+from coupons.limits import limits_of
+from coupons.models import Code, Offer, Reservation
 from coupons.redeeming import validate
 from coupons.requests import RedemptionRequest
 from coupons.reserving import HoldsLapsed
+from coupons.taking import Use
 from coupons.terms import Terms, terms_of
 
 
@@ -57,16 +60,19 @@ def simulate(session: Session, what: str, request: RedemptionRequest, *, now: da
     offer, code = offer_and_code(session, what)
     terms = terms_of(offer)
     connection = session.connection()
-    people = {customer_id for customer_id, _ in named_customers(connection, request)}
+    people = [customer_id for customer_id, _ in named_customers(connection, request)]
     if code is not None and code.customer_id is not None and not request.names_customer:
-        people = {code.customer_id}
+        people = [code.customer_id]
     basket = basket_of(connection, _Asked(terms.first_order_only), request, customer_ids=people)
     against = list(objections(terms, basket, now))
-    beside = _against_code(session, code, request, now) if code is not None else _against_limits(offer)
+    discount = discount_cents(terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
+    counted_for = code.customer_id if code is not None and code.customer_id is not None else next(iter(people), None)
+    beside = _against_code(session, code, request, now) if code is not None else None
+    if beside is None:
+        beside = _against_limits(connection, offer, request, counted_for, discount, now)
     if beside is not None and beside not in {each.reason for each in against}:
         against.insert(0, Objection(beside, "code" if code is not None else "limits"))
-    discount = 0 if against else discount_cents(
-        terms, basket.lines, basket.total_cents, shipping_cents=basket.shipping_cents)
+    discount = 0 if against else discount
     return Simulation(
         offer, None if code is None else code.code, terms, basket, against,
         [coverage(terms)(line) for line in basket.lines], basis_cents(terms, basket.lines), discount,
@@ -89,15 +95,28 @@ def _against_code(session: Session, code: Code, request: RedemptionRequest, now:
     """What the till would say of the code itself: its state, window, holder and counters."""
     try:
         answer = validate(session.connection(), code.code, replace(request, code=code.code), now=now)
-    except HoldsLapsed:  # the till would free them first, and then there is room
-        return None
+    except HoldsLapsed:  # the till would free them first; nothing is written here
+        lapsed = session.scalar(select(func.count()).select_from(Reservation).where(
+            Reservation.code_id == code.id, Reservation.state == "held", Reservation.expires_at <= now)) or 0
+        return "limit_reached" if code.used + code.reserved - lapsed >= code.use_limit else None
     reason: str | None = answer["reason"]
     return reason
 
 
-def _against_limits(offer: Offer) -> str | None:
-    if offer.limit_total is not None and offer.used + offer.reserved >= offer.limit_total:
-        return "limit_reached"
-    if offer.budget_cents is not None and offer.spent_cents + offer.reserved_cents >= offer.budget_cents:
-        return "budget_exhausted"
-    return None
+def _against_limits(connection: Connection, offer: Offer, request: RedemptionRequest, customer_id: int | None,
+                    discount: int, now: datetime) -> str | None:
+    """What the till would say of the limits of the customer, the period, the offer and the budgets."""
+    limits = limits_of(offer)
+
+    def of(who: str | None, cents: int, currency: str, at: datetime) -> Use:
+        return Use(code_id=0, offer_id=offer.id, who=who, rows=limits.rows(who, at),
+                   offer_is_limited=limits.on_offer, cents=cents if currency == limits.currency else 0)
+
+    lapsed = connection.execute(
+        select(Reservation.counted_as, Reservation.discount_cents, Reservation.currency, Reservation.reserved_at)
+        .where(Reservation.offer_id == offer.id, Reservation.state == "held", Reservation.expires_at <= now))
+    use = of(who_counts(connection, customer_id, request, limits.customer_is), discount, request.order.currency, now)
+    refused = beyond(connection, limits, use,
+                     (offer.used + offer.reserved, offer.spent_cents + offer.reserved_cents),
+                     [of(*row) for row in lapsed])
+    return None if refused is None else refused.reason

@@ -18,6 +18,7 @@ from core.codes import LONGEST, canonical, grouped
 from core.database import Database
 from core.errors import Invalid, NotFound
 from core.types import MICROSECOND
+from coupons.locking import in_turn
 from coupons.models import Batch, Code, Offer
 from coupons.states import give_back, withdraw
 
@@ -143,4 +144,4 @@ def _switch(database: Database, key: str, *, active: bool, now: datetime) -> Non
 def _in_parts(database: Database, which: ColumnElement[bool], act: "partial[int]") -> int:
     with database.reading() as session:
         ids = list(session.scalars(select(Code.id).where(which).order_by(Code.id)))
-    return sum(database.small(partial(act, ids=list(part))) for part in chunks(ids, PART))
+    return sum(in_turn(database, partial(act, ids=list(part))) for part in chunks(ids, PART))

@@ -194,6 +194,34 @@ def test_free_shipping_is_worth_what_the_shop_says_it_costs(database: Database, 
     assert use(database, _ask(code.code, shipping_cents=590), now=now).body["discount_cents"] == 590
 
 
+def test_free_shipping_and_a_code_for_goods_on_one_order_do_not_cut_each_other(
+    database: Database, now: datetime
+) -> None:
+    make_customers(database, 1, now=now)
+    freight = make_offer(database, now=now, key="freight", kind="free_shipping")
+    gift = make_offer(database, now=now, key="gift", kind="fixed", amount_cents=58_000)
+    half = make_offer(database, now=now, key="half", percent=50)
+    one, again = (make_codes(database, freight, [1], now=now, origin=origin)[0].code for origin in "ab")
+    whole, part = (make_codes(database, offer, [1], now=now)[0].code for offer in (gift, half))
+    asked = _ask(one, shipping_cents=590)
+    assert use(database, _ask(whole, shipping_cents=590), now=now).body["discount_cents"] == 58_000
+    # The goods cost nothing any more; sending them does.
+    assert _foresee(database, asked, now)["discount_cents"] == 590
+    assert use(database, asked, now=now).body["discount_cents"] == 590
+    assert use(database, _ask(part, shipping_cents=590), now=now).reason == "not_applicable"
+    assert use(database, _ask(again, shipping_cents=590), now=now).reason == "not_applicable"
+    assert use(database, _ask(again), now=now).reason == "not_applicable"
+
+
+def test_what_free_shipping_took_off_leaves_the_goods_to_the_other_code(database: Database, now: datetime) -> None:
+    make_customers(database, 1, now=now)
+    freight = make_offer(database, now=now, key="freight", kind="free_shipping")
+    gift = make_offer(database, now=now, key="gift", kind="fixed", amount_cents=99_000)
+    one, two = (make_codes(database, offer, [1], now=now)[0].code for offer in (freight, gift))
+    assert use(database, _ask(one, shipping_cents=590), now=now).body["discount_cents"] == 590
+    assert use(database, _ask(two, shipping_cents=590), now=now).body["discount_cents"] == 58_000
+
+
 def test_what_a_shop_did_not_say_before_leaves_the_digest_of_a_request_as_it_was() -> None:
     request = RedemptionRequest("A", Order("o", 5, "EUR", (Line("s", "c", 1000, 5),)))
     assert request.digest == "e74d0f2bcf814ccc00b39d5232f508e56d0879bc1ad37db5c21f89c213e18a3d"

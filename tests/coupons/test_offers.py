@@ -1,12 +1,15 @@
 """Offers: what may be saved, what may change once codes are out, and how they are said."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
+from coupons.invariants import broken
+from coupons.models import Offer
 from coupons.offers import list_offers, offer_by_key, save_offer
 from coupons.wording import offer_words
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
@@ -138,3 +141,31 @@ def test_offers_are_said_in_english_and_german(sqlite_database: Database, now: d
 def test_a_new_offer_with_an_expected_state_is_refused(sqlite_database: Database, now: datetime) -> None:
     with sqlite_database.writing() as session, pytest.raises(Conflict):
         save_offer(session, "gone", name="x", kind="percent", percent=1, expected_updated_at=now, now=now)
+
+
+def test_a_customers_or_days_limit_lowered_below_its_uses_is_no_fault_until_one_more_is_accepted(
+    database: Database, now: datetime
+) -> None:
+    make_customers(database, 1, now=now)
+    offer = make_offer(database, now=now, limit_per_customer=9, limit_per_day=9)
+    codes = [make_codes(database, offer, [1], now=now, origin=f"r{turn}")[0].code for turn in range(4)]
+    assert [use(database, ask(codes[turn], f"o{turn}"), now=now).status for turn in range(2)] == [201, 201]
+
+    def limited(at: datetime, **limits: int) -> list[str]:
+        with database.writing() as session:
+            save_offer(session, offer.key, name="x", kind="percent", percent=10, now=at, **limits)
+        with database.reading() as session:
+            return [one.invariant for one in broken(session.connection())]
+
+    later = now + timedelta(hours=1)
+    assert limited(later, limit_per_customer=1, limit_per_day=1) == []
+    assert use(database, ask(codes[2], "o2"), now=later).reason == "limit_reached"
+    # A use that slips in after all, by whatever fault, is seen: once for the customer, once for the day.
+    with database.writing() as session:
+        session.execute(update(Offer).values(
+            limit_per_customer=9, limit_per_day=9, updated_at=later + timedelta(seconds=1)))
+    assert use(database, ask(codes[3], "o3"), now=later + timedelta(minutes=5)).status == 201
+    with database.writing() as session:
+        session.execute(update(Offer).values(limit_per_customer=1, limit_per_day=1))
+    with database.reading() as session:
+        assert [one.invariant for one in broken(session.connection())] == ["limits", "limits"]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from core.database import Database
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from coupons.counters import recount
 from coupons.invariants import broken
 from coupons.models import Code, LimitUse, Offer, Reservation
@@ -175,6 +175,42 @@ def test_limits_set_while_something_is_reserved_count_it(database: Database, now
     assert use(database, ask(two.code, "o2"), now=now).reason == "limit_reached"
     assert use(database, ask(one.code, "o1"), now=now).status == 201
     assert counters(database, one.code_id) == (1, 0, 1, 0, 5800, 0)
+
+
+def test_a_limit_below_what_was_used_and_is_reserved_is_refused(database: Database, now: datetime) -> None:
+    make_customers(database, 2, now=now)
+    offer = make_offer(database, now=now, limit_total=9, budget_cents=99_999)
+    one, two = make_codes(database, offer, [1, 2], now=now)
+    use(database, ask(one.code, "o1"), now=now)
+    hold(database, ask(two.code, "o2"), now=now)
+
+    def limit(**limits: int) -> str:
+        try:
+            with database.writing() as session:
+                save_offer(session, offer.key, name="x", kind="percent", percent=10, now=now, **limits)
+        except Invalid as error:
+            return str(error)
+        return ""
+
+    assert limit(limit_total=1) == (
+        "limit_total: 1 use was made already and 1 more are reserved. Set at least 2; then no more are accepted.")
+    assert limit(budget_cents=11_599) == (
+        "budget_cents: 5800 cents were given already and 5800 more are reserved. Set at least 11600; then no more are "
+        "given.")
+    assert limit(limit_total=2, budget_cents=11_600) == ""
+    assert counters(database, one.code_id)[2:4] == (1, 1)
+
+
+def test_a_reservation_that_lapsed_unfreed_does_not_stand_in_the_way_of_its_own_order(
+    database: Database, now: datetime
+) -> None:
+    make_customers(database, 1, now=now)
+    [code] = make_codes(database, make_offer(database, now=now, limit_per_code=3), [1], now=now)
+    first = hold(database, ask(code.code), now=now, seconds=60)
+    again = hold(database, ask(code.code), now=now + timedelta(seconds=90))
+    assert (first.status, again.status) == (201, 201)
+    assert first.body["id"] != again.body["id"]
+    assert counters(database, code.code_id)[:2] == (0, 1)
 
 
 def test_an_order_that_has_redeemed_reserves_no_more(database: Database, now: datetime) -> None:

@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from core.codes import canonical
 from core.errors import Invalid
 from coupons.discount import Line
+from coupons.locking import in_turn
 from coupons.redeeming import validate as foresee
 from coupons.refusals import refusal_words
 from coupons.requests import Answer, Order, RedemptionRequest
@@ -175,10 +176,11 @@ def give_up(public_id: str) -> Response:
     """Give a reservation up before its time. Repeated it changes nothing."""
     wanted = public_id if public_id.isascii() and public_id.isprintable() else ""
     now = request_now()
-    return jsonify(database().small(lambda connection: release(connection, wanted, now=now)))
+    return jsonify(in_turn(database(), lambda connection: release(connection, wanted, now=now)))
 
 
 def _asked(body: dict[str, Any], code: str) -> RedemptionRequest:
     if body["code"] is not None and canonical(body["code"]) != canonical(code):
         raise Invalid("The body names another code than the address.", place="code")
-    return request_of({**body, "code": code})
+    # What no database stores is no code of ours: it is unknown like any other.
+    return request_of({**body, "code": code if code.isprintable() else ""})

@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from core.errors import Invalid, NotFound
 from coupons.at_once import redeem_for
+from coupons.locking import in_turn
 from coupons.redeeming import roll_back
 from coupons.showing import instant_text, list_redemptions, stored_redemption
 from coupons.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
@@ -102,7 +103,7 @@ def _idempotency_key(*, required: bool) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is None and not required:
         return None
-    if not key or len(key) > 255:
+    if not key or len(key) > 255 or "\x00" in key:
         raise Invalid("Send this header with 1 to 255 characters, a new value for each new request.",
                       place="Idempotency-Key")
     return key
@@ -181,8 +182,8 @@ def rollback(body: dict[str, Any], public_id: str) -> Response:
     key = _idempotency_key(required=False)
     wanted = _storable(public_id)
     now = request_now()
-    return jsonify(database().small(
-        lambda connection: roll_back(connection, wanted, amount_cents=body["amount_cents"], key=key, now=now)))
+    return jsonify(in_turn(database(), lambda connection: roll_back(
+        connection, wanted, amount_cents=body["amount_cents"], key=key, now=now)))
 
 
 def _storable(public_id: str) -> str:

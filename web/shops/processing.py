@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, select, update
 from core import leases
 from core.database import Database
 from core.errors import Invalid, WinbackError
+from coupons.locking import in_turn
 from coupons.redeeming import cancel_order
 from coupons.reported import ReportedUse, follow_returns, record_use, reopen_order
 from coupons.reserving import deciding
@@ -164,7 +165,7 @@ def _apply(database: Database, row: Waiting, told: Told, *, now: datetime, secre
 
 
 def _cancel(database: Database, shop: str, number: str, now: datetime) -> None:
-    database.small(lambda connection: cancel_order(connection, shop=shop, order_ref=number, now=now))
+    in_turn(database, lambda connection: cancel_order(connection, shop=shop, order_ref=number, now=now))
 
 
 def _redemptions(connection: Connection, told: Told, order: ReportedOrder, now: datetime) -> str:
