@@ -128,12 +128,16 @@ def source(context: Context, offer: str, source: str, low_stock: int | None) -> 
 def code_lines(lines: IO[str]) -> Iterator[tuple[int, str]]:
     """The codes of a CSV file with the numbers of their lines; a first line that names a column `code` is a head."""
     column = 0
-    for number, row in enumerate(csv.reader(lines), start=1):
-        names = [cell.strip().casefold() for cell in row]
-        if number == 1 and "code" in names:
-            column = names.index("code")
-        elif row:
-            yield number, row[column] if column < len(row) else ""
+    rows = csv.reader(lines)
+    try:
+        for number, row in enumerate(rows, start=1):
+            names = [cell.strip().casefold() for cell in row]
+            if number == 1 and "code" in names:
+                column = names.index("code")
+            elif row:
+                yield number, row[column] if column < len(row) else ""
+    except csv.Error as error:
+        raise Invalid(f"The file is no CSV that can be read: {error}.", place=f"line {rows.line_num}") from error
 
 
 class _Rejects:
