@@ -25,7 +25,7 @@ from web.shops.inbox import store
 from web.shops.systems import SYSTEMS
 from winback.schema import name_installation, upgrade
 
-TARGET_OF_INSERT = 15.0
+TARGET_OF_INSERT = 6.0
 """A delivery may take so many times as long as the bare insert of its row."""
 SECRET_KEY = "benchmark-secret-key-0123456789"
 
