@@ -15,12 +15,11 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
-from psycopg.errors import DeadlockDetected
-
 from core.database import Database, open_database
 from core.errors import Conflict, Invalid
 from coupons.at_once import redeem_for
 from coupons.discount import Line
+from coupons.locking import in_turn
 from coupons.redeeming import cancel_order, roll_back
 from coupons.requests import Order, RedemptionRequest
 from coupons.reserving import deciding, free_lapsed, release, reserve
@@ -82,8 +81,7 @@ class Hammer:
                     connection, name, amount_cents=amount, key=key, now=now))
         elif verb == "cancel" and self.draw.random() < 0.3:
             order = self.order()
-            with suppress(DeadlockDetected):  # given up to break a ring, nothing of it is left; the shop tells it again
-                self.database.small(lambda connection: cancel_order(connection, shop="", order_ref=order, now=now))
+            in_turn(self.database, lambda connection: cancel_order(connection, shop="", order_ref=order, now=now))
         elif verb == "lapse":
             free_lapsed(self.database, now=now)
 
