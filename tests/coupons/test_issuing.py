@@ -160,6 +160,6 @@ def test_expired_is_what_an_issued_code_is_at_its_end(now: datetime) -> None:
 
 
 def test_a_move_that_the_table_does_not_allow_is_refused(database: Database, now: datetime) -> None:
-    assert CODE_MOVES["revoked"] == ()
+    assert "redeemed" not in CODE_MOVES["revoked"]
     with database.writing() as session, pytest.raises(ValueError, match="not moved"):
         move(session.connection(), [1], "redeemed", reason="", now=now)

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,12 @@ def test_what_a_counter_did_is_accepted_however_long_the_answers_took(
     found = order_of(history, limit)
     assert found is not None
     assert sorted(found, key=repr) == sorted(history, key=repr)
-    # One that comes after all others and says what the counter would not is refused.
+    # One that comes after all others and says what the counter would not is refused, where they came one by one.
     truth, _counter = counter.after("validate", "abc"[place % 3])
     lie = Operation("validate", "abc"[place % 3], 10**6, 10**6 + 1, not truth)
-    assert order_of([*history, lie], limit) is None
+    in_turn = [replace(operation, called_ns=number * 10, answered_ns=number * 10 + 5)
+               for number, operation in enumerate(history)]
+    assert order_of([*in_turn, lie], limit) is None
 
 
 def _code(database: Database, now: datetime, uses: int) -> str:
@@ -134,7 +137,9 @@ def test_a_counter_that_is_asked_without_its_limit_is_seen_in_the_history(
         if statement.startswith("UPDATE codes") and threading.get_ident() not in met:
             met.add(threading.get_ident())
             looked.wait(30)
-        return statement.replace("<= codes.use_limit", "<= 99") if mutated else statement, parameters
+        # The state says the same as the limit once a code is used up: both go.
+        text = statement.replace("<= codes.use_limit", "<= 99").replace("codes.state = 'issued'::VARCHAR", "TRUE")
+        return text if mutated else statement, parameters
 
     met: set[int] = set()
     event.listen(database.engine, "before_cursor_execute", meet, retval=True)
