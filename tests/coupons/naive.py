@@ -131,7 +131,7 @@ class NaiveTill:
             return known.live, None, known.given_cents
         hold = self.hold_of(code, order)
         reason, cents = self._judge(code, order, goods_cents, named, hold, self.now if hold is None else hold.at)
-        return reason is None, reason, cents
+        return reason is None, reason, cents if reason is None else 0
 
     def take_back(self, use: NaiveUse, cents: int | None) -> bool:
         """Take back all or a part; False when so much is not left."""
