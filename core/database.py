@@ -172,7 +172,7 @@ def open_database(url: str, *, pool_size: int | None = None) -> Database:
         return Database(_sqlite_engine(url, pool_size or 8))  # each may cache 64 MB
     # A web process has sixteen threads. What each request asks first, and redeems, needs no transaction around it; to
     # switch a connection between the two kinds would cost as much as asking.
-    return Database(_postgres_engine(url, pool_size or 10), _postgres_engine(
+    return Database(_postgres_engine(url, pool_size or 8), _postgres_engine(
         url, pool_size or 16, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True))
 
 

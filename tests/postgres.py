@@ -46,7 +46,7 @@ def running_postgres(*, durable: bool = False, settings: Sequence[str] = ()) -> 
     run = [*as_user, str(folder / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
            "--no-locale", "--no-sync"]
     subprocess.run(run, check=True, stdout=subprocess.DEVNULL, cwd="/tmp")
-    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "max_connections=200",
+    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={home}", "-c", "max_connections=400",
                "-c", "shared_buffers=256MB", "-c", "jit=off"]
     if not durable:
         options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",

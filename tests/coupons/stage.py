@@ -23,8 +23,8 @@ _WAITS = text("SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid =
 class Stage:
     """Use it as a context: when it ends, everybody has played to the end.
 
-    `results` has what each got or raised, `order` who was done first, `heard` every statement of an actor, and
-    `changed` how many of them were changed.
+    `results` has what each got or raised, `waited` who had to wait for somebody, `heard` every statement of an actor,
+    and `changed` how many of them were changed.
     `slowly`: every statement by itself, as whenever somebody listens; else several may travel in one piece, and only
     `holding` stops an actor.
     """
@@ -32,7 +32,7 @@ class Stage:
     def __init__(self, database: Database, *, without: Change | None = None, slowly: bool = True) -> None:
         self.database = database
         self.results: dict[str, object] = {}
-        self.order: list[str] = []
+        self.waited: set[str] = set()
         self.heard: list[str] = []
         self.changed = 0
         self._engines = (database.engine, database._alone)
@@ -81,7 +81,6 @@ class Stage:
         except Exception as error:  # the test judges what may be raised
             self.results[actor] = error
         finally:
-            self.order.append(actor)
             self._playing.name = ""
 
     def meanwhile(self, actor: str, job: Job) -> None:
@@ -89,7 +88,10 @@ class Stage:
         thread = threading.Thread(target=self.play, args=(actor, job))
         self._threads.append(thread)
         thread.start()
-        while thread.is_alive() and not self._is_held_up(actor):
+        while thread.is_alive():
+            if self._is_held_up(actor):
+                self.waited.add(actor)
+                return
             thread.join(0.005)
 
     @contextmanager

@@ -13,7 +13,7 @@ from coupons.redeeming import cancel_order
 from tests.conftest import only_postgresql
 from tests.coupons.factories import ask, use
 from tests.coupons.stage import Change, Stage
-from tests.coupons.test_locks import _codes, _cut, _edit, _fine, _live, _well
+from tests.coupons.test_locks import NO_ORDER_LOCK, STALE_CODE, _codes, _cut, _edit, _fine, _live, _well
 
 Course = Callable[[Database, datetime, Stage], bool]
 CODES, ROWS, OFFERS = (f"SELECT 1 FROM {table} FOR NO KEY UPDATE" for table in ("codes", "limit_uses", "offers"))
@@ -84,16 +84,14 @@ def limited_meanwhile(database: Database, now: datetime, stage: Stage) -> bool:
 
 
 _FUNCTION = "'order_stands_alone'::regproc"
-_NO_ORDER_LOCK = _cut(r"pg_advisory_xact_lock\([^)]*\)", "0")
 LOCKS: dict[str, tuple[Course, Change]] = {
-    "the code's row": (one_code, _cut(
-        r"codes\.used \+", "(SELECT c.used FROM codes c WHERE c.id = %(code_id)s) +")),
+    "the code's row": (one_code, STALE_CODE),
     "the customer's counter": (one_customer, _cut(
         r"limit_uses\.used \+", "(SELECT max(l.used) FROM limit_uses l) +")),
     "the offer's counter": (last_of_all, _cut(r"offers\.(used) \+", r"(SELECT o.\1 FROM offers o) +")),
     "the budget's counter": (last_money, _cut(r"offers\.(spent_cents) \+", r"(SELECT o.\1 FROM offers o) +")),
-    "the order's, against a second code": (two_that_do_not_combine, _NO_ORDER_LOCK),
-    "the order's, against a cancellation": (cancelled_meanwhile, _NO_ORDER_LOCK),
+    "the order's, against a second code": (two_that_do_not_combine, NO_ORDER_LOCK),
+    "the order's, against a cancellation": (cancelled_meanwhile, NO_ORDER_LOCK),
     "the offer's, against its editor": (limited_meanwhile, _cut(r"pg_advisory_xact_lock_shared\([^)]*\)", "0")),
 }
 

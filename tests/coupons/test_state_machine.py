@@ -210,6 +210,6 @@ def test_the_till_answers_as_one_that_counts_its_lists_anew(database: Database) 
     few = 20 if database.is_sqlite else 8
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Till(database),
-        settings=settings(max_examples=800 if PROOFS else few, stateful_step_count=60 if PROOFS else 30))
+        settings=settings(max_examples=few * 8 if PROOFS else few, stateful_step_count=40 if PROOFS else 30))
     with database.reading() as session:
         assert broken(session.connection()) == []
