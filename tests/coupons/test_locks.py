@@ -298,6 +298,13 @@ def renewed_twice(database: Database, now: datetime, stage: Stage) -> bool:
 
 
 @only_postgresql
+def test_an_offer_edited_between_two_uses_holds_nobody_up_for_good(database: Database, now: datetime) -> None:
+    with Stage(database) as stage:
+        kept = edited_between_two_uses(database, now, stage)
+    assert kept, stage.results
+
+
+@only_postgresql
 def test_who_is_given_up_to_break_a_ring_does_it_again(database: Database, now: datetime) -> None:
     """An order with two codes of one offer is cancelled while another order uses the second of them."""
     one, two = _codes(database, now, limit_per_code=5, limit_total=9)
