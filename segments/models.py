@@ -40,6 +40,9 @@ class Segment(Base):
     next_change_at: Mapped[datetime | None] = mapped_column(
         Instant, doc="before it time alone changes nothing; set by each refresh; None: never")
     look_again_at: Mapped[datetime | None] = mapped_column(Instant, doc="no scheduled refresh before it")
+    rule_digest: Mapped[str | None] = mapped_column(
+        String(64), doc="of the rule as of `refreshed_at`, nested ones in their place; None: never refreshed, or by an"
+        " older program")
     refresh_error: Mapped[str | None] = mapped_column(Text, doc="why the newest attempt failed; None: it did not")
 
 
@@ -67,7 +70,7 @@ class SegmentRefresh(Base):
     segment_id: Mapped[int] = mapped_column(ForeignKey("segments.id", ondelete="CASCADE"))
     version: Mapped[int] = mapped_column(Integer, doc="of the rule")
     as_of: Mapped[datetime] = mapped_column(Instant)
-    cause: Mapped[str] = mapped_column(String(12), doc="first, rule, facts, time or asked")
+    cause: Mapped[str] = mapped_column(String(12), doc="first, rule (its own, or one it names), facts, time or asked")
     engine: Mapped[str] = mapped_column(String(12))
     took_ms: Mapped[int] = mapped_column(BigInteger, doc="to work out and to write")
     entered_count: Mapped[int] = mapped_column(BigInteger)

@@ -3,6 +3,7 @@
 Owns running the Alembic migrations and naming this installation. Importing this module imports every room's tables.
 """
 
+import re
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +40,11 @@ def upgrade(database: Database) -> None:
 
 
 def newest_revision() -> str:
-    """The revision this code expects: revisions are numbered, and the file's name begins with the number."""
-    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+    """The revision this code expects: the one that no other follows. Numbers do not say; they were given ahead."""
+    files = [path.read_text(encoding="utf-8") for path in (MIGRATIONS / "versions").glob("[0-9]*.py")]
+    names, followed = ({found[1] for file in files if (found := re.search(rf'^{word} = "(\d+)"', file, re.MULTILINE))}
+                       for word in ("revision", "down_revision"))
+    return max(names - followed)
 
 
 def found_revision(database: Database) -> str | None:

@@ -5,6 +5,7 @@ chunks that hold the database for moments and count for nobody until the last st
 that dies leaves members as they were; the next one clears what it left. Two at once: the second stands back.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Generator
@@ -27,7 +28,7 @@ from segments.language.conditions import Rule
 from segments.membership.next_change import next_change_at
 from segments.membership.stays import MEMBERS, Ids, standing_ids
 from segments.models import Segment, SegmentRefresh
-from segments.saving.saved import segment_by_key, segment_rule
+from segments.saving.saved import resolved, segment_by_key, segment_rule
 
 SQLITE_CHUNK, POSTGRESQL_CHUNK = 40_000, 50_000
 """People per transaction: on SQLite the time that other writers wait (about 50 ms)."""
@@ -58,7 +59,7 @@ class Difference:
     """What was worked out from one state of the segment, before anything is written."""
 
     segment: Segment
-    rule: Rule
+    digest: str
     answer: Answer[list[int]]
     entered: Ids
     left: Ids
@@ -133,7 +134,8 @@ def _worked_out(database: Database, questions: Questions, key: str, now: datetim
     started = time.perf_counter()
     with database.reading() as session:
         segment = segment_by_key(session, key)
-        rule = segment_rule(session, key)
+        # Looked up once, so that what is asked, what is waited for and what is noted are the same rule.
+        rule = resolved(session.connection(), segment_rule(session, key))
         known = session.scalar(select(SegmentRefresh.version).where(SegmentRefresh.id == segment.refresh_id))
     answer = questions.ids(rule, as_of=now, now=now)
     upcoming = next_change_at(questions, rule, as_of=now)
@@ -142,9 +144,17 @@ def _worked_out(database: Database, questions: Questions, key: str, now: datetim
     after = np.array(answer.value, dtype=np.int64)
     entered = np.setdiff1d(after, before, assume_unique=True)
     left = np.setdiff1d(before, after, assume_unique=True)
-    if known != segment.version:
-        cause = "first" if known is None else "rule"
-    return Difference(segment, rule, answer, entered, left, upcoming, cause, started)
+    if known is None:
+        cause = "first"
+    elif known != segment.version or segment.rule_digest not in (_digest(rule), None):
+        cause = "rule"
+    return Difference(segment, _digest(rule), answer, entered, left, upcoming, cause, started)
+
+
+def _digest(whole: Rule) -> str:
+    """What the rule says with those it names in their place: whoever comes in because one of them was changed has not
+    moved. People on lists are no part of it: who is put on a list has moved."""
+    return hashlib.sha256(json.dumps(whole.to_json(), sort_keys=True).encode()).hexdigest()
 
 
 def _claim(session: Session, found: Difference) -> int | None:
@@ -224,6 +234,7 @@ def _publish(session: Session, found: Difference, number: int, now: datetime) ->
 def _settle(segment: Segment, found: Difference) -> None:
     segment.members, segment.refreshed_at = len(found.answer.value), found.answer.as_of
     segment.next_change_at, segment.refresh_error = found.next_change_at, None
+    segment.rule_digest = found.digest
     if segment.stale_at == found.segment.stale_at:
         segment.stale_at = None  # else facts changed while we were asking
     if segment.refresh_seconds is not None:

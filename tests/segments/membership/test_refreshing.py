@@ -99,6 +99,35 @@ def test_a_refresh_in_which_nobody_moved_writes_no_line_of_history(questions: Qu
         assert len(newest_refreshes(session, segment.id, limit=5)) == 1
 
 
+def test_who_comes_in_because_a_segment_named_in_the_rule_was_changed_has_not_moved(questions: Questions) -> None:
+    database = questions.database
+
+    def save(key: str, rule: dict[str, Any]) -> None:
+        with database.writing() as session:
+            save_segment(session, key, name=key, rule=parse_rule(rule), now=AS_OF)
+
+    def cause(hours: int) -> tuple[str, int]:
+        done(questions, at=AS_OF + timedelta(hours=hours))
+        with database.reading() as session:
+            newest = newest_refreshes(session, segment_by_key(session, "dunned").id, limit=1)[0]
+            return newest.cause, newest.entered_count
+
+    with database.writing() as session:
+        make_list(session, "listed", name="Listed", now=AS_OF)
+        add_people(session, "listed", [Entry(1, "C9")], now=AS_OF)
+    save("inner", DUNNED)
+    save("between", {"any": [{"segment": "inner"}, {"segment": "listed"}]})
+    save("dunned", {"segment": "between"})
+    assert cause(0) == ("first", 9)
+    save("inner", {"customer": "customer_id", "in": ["C1", "C10"]})
+    assert cause(1) == ("rule", 1)
+    with database.writing() as session:
+        add_people(session, "listed", [Entry(1, "C11")], now=AS_OF)
+    assert cause(2) == ("asked", 1)
+    save("between", {"any": [{"segment": "inner"}, {"segment": "listed"}, {"customer": "customer_id", "is": "C12"}]})
+    assert cause(3) == ("rule", 1)
+
+
 def test_an_audience_of_nobody_is_known_after_its_first_refresh(questions: Questions) -> None:
     with questions.database.writing() as session:
         save_segment(session, "nobody", name="Nobody", rule=parse_rule({"any": []}), now=AS_OF)
