@@ -279,7 +279,7 @@ def shop(home: Path, customers: int) -> Path:
         return path
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
-    with duckdb.connect(str(temporary)) as target:
+    with duckdb.connect(str(temporary), config={"memory_limit": "8GB"}) as target:
         for name, rows in _invented(customers).items():
             table = next(table for table in TABLES if table.name == name)
             filled = {column: f'"{column}"' for column in given(name)}

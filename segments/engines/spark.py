@@ -23,7 +23,7 @@ from core.errors import NotReady
 from core.types import to_us
 from segments.compiling.sources import ORDERS
 from segments.engines.exporting import Export, SparkAddress, newest_export
-from segments.engines.limits import too_slow
+from segments.engines.limits import not_awaited, stopped_when_gone, too_slow
 from segments.engines.mirrored import TABLES
 from segments.engines.sources import Asked, Kept
 from segments.engines.spark_sql import SparkText, spark_text
@@ -145,12 +145,20 @@ class SparkSource:
         timer = threading.Timer(self.seconds, stop)
         timer.daemon = True
         timer.start()
+        leaving = threading.Thread(target=stop, daemon=True)
+
+        def leave() -> None:
+            if leaving.ident is None:  # once; it waits for what is being planned, so in a thread of its own
+                leaving.start()
+
         try:
-            yield
-        except (PySparkException, Py4JError) as error:
-            if stopped.is_set():
-                raise too_slow(self.seconds) from error
-            raise
+            with stopped_when_gone(leave) as gone:
+                try:
+                    yield
+                except (PySparkException, Py4JError) as error:
+                    if stopped.is_set() or gone():
+                        raise not_awaited() if gone() else too_slow(self.seconds) from error
+                    raise
         finally:
             over.set()
             timer.cancel()

@@ -3,12 +3,14 @@
 import html
 import json
 import re
+import threading
 from datetime import datetime
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from core import clock
 from core.database import Database
@@ -134,3 +136,37 @@ def test_hostile_addresses_of_people_come_back_as_text(marketer: FlaskClient, te
         "key": text, "after": text})
     assert answer.status_code == 200
     assert "<script>alert" not in answer.text
+
+
+def test_what_was_asked_about_a_draft_is_stopped_when_it_changes_or_its_page_is_left(
+    marketer: FlaskClient, app: Flask, database: Database
+) -> None:
+    other = app.test_client()
+    with marketer.session_transaction() as mine, other.session_transaction() as theirs:
+        theirs.update(mine)
+    asking, moved_on = threading.Event(), threading.Event()
+
+    def hold(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "FROM order_lines" in statement and not asking.is_set():
+            asking.set()
+            assert moved_on.wait(60)
+
+    def ask(page: str) -> None:
+        told.append(other.post("/segments/_numbers", data=form(LAPSED, page=page), headers=HTMX).text)
+
+    event.listen(database.engine, "before_cursor_execute", hold)
+    for address in ("/segments/_builder", "/segments/_stop"):
+        for left, says in (("one", "nobody waits for its answer any more"), ("another", "3 people")):
+            told: list[str] = []
+            asking.clear()
+            moved_on.clear()
+            asker = threading.Thread(target=ask, args=("one",))
+            asker.start()
+            assert asking.wait(60)
+            assert marketer.post(address, data=form(LAPSED, page=left), headers=HTMX).status_code < 300
+            moved_on.set()
+            asker.join(60)
+            assert says in told[0]
+    event.remove(database.engine, "before_cursor_execute", hold)
+    # the page goes on asking
+    assert "3 people" in figure(marketer, "numbers", page="one")

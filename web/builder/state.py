@@ -44,6 +44,8 @@ class State:
     shown: str = ""
     lefts: str = ""
     draw: int = 0
+    page: str = ""
+    """How the open page calls itself when it asks for figures; "" asks for nobody in particular."""
 
     @property
     def rule_text(self) -> str:
@@ -79,7 +81,7 @@ def state_of(form: Form, around: Around) -> State:
         new_key=one("new_key").strip(),
         seen_version=_whole(one("seen_version", "0")), past=_texts(one("past")), future=_texts(one("future")),
         open_chip=one("open"), language="de" if one("language") == "de" else "en", shown=one("shown"),
-        lefts=one("lefts"), draw=_whole(one("draw", "0")),
+        lefts=one("lefts"), draw=_whole(one("draw", "0")), page=one("page")[:40],
     )
     _take_over(state, form, around)
     if state.rule_text != before:

@@ -6,6 +6,7 @@ page (no JavaScript); segments_figures.py answers with what the draft means in p
 
 import json
 import re
+import secrets
 import unicodedata
 from typing import Any
 
@@ -28,6 +29,7 @@ from segments.saving.saved import (
 from web.access import needs_role, person
 from web.addresses import customer_href
 from web.audit import record
+from web.awaited import moved_on
 from web.builder.around import around_of
 from web.builder.counted import whole_page
 from web.builder.draft import Group, draft_of
@@ -66,7 +68,7 @@ def new() -> ResponseReturnValue:
     question = QUESTIONS.get(request.args.get("question", ""))
     name, rule = (question[1], question[2]) if question else (request.args.get("name", "")[:200], {"all": []})
     given = request.args.get("rule") or json.dumps(rule)
-    state = State(Group("all"), name=name)
+    state = State(Group("all"), name=name, page=secrets.token_urlsafe(9))
     problem = None
     try:
         state.draft = draft_of(parse_rule(json.loads(given)).to_json())
@@ -84,7 +86,8 @@ def show(key: str) -> ResponseReturnValue:
         if segment.kind != "rule":
             return redirect(url_for("segments.people_list", key=key))
         rule = segment_rule(session, key, version=version)
-    state = State(draft_of(rule.to_json()), key=segment.key, name=segment.name, seen_version=segment.version)
+    state = State(draft_of(rule.to_json()), key=segment.key, name=segment.name, seen_version=segment.version,
+                  page=secrets.token_urlsafe(9))
     return _page(state)
 
 
@@ -95,6 +98,7 @@ def edit() -> ResponseReturnValue:
     around = around_of(request.form.get("key", ""))
     form = request.form.to_dict(flat=False)
     state = state_of(form, around)
+    moved_on(state.page)  # figures of the draft before are worked out for nobody
     act = request.form.get("do", "")
     if act in ("save", "save-over"):
         return _saved(state, around, over=act == "save-over")

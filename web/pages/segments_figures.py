@@ -1,7 +1,8 @@
 """The figures beside a draft, each asked for by itself once the draft has been counted.
 
 Owns what a draft means in people: the total first, then the people left after each line, ten people, the reach, the
-shape, the overlap, the sizes of the past year. Each answers with a fragment; a changed draft stops asking.
+shape, the overlap, the sizes of the past year. Each answers with a fragment; a changed draft stops asking, and
+what was still being worked out is stopped.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from core.errors import WinbackError
 from segments.choosing.choices import choices
 from segments.figures.shape import shape_of
 from web.access import needs_role
+from web.awaited import awaited, moved_on
 from web.builder import numbers as counting
 from web.builder.around import around_of
 from web.builder.counted import reach_of, sample_of, shown_with, total_of
@@ -34,8 +36,18 @@ FOLLOWING = ("lines", "sample", "reach", "months", "shape", "overlap")
 def numbers() -> ResponseReturnValue:
     """How many people the draft finds; the page then asks for what follows."""
     around, state = _asked()
-    return render_template("fragments/segments/numbers.html", **view_of(state, around), found=total_of(state, around),
+    with awaited(state.page):
+        found = total_of(state, around)
+    return render_template("fragments/segments/numbers.html", **view_of(state, around), found=found,
                            following=FOLLOWING)
+
+
+@blueprint.post("/segments/_stop")
+@needs_role(*EVERYBODY)
+def stop() -> ResponseReturnValue:
+    """Stop whatever this page is asking: its reader says so, or has left."""
+    moved_on(request.form.get("page", ""))
+    return "", 204
 
 
 def _asked() -> tuple[Around, State]:
@@ -49,7 +61,8 @@ def _fragment(name: str, work: Callable[[State, Around], dict[str, Any]]) -> Res
     found: dict[str, Any] = {"why": None}
     try:
         if not counting.has_problem(state.draft, around):
-            found |= work(state, around)
+            with awaited(state.page):
+                found |= work(state, around)
     except WinbackError as error:
         found["why"] = error.message
     return render_template(f"fragments/segments/{name}.html", **view_of(state, around), found=found)

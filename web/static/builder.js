@@ -171,6 +171,9 @@
     if (event.target === form()) form().dataset.touched = "yes";
   });
 
+  // whoever leaves waits for nothing more: the database need not work on
+  window.addEventListener("pagehide", () => { if (form()) navigator.sendBeacon(form().dataset.stop, new FormData(form())); });
+
   // keys
   const rows = () => all("#builder [data-row]");
   function go(from, by) {
