@@ -1,4 +1,4 @@
-"""Every entry of the rule language, in rules made by Hypothesis over made histories, on every engine and by hand.
+"""Every entry of the rule language, in rules made by Hypothesis over made histories, on every engine and twice by hand.
 
 The rules come from the language's own tables (tests/segments/engines/conformance.py). A taste in the tests, plenty in
 the proofs (`WINBACK_PROOFS=1`); Spark joins in tests/spark.
@@ -6,7 +6,7 @@ the proofs (`WINBACK_PROOFS=1`); Spark joins in tests/spark.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from segments.language.operators import OPERATORS
 from segments.language.rules import parse_rule
 from tests.conftest import PROOFS
 from tests.segments.engines.conformance import Json, drawn, entries, operators_tried, others, rules, uncovered
+from tests.segments.in_pandas import in_pandas
 from tests.segments.naive import Person, holds
 from tests.segments.population import AS_OF, load, people
 
@@ -51,7 +52,8 @@ def _from_mirror(mirror: Any) -> Ask:
     return ask
 
 
-def check_same(rule: Json, as_of: datetime, shop: list[Person], engines: dict[str, Ask]) -> None:
+def check_same(rule: Json, as_of: datetime, shop: list[Person], engines: Mapping[str, Ask]) -> None:
+    """The engines, and the frames of pandas, find whom the plain loops find."""
     expected = [person.id for person in shop if holds(rule, person, as_of)]
     for name, ask in engines.items():
         found = ask(rule, as_of)
@@ -96,7 +98,7 @@ def loaded(
             load(database, shop)
         assert mirror.refresh(now=AS_OF)
         return {"sqlite": _from_rows(sqlite_shop), "postgresql": _from_rows(postgres_shop),
-                "mirror": _from_mirror(mirror)}
+                "mirror": _from_mirror(mirror), "pandas": in_pandas(shop)}
 
     yield put
     mirror.close()
