@@ -7,7 +7,6 @@ pause. Baselines: building anew, and a plain copy of the file, which no refresh 
 """
 
 import contextlib
-import resource
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import text
 
+from benchmarks.memory import forget_peak, peak_mb
 from benchmarks.questions import AS_OF, LAPSED
 from benchmarks.segments import given, rest_of, shop
 from core.bulk import bulk_insert
@@ -48,8 +48,12 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         database = open_database(f"sqlite:///{folder / 'winback.db'}")
         _fill(database, source)
         mirror = open_mirror(folder, database)
+        forget_peak()
         built = _timed(lambda: mirror.refresh(now=AS_OF))
+        peaks = {"first_build": peak_mb()}
+        forget_peak()
         refreshed = [_changed(mirror, small, number) for number in range(1, 4)]
+        peaks["refresh"] = peak_mb()
         orders = _changed(mirror, small, 5, table="orders", column="total_cents")
         idle, beside = _read_beside(mirror, folder, lambda: _changed(mirror, small, 9))
         many = _changed(mirror, large, 4)
@@ -70,7 +74,7 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         "name": "mirror", "unit": "seconds", "ours": round(ours, 3),
         "baselines": {"built_anew": round(anew, 3), "file_copy": round(copied, 4)}, "ratios": ratios,
         "targets": targets, "met": all(ratios[name] >= goal for name, goal in targets.items()),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peaks["refresh"], "peaks_mb": peaks,
         "size": f"{manifest.rows['order_lines']} lines, {manifest.size_bytes // 1_000_000} MB, {small} changed rows",
         "seconds": {"first_build": round(built, 3), f"refresh_{small}_orders": round(orders, 3),
                     f"refresh_{large}": round(many, 3), "sort": round(ordered, 3)},

@@ -9,7 +9,6 @@ takes (benchmarks/members.py).
 
 import contextlib
 import hashlib
-import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +23,7 @@ from sqlalchemy import create_engine, text
 
 from benchmarks.members import TARGET as MEMBERS_TARGET
 from benchmarks.members import members_written
+from benchmarks.memory import peak_mb
 from benchmarks.questions import (
     AS_OF,
     COUNTRY_SQL,
@@ -142,7 +142,7 @@ def _peak_and_time(path: str) -> tuple[int, float]:
         connection.execute(f"ATTACH '{path}' AS generation (READ_ONLY)")
         connection.execute("USE generation")
         times, _found = _measured({"ours": _ours(connection, LAPSED)}, 7)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, median(times["ours"])
+    return peak_mb(), median(times["ours"])
 
 
 def _alone(measure: Callable[[str], tuple[int, float]], path: str) -> tuple[int, float]:

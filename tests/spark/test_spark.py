@@ -1,10 +1,14 @@
 """Spark gives the answers of the plain loops, says how fresh it is, and stops at its time limit."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, literal_column, select, text, update
+from pyspark import SparkContext
+from sqlalchemy import Select, func, literal_column, select, text, update
 
 from core.database import Database
 from core.errors import Invalid, NotReady, TooSlow
@@ -12,6 +16,7 @@ from customers.models import Customer
 from segments.choosing.choices import choices
 from segments.dialects.portable import _LOWER, _UPPER, fold
 from segments.engines.exporting import export_facts
+from segments.engines.limits import Waiting, asked_for
 from segments.engines.members import prepare
 from segments.engines.mirrored import answerable
 from segments.engines.questions import Questions
@@ -73,14 +78,32 @@ def test_hostile_words_stay_parameters_on_spark(questions: Questions) -> None:
         assert questions.ids(parse_rule(rule), as_of=AS_OF).value == _expected(rule), hostile
 
 
+def _endless() -> Select[*tuple[Any, ...]]:
+    """It would take hours."""
+    names = ", ".join(f"customers c{number}" for number in range(6))
+    return select(func.count(literal_column("1"))).select_from(text(names)).where(
+        text("(c0.id + c1.id + c2.id + c3.id + c4.id + c5.id) % 7 = 8"))
+
+
 def test_a_question_that_would_run_for_minutes_is_cancelled_on_spark(questions: Questions, home: Path) -> None:
     hasty = Questions(questions.database, spark_settings(home, "spark:local[2]", QUICK), seconds=3)
-    names = ", ".join(f"customers c{number}" for number in range(6))
-    endless = select(func.count(literal_column("1"))).select_from(text(names)).where(
-        text("(c0.id + c1.id + c2.id + c3.id + c4.id + c5.id) % 7 = 8"))
     with pytest.raises(TooSlow, match="narrower"):
-        hasty.read(endless, now=AS_OF)  # it would take hours
+        hasty.read(_endless(), now=AS_OF)
     assert questions.count(EVERYBODY, as_of=AS_OF).value == len(SHOP)  # nothing of it is still running
+
+
+def test_spark_works_no_longer_for_who_has_gone(questions: Questions) -> None:
+    waiting = Waiting()
+    with asked_for(waiting), ThreadPoolExecutor(1) as beside, pytest.raises(TooSlow, match="nobody waits"):
+        beside.submit(_go_when_busy, waiting)
+        questions.read(_endless(), now=AS_OF)
+    assert questions.count(EVERYBODY, as_of=AS_OF).value == len(SHOP)  # nothing of it is still running
+
+
+def _go_when_busy(waiting: Waiting) -> None:
+    while not SparkContext.getOrCreate().statusTracker().getActiveStageIds():
+        time.sleep(0.05)
+    waiting.go()
 
 
 def test_a_new_export_is_seen_by_the_next_question(questions: Questions, shop: Database, home: Path) -> None:

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_hostile_addresses_of_people_come_back_as_text(marketer: FlaskClient, te
 
 
 def test_what_was_asked_about_a_draft_is_stopped_when_it_changes_or_its_page_is_left(
-    marketer: FlaskClient, app: Flask, database: Database
+    marketer: FlaskClient, sign_in: Callable[..., FlaskClient], app: Flask, database: Database
 ) -> None:
     other = app.test_client()
     with marketer.session_transaction() as mine, other.session_transaction() as theirs:
@@ -155,15 +156,17 @@ def test_what_was_asked_about_a_draft_is_stopped_when_it_changes_or_its_page_is_
         told.append(other.post("/segments/_numbers", data=form(LAPSED, page=page), headers=HTMX).text)
 
     event.listen(database.engine, "before_cursor_execute", hold)
+    stranger = sign_in("analyst")
     for address in ("/segments/_builder", "/segments/_stop"):
-        for left, says in (("one", "nobody waits for its answer any more"), ("another", "3 people")):
+        for who, left, says in ((marketer, "one", "nobody waits for its answer any more"),
+                                (marketer, "another", "3 people"), (stranger, "one", "3 people")):
             told: list[str] = []
             asking.clear()
             moved_on.clear()
             asker = threading.Thread(target=ask, args=("one",))
             asker.start()
             assert asking.wait(60)
-            assert marketer.post(address, data=form(LAPSED, page=left), headers=HTMX).status_code < 300
+            assert who.post(address, data=form(LAPSED, page=left), headers=HTMX).status_code < 300
             moved_on.set()
             asker.join(60)
             assert says in told[0]
