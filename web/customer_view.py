@@ -4,6 +4,7 @@ Owns the five figures, the preferred channel with its evidence, the consents wit
 relations and scores, as words and numbers ready to draw. Reads through the rooms' verbs only.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from delivery.person import contact_evidence
 from delivery.policy import CHANNELS, verdicts
 from delivery.preference import choose_channels
 from journeys.person import Passage
+from segments.telling.kept import Kept
 from web import formatting
 from web.links import page_url
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS
@@ -44,7 +46,7 @@ def city(facts: Facts) -> str | None:
     return letter.city if letter else None
 
 
-def figures(facts: Facts, sums: LineSums, *, now: datetime) -> list[tuple[str, str, str]]:
+def figures(facts: Facts, sums: LineSums, kept: Sequence[Kept], *, now: datetime) -> list[tuple[str, str, str]]:
     """The five figures: label, value, what stands under it."""
     orders = facts.order_count
     spent = " + ".join(formatting.money(cents, currency=currency) for currency, cents in facts.revenue_cents.items())
@@ -60,13 +62,23 @@ def figures(facts: Facts, sums: LineSums, *, now: datetime) -> list[tuple[str, s
     return [
         ("Revenue so far", spent or formatting.money(0),
          f"{formatting.count(orders)} {'order' if orders == 1 else 'orders'}{since}"),
+        _contribution(kept),
         ("Last order", last, ago),
         ("Sent back", f"{formatting.count(sums.returned_lines)} of {formatting.count(sums.lines)}",
          f"lines, {formatting.rate(share, decimals=0)} of value" if share is not None else "lines"),
         ("Open orders", formatting.count(sums.open_orders),
          "not delivered yet" if sums.open_orders else "nothing on its way"),
-        ("Contacts", formatting.count(facts.contact_count), "calls, letters, complaints ..."),
     ]
+
+
+def _contribution(kept: Sequence[Kept]) -> tuple[str, str, str]:
+    """What their orders left, as far as the shop told what the goods cost."""
+    known = [(each.currency, each.margin_cents) for each in kept if each.margin_cents is not None]
+    if not known or len(known) < len(kept):
+        why = "VAT or cost of some lines is not known" if kept else "no orders yet"
+        return "Contribution so far", formatting.NONE, why
+    return ("Contribution so far", " + ".join(formatting.money(cents, currency=currency) for currency, cents in known),
+            "after returns, VAT and cost")
 
 
 def _returned_share(sums: LineSums) -> float | None:

@@ -9,11 +9,10 @@ nothing twice.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, bindparam, case, func, not_, select, type_coerce
+from sqlalchemy import BigInteger, bindparam, func, not_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from core.types import from_us, to_us
-from segments.compiling.amounts import bought_milli, margin_cents, margin_unknown, net_cents, returned_milli
 from segments.compiling.facts import CUSTOMERS
 from segments.compiling.placing import nth_orders
 from segments.compiling.rhythm import DAY_US
@@ -23,6 +22,7 @@ from segments.dialects.portable import InLongList, NumberList, in_words
 from segments.language.conditions import Followed, Measured, Rule, Where
 from segments.saving.saved import resolved
 from segments.telling.evidence_told import told_of
+from segments.telling.kept import kept_money
 from segments.telling.phrases import PHRASES, Phrases
 
 MOST = 4
@@ -126,21 +126,15 @@ def _kept(session: Session, ids: list[int], asked: set[str], as_of: datetime, ph
     """What was left of the money over the whole history, as far as the rule asks for it."""
     if not asked & {"net_revenue", "margin", "returned_share"}:
         return {}
-    cuts = Fixed(as_of)
-    rows = session.execute(
-        select(LINES.c.customer_id, LINES.c.currency, func.sum(net_cents(cuts)), func.sum(margin_cents(cuts)),
-               func.count(case((margin_unknown(cuts), 1))), func.sum(returned_milli(cuts)), func.sum(bought_milli()))
-        .where(_among(LINES.c.customer_id, ids), not_(LINES.c.cancelled), LINES.c.ordered_at < to_us(as_of))
-        .group_by(LINES.c.customer_id, LINES.c.currency).order_by(LINES.c.customer_id, LINES.c.currency))
     said: dict[int, list[str]] = {}
-    for customer_id, currency, net, margin, unknown, returned, bought in rows:
-        parts = said.setdefault(customer_id, [])
+    for each in kept_money(session, ids, as_of=as_of):
+        parts = said.setdefault(each.customer_id, [])
         if "net_revenue" in asked:
-            parts.append(phrases("evidence.net", phrases.money(int(net), currency, rounded=True)))
-        if "margin" in asked and not unknown:
-            parts.append(phrases("evidence.margin", phrases.money(int(margin), currency, rounded=True)))
-        if "returned_share" in asked and bought:
-            parts.append(phrases("evidence.returned", phrases.number(round(100 * int(returned) / int(bought)))))
+            parts.append(phrases("evidence.net", phrases.money(each.net_cents, each.currency, rounded=True)))
+        if "margin" in asked and each.margin_cents is not None:
+            parts.append(phrases("evidence.margin", phrases.money(each.margin_cents, each.currency, rounded=True)))
+        if "returned_share" in asked and each.returned_share is not None:
+            parts.append(phrases("evidence.returned", phrases.number(round(100 * each.returned_share))))
     return {customer_id: "; ".join(parts) for customer_id, parts in said.items() if parts}
 
 

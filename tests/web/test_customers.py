@@ -95,7 +95,7 @@ def test_one_page_tells_orders_messages_codes_and_the_journey(marketer: FlaskCli
     number = _number(played, "EXISTS (SELECT 1 FROM redemptions r WHERE r.customer_id = c.id AND r.state = 'redeemed')"
                              " AND EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id)")
     page = marketer.get(f"/customers/{number}").text
-    for words in ("Redeemed ", "Ordered ", "Entered “Furniture win-back”", "E-mail “", "Revenue so far", "Left “",
+    for words in ("Redeemed ", "Ordered ", "Entered “Furniture win-back”", "E-mail “", "Revenue so far", "Contribution so far", "Left “",
                   "Because redeemed the code", "may write"):
         assert words in page, words
     assert "Ordered " not in marketer.get(f"/customers/{number}?show=contacts").text.split('class="tl"')[1]
@@ -291,3 +291,17 @@ def test_an_analyst_looks_and_changes_nothing(sign_in: Callable[..., FlaskClient
     assert analyst.get(f"/customers/{number}").status_code == 200
     for act in ("wish", "consent", "export", "forget"):
         assert analyst.post(f"/customers/_{act}/{number}", data={"channel": "email"}).status_code == 403
+
+
+def test_what_orders_left_is_told_where_every_cost_is_known(marketer: FlaskClient, played: Database) -> None:
+    number = _number(played, "EXISTS (SELECT 1 FROM order_lines l WHERE l.customer_id = c.id AND NOT l.cancelled)")
+    assert "VAT or cost of some lines is not known" in marketer.get(f"/customers/{number}").text
+    with played.writing() as session:
+        customer_id = session.scalars(select(Customer.id).where(Customer.external_id == number)).one()
+        lines = session.scalars(select(OrderLine).where(OrderLine.customer_id == customer_id)).all()
+        for line in lines:
+            line.tax_rate, line.unit_cost_cents, line.returned_quantity_milli = 0.25, 1_000, 0
+            line.total_cents, line.discount_cents, line.quantity_milli = 12_500, 0, 2_000
+        left = 8_000 * sum(not line.cancelled for line in lines)
+    page = marketer.get(f"/customers/{number}").text
+    assert "after returns, VAT and cost" in page and f"€{left / 100:,.2f}" in page

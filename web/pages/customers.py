@@ -27,6 +27,7 @@ from delivery.statements import take_statement
 from journeys.editing import journey_by_key
 from journeys.entering import LONGEST_KEY, enter, open_by_hand
 from journeys.person import passage, passages_of, visits_of
+from segments.telling.kept import kept_money
 from web import customer_view as view
 from web import formatting
 from web.access import needs_role
@@ -104,7 +105,8 @@ def _page(external_id: str, *, wrong: dict[str, str] | None = None) -> str:
         values = {
             "customer": customer, "name": display_name(customer), "words": pronouns(customer),
             "household": household_of(session, customer), "city": view.city(facts),
-            "figures": view.figures(facts, line_sums(session, customer.id), now=now),
+            "figures": view.figures(facts, line_sums(session, customer.id),
+                                    kept_money(session, [customer.id], as_of=now), now=now),
             "channel": view.channel(session, customer, now=now, secret_key=secret_key),
             "consents": view.consents(session, facts, now=now, secret_key=secret_key),
             "codes": view.codes(session, customer.id, now=now),
