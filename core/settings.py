@@ -10,6 +10,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +19,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.errors import SettingsError
+
+Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Settings:
     """How long a question about an audience may take while somebody waits for it."""
     zone: str = "UTC"
     """The time zone in which pages show instants."""
+    visits_days: int = 730
+    """How long the steps of people who have left a journey are kept; 0: for ever. Their numbers always are."""
+    private_receivers: tuple[Network, ...] = ()
+    """Networks of our own that journeys' calls to other programs may reach; public addresses always may."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -60,6 +67,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         engine_url=_engine_url(environ.get("WINBACK_ENGINE_URL") or "duckdb:"),
         question_seconds=_seconds("WINBACK_QUESTION_SECONDS", environ.get("WINBACK_QUESTION_SECONDS") or "20"),
         zone=_zone(environ.get("WINBACK_ZONE") or "UTC"),
+        visits_days=_days("WINBACK_VISITS_DAYS", environ.get("WINBACK_VISITS_DAYS") or "730"),
+        private_receivers=_networks(environ.get("WINBACK_PRIVATE_RECEIVERS") or ""),
     )
 
 
@@ -143,6 +152,20 @@ def _zone(text: str) -> str:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise SettingsError(f"WINBACK_ZONE: {text!r} is not a time zone. Use one such as Europe/Berlin.") from error
+
+
+def _days(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and (text == "0" or int(text) >= 90)):
+        raise SettingsError(f"{name}: {text!r} is not a number of days. Use 90 or more, or 0 for ever.")
+    return int(text)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise SettingsError(f"WINBACK_PRIVATE_RECEIVERS: {text!r} is not a list of networks. Use some such as "
+                            "10.20.0.0/16, 127.0.0.1.") from error
 
 
 def _seconds(name: str, text: str) -> float:

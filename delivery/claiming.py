@@ -1,8 +1,8 @@
 """Which messages are due, and which of them may really go?
 
 Owns the claim: one short transaction that takes due rows, locks their customers in id order, asks the policy again
-and marks each row as claimed or says why not. Withdrawal, suppression and forgetting take the same locks, so whoever
-said no before the claim gets nothing. Also owns the way back: what dead workers held.
+and marks each row as claimed, puts it off or says why not. Withdrawal, suppression and forgetting take the same locks,
+so whoever said no before the claim gets nothing. Also owns the way back: what dead workers held.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Table, select
 
 from core.arrays import in_ids
+from core.bulk import bulk_update
 from core.database import Database
 from core.leases import dead
+from core.types import to_us
 from customers.consents import lock_customers
 from delivery import calls
+from delivery.holding_back import held_back
 from delivery.models import Message
 from delivery.policy import EXPIRED, LEFT_OUT, verdicts
 from delivery.states import moved
+
+_MESSAGES: Table = Message.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def claim(
     for reason in sorted(set(silent.values())):
         ids = [message_id for message_id, why in silent.items() if why == reason]
         decided += len(moved(connection, ids, "suppressed", from_="queued", now=now, reason=reason))
+    decided += _hold_back(connection, [row for row in rows if row.id not in silent], silent, now=now)
     on_phone = [row.id for row in rows if row.id not in silent and row.channel == "phone"]
     going = moved(connection, [row.id for row in rows if row.id not in silent and row.channel != "phone"], "claimed",
                   from_="queued", now=now, worker=worker)
@@ -74,11 +80,34 @@ def claim(
     return Claim(going, decided)
 
 
+def _hold_back(connection: Connection, rows: list[Row[Any]], silent: dict[int, str], *, now: datetime) -> int:
+    """Put off what must wait (quiet hours, caps), and mark it in `silent`; what would wait too long expires."""
+    waiting = held_back(connection, rows, now=now)
+    if not waiting:
+        return 0
+    late: dict[str, list[int]] = {}
+    later: dict[str, list[Any]] = {"id": [], "due_at": [], "reason": []}
+    for row in rows:
+        if row.id not in waiting:
+            continue
+        until, why = waiting[row.id]
+        silent[row.id] = why
+        if row.expires_at is not None and until >= row.expires_at:
+            late.setdefault(f"{EXPIRED}: {why}"[:200], []).append(row.id)
+        else:
+            for name, value in zip(later, (row.id, to_us(until), why[:200]), strict=True):
+                later[name].append(value)
+    # They are locked and still queued; they only become due later.
+    bulk_update(connection, _MESSAGES, "id", later)
+    return len(later["id"]) + sum(
+        len(moved(connection, ids, "expired", from_="queued", now=now, reason=words)) for words, ids in late.items())
+
+
 def _due_rows(connection: Connection, now: datetime, limit: int, channels: Sequence[str]) -> list[Row[Any]]:
     """Due rows, oldest first, one for each customer: a second one waits for the next batch."""
     rows = connection.execute(
         select(Message.id, Message.customer_id, Message.channel, Message.message_class, Message.expires_at,
-               Message.campaign, Message.enrolment_ref)
+               Message.campaign, Message.enrolment_ref, Message.quiet)
         .where(Message.state == "queued", Message.due_at <= now, Message.channel.in_(channels))
         .order_by(Message.due_at, Message.id)
         .limit(limit)

@@ -89,6 +89,9 @@ class Message(Base):
     queued_at: Mapped[datetime] = mapped_column(Instant)
     due_at: Mapped[datetime] = mapped_column(Instant, doc="not claimed before")
     expires_at: Mapped[datetime | None] = mapped_column(Instant, doc="not sent at or after")
+    quiet: Mapped[str | None] = mapped_column(
+        String(11), doc="the caller's own quiet hours where the person lives, such as 21:00-08:00"
+    )
     claimed_at: Mapped[datetime | None] = mapped_column(Instant)
     handed_over_at: Mapped[datetime | None] = mapped_column(Instant, doc="committed just before the outside gets it")
     released_at: Mapped[datetime | None] = mapped_column(Instant, doc="given to the outside (printed, called, sent)")
@@ -132,6 +135,17 @@ class CallTask(Base):
     note: Mapped[str | None] = mapped_column(Text)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     created_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ContactRules(Base):
+    """The one row (id 1) of the house's quiet hours and caps; see delivery/contact_rules.py."""
+
+    __tablename__ = "contact_rules"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    rules: Mapped[dict[str, Any]] = mapped_column(Json)
+    author: Mapped[str | None] = mapped_column(String(200))
+    changed_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class SenderProfile(Base):

@@ -20,6 +20,7 @@ from core.arrays import in_ids
 from core.bulk import bulk_insert, reserve_ids
 from core.cursors import read_changes
 from core.types import to_us
+from delivery.hook_outbox import cancel_calls
 from delivery.models import CallTask, Message
 from delivery.states import FIRST, SETTLED, moved
 
@@ -48,6 +49,7 @@ class MessageColumns:
     step: Sequence[str | None] | None = None
     code: Sequence[str | None] | None = None
     reason: Sequence[str | None] | None = None
+    quiet: Sequence[str | None] | None = None
     values: Sequence[Mapping[str, Any]] | None = None
     due_at: Sequence[datetime] | None = None
     expires_at: Sequence[datetime | None] | None = None
@@ -125,7 +127,7 @@ def _driver_columns(
     noise, digits = random_bytes(_PUBLIC_ID_BYTES * count).hex(), 2 * _PUBLIC_ID_BYTES
     states = picked(columns.state)
     names = ("occasion", "customer_id", "origin", "channel", "revision_id", "enrolment_ref", "campaign", "arm", "step",
-             "code", "reason")
+             "code", "reason", "quiet")
     return {
         "id": ids,
         "public_id": [noise[start:start + digits] for start in range(0, len(noise), digits)],
@@ -154,9 +156,11 @@ def _as_json(values: Sequence[Mapping[str, Any]]) -> list[str]:
 def cancel(connection: Connection, enrolment_refs: Iterable[int], *, reason: str, now: datetime) -> int:
     """Take back what these enrolments have not sent yet: queued and claimed messages, and calls nobody has taken.
 
-    A call that an agent holds at this moment is finished, but not tried again. Returns how many were cancelled.
+    Calls to other programs are taken back with them. A call that an agent holds at this moment is finished, but not
+    tried again. Returns how many messages were cancelled.
     """
     refs = list(enrolment_refs)
+    cancel_calls(connection, refs, reason=reason, now=now)
     rows = connection.execute(
         select(Message.id, Message.state, Message.channel)
         .where(in_ids(Message.enrolment_ref, refs), Message.state.in_(("queued", "claimed", "handed_over")))

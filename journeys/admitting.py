@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Table, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Row, Table, select, type_coerce
 from sqlalchemy.orm import Session
 
 from campaigns.excluding import exclusions, left_out
@@ -21,6 +21,7 @@ from core.types import MICROSECOND, to_us
 from customers.models import Customer
 from journeys.grouping import make_way
 from journeys.holding_out import left_alone
+from journeys.households import HOUSEHOLD, passages_of_mates, units_of
 from journeys.models import Enrolment, Journey
 from journeys.plans import Plan
 from journeys.states import INSIDE
@@ -64,8 +65,8 @@ def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) ->
                    type_coerce(Enrolment.left_at, BigInteger).label("left_us"))
             .where(Enrolment.journey_id == plan.journey_id, in_ids(Enrolment.customer_id, arrivals.customer_ids))):
         before.setdefault(row.customer_id, []).append(row)
-    people = {row[0]: (row[1], row[2]) for row in connection.execute(
-        select(Customer.id, Customer.external_id, Customer.forgotten_at.is_not(None))
+    people = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(
+        select(Customer.id, Customer.external_id, Customer.forgotten_at.is_not(None), Customer.household)
         .where(in_ids(Customer.id, arrivals.customer_ids)))}
     places, entries = _chosen(plan, arrivals, before, set(people))
     if not places:
@@ -75,10 +76,16 @@ def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) ->
     kept_out |= left_out(
         connection, [customer for customer in ids if customer not in kept_out],
         exclusions(session, session.get_one(Campaign, plan.campaign_id), standing=plan.graph.standing), now=now)
+    if plan.graph.unit == HOUSEHOLD:
+        kept_out |= _one_each(connection, plan, arrivals, [place for place, customer in zip(places, ids, strict=True)
+                                                           if customer not in kept_out])
     kept_out |= make_way(connection, plan, [customer for customer in ids if customer not in kept_out], now=now)
     gone = [customer in kept_out for customer in ids]
-    kept = left_alone(plan.journey_key, [people[customer][0] for customer in ids], percent=plan.holdout_percent,
-                      global_percent=plan.global_percent)
+    external_ids = [people[customer][0] for customer in ids]
+    kept = left_alone(plan.journey_key, external_ids, percent=plan.holdout_percent,
+                      global_percent=plan.global_percent, units=units_of(
+                          external_ids, [people[customer][2] for customer in ids])
+                      if plan.graph.unit == HOUSEHOLD else None)
     since = [arrivals.since_us[place] for place in places]
     _insert(session, plan, {
         "customer_id": ids,
@@ -92,6 +99,25 @@ def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) ->
         "key": [arrivals.keys[place] for place in places], "cause": [arrivals.causes[place] for place in places],
     })
     return len(places) - sum(gone)
+
+
+def _one_each(connection: Connection, plan: Plan, arrivals: Arrivals, places: Sequence[int]) -> dict[int, str]:
+    """Who stays out because somebody else of the household comes in, is in, or was in too lately."""
+    homes, passages = passages_of_mates(connection, plan, [arrivals.customer_ids[place] for place in places])
+    days = plan.graph.reentry_days
+    wait_us = None if days is None else timedelta(days=days) // MICROSECOND
+    taken: dict[tuple[str, str | None], int] = {}
+    kept_out: dict[int, str] = {}
+    for place in places:
+        customer, key = arrivals.customer_ids[place], arrivals.keys[place]
+        home = homes.get(customer)
+        if home is None:
+            continue
+        mates = [row for row in passages.get(home, []) if row.customer_id != customer]
+        if not _may(mates, key, arrivals.causes[place], arrivals.since_us[place], wait_us) or (
+                taken.setdefault((home, key), customer) != customer):
+            kept_out[customer] = HOUSEHOLD
+    return kept_out
 
 
 def _insert(session: Session, plan: Plan, columns: dict[str, list[Any]]) -> None:

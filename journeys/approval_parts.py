@@ -1,7 +1,8 @@
 """What exactly goes out when a campaign is published?
 
-Owns the list of parts that an approval is for: the campaign, its journey's draft, and the contents, offers and segments
-that the draft names, each with its version. Whatever of them changes, the approval no longer holds.
+Owns the list of parts that an approval is for: the campaign, its journey's draft, and the contents, offers,
+receivers and segments that the draft names, each with its version. Whatever of them changes, the approval no longer
+holds.
 """
 
 from sqlalchemy import select
@@ -10,9 +11,10 @@ from sqlalchemy.orm import Session
 from campaigns.approving import OFF
 from campaigns.models import Campaign
 from coupons.models import Offer
+from delivery.hook_models import HookReceiver
 from delivery.models import Content
 from journeys.checking_draft import rules_of
-from journeys.graph import Call, Give, Graph, Send
+from journeys.graph import Call, Give, Graph, Send, Webhook
 from journeys.models import Journey
 from journeys.reading import read_graph
 from segments.language.conditions import InSegment
@@ -43,5 +45,9 @@ def _named(session: Session, graph: Graph) -> dict[str, str]:
                                .where(Content.key.in_(sorted(spoken))))
     offers = session.execute(select(Offer.key, Offer.updated_at)
                              .where(Offer.key.in_(sorted(given))))
+    told = {step.receiver for step in graph.steps.values() if isinstance(step, Webhook)}
+    receivers = session.execute(select(HookReceiver.key, HookReceiver.updated_at)
+                                .where(HookReceiver.key.in_(sorted(told))))
     return ({f"content:{key}": str(revision) for key, revision in contents}
-            | {f"offer:{key}": at.isoformat() for key, at in offers})
+            | {f"offer:{key}": at.isoformat() for key, at in offers}
+            | {f"receiver:{key}": at.isoformat() for key, at in receivers})

@@ -27,6 +27,7 @@ from delivery.preference import Choice, choose_channels
 from journeys.editing import newest_version
 from journeys.graph import Graph, Split, ways_of
 from journeys.holding_out import global_percent, left_alone
+from journeys.households import HOUSEHOLD, units_of
 from journeys.models import Journey, Version
 from journeys.reading import read_graph
 from journeys.steps import arms
@@ -174,9 +175,14 @@ def _parts(
         numbers: dict[int, str] = dict(connection.execute(
             select(Customer.id, Customer.external_id).where(in_ids(Customer.id, part))).all())
         external_ids = [numbers.get(customer_id, "") for customer_id in part]
+        units = external_ids
+        if frame.graph is not None and frame.graph.unit == HOUSEHOLD:
+            homes: dict[int, str | None] = dict(connection.execute(
+                select(Customer.id, Customer.household).where(in_ids(Customer.id, part))).all())
+            units = units_of(external_ids, [homes.get(customer_id) for customer_id in part])
         held = left_alone(frame.journey, external_ids, percent=frame.holdout_percent,
-                          global_percent=frame.global_percent)
-        drawn = [None] * len(part) if split is None else arms(split, frame.journey, external_ids)
+                          global_percent=frame.global_percent, units=units)
+        drawn = [None] * len(part) if split is None else arms(split, frame.journey, units)
         found += [(choice.channel or "", kept, None if kept else arm)
                   for choice, kept, arm in zip(choices, held, drawn, strict=True)]
     return found

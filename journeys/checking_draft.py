@@ -14,8 +14,9 @@ from core.errors import Invalid, NotFound
 from coupons.models import Offer
 from customers.changing import misfits
 from delivery.contents import list_contents
+from delivery.receivers import list_receivers
 from journeys.checking import check_graph
-from journeys.graph import Branch, Change, Graph, WaitFor
+from journeys.graph import Branch, Change, Graph, WaitFor, Webhook
 from journeys.letter_clock import letter_problems
 from journeys.reading import read_graph
 from segments.compiling.scored import uncomputed
@@ -41,7 +42,7 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
         valid: dict[str, int | None] = dict(session.execute(select(Offer.key, Offer.valid_days)).all())
         found = [*found, *letter_problems(read, valid)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
-            *_rule_problems(session, read), *_change_problems(session, read, segments)]
+            *_rule_problems(session, read), *_change_problems(session, read, segments), *_told_problems(session, read)]
 
 
 def hold_segments(session: Session, graph: Graph) -> None:
@@ -77,6 +78,18 @@ def _change_problems(session: Session, graph: Graph, segments: Mapping[str, Segm
                 yield Problem(f"steps.{key}.list.{written}", f"There is no list called {name}.", "Make it first.")
         for name, held in misfits(session.connection(), dict(step.values)).items():
             yield Problem(f"steps.{key}.set.{name}", f"The attribute {name} holds {held}.", "Write such a value.")
+
+
+def _told_problems(session: Session, graph: Graph) -> Iterator[Problem]:
+    told = {key: step.receiver for key, step in graph.steps.items() if isinstance(step, Webhook) and step.receiver}
+    there = {receiver.key: receiver for receiver in list_receivers(session)} if told else {}
+    for key, receiver in told.items():
+        if receiver not in there:
+            yield Problem(f"steps.{key}.receiver", f"There is no receiver called {receiver}.",
+                          "An administrator adds it in the settings.")
+        elif not there[receiver].active:
+            yield Problem(f"steps.{key}.receiver", f"The receiver {there[receiver].name} is switched off.",
+                          "Name another one, or have it switched on in the settings.")
 
 
 def _entry_problems(session: Session, graph: Graph, segment: Segment) -> list[Problem]:

@@ -13,7 +13,7 @@ CLAIM = (
         Enrolment.id, Enrolment.customer_id, Enrolment.version_id, Enrolment.step, Enrolment.visit, Enrolment.held_out,
         Enrolment.arm, Enrolment.channel, type_coerce(Enrolment.step_entered_at, BigInteger),
         type_coerce(Enrolment.entered_at, BigInteger), type_coerce(Enrolment.until_at, BigInteger),
-        Customer.external_id, Customer.timezone, Customer.language,
+        Customer.external_id, Customer.timezone, Customer.language, Customer.household,
     )
     .join(Customer, Customer.id == Enrolment.customer_id)
     .where(Enrolment.state == "active")

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
 from campaigns.models import Campaign
 from core.types import from_us, to_us
+from delivery.hook_models import HookCall
 from delivery.models import Message
 from journeys.models import Enrolment, Journey, Version
 from journeys.plans import load_plans
@@ -35,7 +36,9 @@ def next_due_at(connection: Connection, *, after: datetime) -> datetime | None:
         select(func.min(type_coerce(Campaign.ends_at, BigInteger))).join(Journey, Journey.campaign_id == Campaign.id)
         .where(Journey.state.in_(("running", "paused")), Campaign.ends_at > after_us)
     )
-    found = [value for query in (walking, sending, opening, closing)
+    telling = select(func.min(type_coerce(HookCall.due_at, BigInteger))).where(
+        HookCall.state == "queued", HookCall.due_at > after_us, HookCall.due_at < to_us(NEVER))
+    found = [value for query in (walking, sending, telling, opening, closing)
              if (value := connection.execute(query).scalar_one()) is not None]
     found += _rings(connection, after)
     return from_us(min(found)) if found else None

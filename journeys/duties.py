@@ -1,14 +1,14 @@
 """In which order does a worker do the journeys' work?
 
 Owns the order: exits first, so that nobody is written to who has just redeemed; then what lets people in or was waited
-for, closed windows, new audiences, people whose pool was filled, steps, and what follows from settled messages. Sending
-comes after, from the door.
+for, closed windows, new audiences, people whose pool was filled, arms that have won, steps, and what follows from
+settled messages. Sending comes after, from the door.
 """
 
 from datetime import datetime
 
 from core.database import Database
-from journeys import closing, enrolling, exits, following, noticing, refilling, running, settling
+from journeys import closing, deciding, enrolling, exits, following, noticing, refilling, running, settling
 from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
 from segments.engines.questions import Questions
 
@@ -24,5 +24,6 @@ def tick(
     done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
     done += following.tick(database, now=now, limit=chunk)
     done += refilling.tick(database, now=now, limit=chunk)
+    done += deciding.tick(database, now=now)
     done += running.tick(database, now=now, limit=limit, services=services)
     return done + settling.tick(database, now=now, limit=chunk, secret_key=services.secret_key)

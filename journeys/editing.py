@@ -24,13 +24,15 @@ from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
 from coupons.models import Offer
 from delivery.contents import newest_revision
+from delivery.hook_outbox import move_calls
 from delivery.models import Message
+from delivery.receivers import receiver_ids
 from delivery.states import move as move_messages
 from journeys import following
 from journeys.approval_parts import parts_of
 from journeys.checking_draft import check_draft, hold_segments
 from journeys.due import NEVER
-from journeys.graph import Branch, Call, Give, Graph, Send, WaitFor
+from journeys.graph import Branch, Call, Give, Graph, Send, WaitFor, Webhook
 from journeys.holding_out import global_percent
 from journeys.leaving import leave
 from journeys.models import Enrolment, Journey, Version
@@ -163,6 +165,7 @@ def pause(session: Session, key: str, *, now: datetime) -> Journey:
     move_messages(connection, claimed, "queued", from_="claimed", now=now)
     connection.execute(
         update(Message).where(Message.campaign == campaign.key, Message.state == "queued").values(due_at=NEVER))
+    move_calls(connection, campaign.key, due_at=NEVER)
     return journey
 
 
@@ -188,6 +191,7 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
         pass_in_silence(session, journey, since=paused_at or now, now=now)
     session.execute(
         update(Message).where(*held).values(due_at=now).execution_options(synchronize_session=False))
+    move_calls(session.connection(), campaign.key, due_at=now, after=NEVER)
     if overdue == "shift" and paused_at is not None:
         length_us = (now - paused_at).total_seconds() * 1e6
         session.execute(
@@ -215,6 +219,7 @@ def end(session: Session, key: str, *, now: datetime) -> Journey:
     session.execute(
         update(Message).where(Message.campaign == campaign.key, Message.state == "queued").values(due_at=NEVER)
         .execution_options(synchronize_session=False))
+    move_calls(session.connection(), campaign.key, due_at=NEVER)
     return journey
 
 
@@ -311,7 +316,9 @@ def _pins(session: Session, graph: Graph) -> dict[str, Any]:
     sends = [step for step in graph.steps.values() if isinstance(step, Send | Call)]
     offers = sorted({step.offer for step in graph.steps.values()
                      if isinstance(step, Send | Give | Call) and step.offer})
+    told = {step.receiver for step in graph.steps.values() if isinstance(step, Webhook)}
     return {
+        "receivers": receiver_ids(session, told),
         "global_percent": global_percent(session),
         "contents": {key: newest_revision(session, key).id for key in sorted({step.content for step in sends})},
         "offers": {key: session.scalars(select(Offer.id).where(Offer.key == key)).one() for key in offers},

@@ -6,6 +6,7 @@ ran are one ring, and none is repeated by a crash.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -15,6 +16,7 @@ from core.bulk import chunks
 from core.database import Database
 from journeys import ringing
 from journeys.admitting import enrol, may_enter
+from journeys.households import HOUSEHOLD, best_first
 from journeys.models import Version
 from journeys.plans import Plan, load_plans
 from segments.engines.questions import Questions
@@ -43,7 +45,10 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
     with database.writing() as session:
         as_of = _begin(session, plan, now=now)
         rule = segment_rule(session, plan.graph.segment, version=plan.segments[plan.graph.segment])
-    members = questions.ids(rule, as_of=as_of, now=now).value
+    members: Sequence[int] = questions.ids(rule, as_of=as_of, now=now).value
+    if plan.graph.unit == HOUSEHOLD:
+        with database.reading() as session:
+            members = best_first(session.connection(), members)
     entered = 0
     for part in chunks(members, limit):
         with database.writing() as session:

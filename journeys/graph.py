@@ -15,6 +15,8 @@ CHANNELS = ("preferred", "email", "letter", "phone")
 ENTERING, LEAVING = "entering", "leaving"
 CALL_WAYS = ("reached", "not_interested", "not_reached")
 """What may come of a call; who could not or may not be called counts as not reached."""
+MEASURES = ("redemptions", "margin")
+"""By what arms are judged: people who redeem, or what people earn us. Never by opens, which machines make."""
 MOVES = (ENTERING, LEAVING)
 """What a journey can wait for at its segment's door, instead of taking everybody who is in at its start."""
 
@@ -76,12 +78,51 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """Those of a split who wait until an arm has won, and then go its way. `percent` of everybody, `by` is one of
+    MEASURES, what people do within `days` of their drawing counts."""
+
+    percent: float
+    by: str = "redemptions"
+    days: int = 7
+
+
+@dataclass(frozen=True)
 class Split:
-    """Draw an arm, once and for good: the same person always gets the same one."""
+    """Draw an arm, once and for good: the same person always gets the same one. With a rest, the shares of the arms and
+    of the rest add up to 100."""
 
     key: str
     arms: tuple[tuple[str, float], ...]
     next: Mapping[str, str] = field(hash=False)
+    rest: Rest | None = None
+
+
+@dataclass(frozen=True)
+class BestArm:
+    """Draw an arm, better ones more and more often, none ever less than `floor_percent`; once and for good per passage.
+
+    `by` one of MEASURES; what people do within `days` of their drawing counts, once those days are over.
+    """
+
+    key: str
+    arms: tuple[str, ...]
+    next: Mapping[str, str] = field(hash=False)
+    by: str = "redemptions"
+    days: int = 7
+    floor_percent: float = 5.0
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Tell a program of somebody else that this person came here; `data` is told beside who it is. The person goes on
+    at once, whatever comes of the call. People left alone are not told of."""
+
+    key: str
+    receiver: str
+    next: str
+    event: str = "journey.step"
+    data: tuple[tuple[str, str | bool | int | float | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +176,7 @@ class Leave:
     key: str
 
 
-Step = Send | Wait | WaitFor | Branch | Split | Give | Call | Change | Jump | Leave
+Step = Send | Wait | WaitFor | Branch | Split | BestArm | Give | Call | Change | Webhook | Jump | Leave
 
 
 def ways_of(step: Step) -> dict[str, str]:
@@ -184,6 +225,8 @@ class Graph:
     `on` is one of MOVES: whoever comes into the segment, or leaves it, enters then. None: its members, at the start.
     `standing`: the house's standing exclusions keep people out.
     `group`: a person is in one journey of a group at a time; of two, the one of higher `priority` has the person.
+    `unit`: what is drawn for, and of which one person at a time is inside: customer or household.
+    `quiet_hours`: no message of this journey goes out between these times where the person lives.
     `reentry_days`: who has left may come again this many days after entering last; 0 always, None never.
     """
 
@@ -201,6 +244,8 @@ class Graph:
     reentry_days: int | None = None
     group: str | None = None
     priority: int = 0
+    quiet_hours: tuple[time, time] | None = None
+    unit: str = "customer"
 
     @property
     def draws(self) -> bool:

@@ -38,10 +38,12 @@ def set_global_percent(session: Session, percent: float, *, author: str | None =
 
 
 def left_alone(
-    journey_key: str, external_ids: Sequence[str], *, percent: float, global_percent: float
+    journey_key: str, external_ids: Sequence[str], *, percent: float, global_percent: float,
+    units: Sequence[str] | None = None,
 ) -> list[bool]:
-    """Per person whether they are left alone: by this journey or by all; sticky."""
-    kept = held_out(journey_key, external_ids, percent=percent)
+    """Per person whether they are left alone: by this journey, which may draw for `units` such as households, or by
+    all; sticky."""
+    kept = held_out(journey_key, external_ids if units is None else units, percent=percent)
     if not global_percent:
         return kept
     everywhere: list[bool] = (drawn(SALT, external_ids) < global_percent / 100 * DRAWS).tolist()

@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "rule": "a rule for leaving held",
     "taken_over": "another journey of its group took over",
     "group": "is in another journey of its group",
+    "household": "another person of the household is in it",
     "window_over": "the window closed",
     "ended": "the journey was ended",
     "erased": "data erased",

@@ -125,3 +125,66 @@ class Visit(Base):
     left_at: Mapped[datetime | None] = mapped_column(Instant)
     outcome: Mapped[str | None] = mapped_column(String(60), doc="the branch taken, queued, withheld, exited, ...")
     detail: Mapped[str | None] = mapped_column(String(300), doc="why, in words")
+
+
+class ArmBelief(Base):
+    """What a best_arm step believed for a while: the share each arm was drawn with, and the facts it rests on."""
+
+    __tablename__ = "arm_beliefs"
+    __table_args__ = (UniqueConstraint("journey_id", "step", "number"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"))
+    step: Mapped[str] = mapped_column(String(60))
+    number: Mapped[int] = mapped_column(Integer, doc="from 1; also seeds the draws from the posterior")
+    shares: Mapped[dict[str, Any]] = mapped_column(Json, doc="arm -> probability of being drawn")
+    evidence: Mapped[dict[str, Any]] = mapped_column(Json, doc="arm -> people whose days are over, and what they did")
+    formed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class ArmDraw(Base):
+    """One person's arm at a best_arm step, with the probability it was drawn with, so that reports can weight."""
+
+    __tablename__ = "arm_draws"
+    __table_args__ = (
+        UniqueConstraint("enrolment_id", "step"),
+        Index("ix_arm_draws_belief_id", "belief_id", "arm"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolments.id", ondelete="CASCADE"))
+    step: Mapped[str] = mapped_column(String(60))
+    belief_id: Mapped[int] = mapped_column(ForeignKey("arm_beliefs.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    arm: Mapped[str] = mapped_column(String(60))
+    share: Mapped[float] = mapped_column(Float, doc="the probability with which this arm was drawn, above 0")
+    drawn_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Winner(Base):
+    """Which arm of a split goes to the rest who wait there; `arm` None: not decided, and `reason` says why not."""
+
+    __tablename__ = "winners"
+    __table_args__ = (UniqueConstraint("journey_id", "step"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"))
+    step: Mapped[str] = mapped_column(String(60))
+    arm: Mapped[str | None] = mapped_column(String(60))
+    reason: Mapped[str] = mapped_column(String(400), doc="in words, with the numbers it rests on")
+    author: Mapped[str | None] = mapped_column(String(200), doc="who decided by hand; None: the rule did")
+    looked_at: Mapped[datetime] = mapped_column(Instant)
+    decided_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
+class VisitSum(Base):
+    """How many people went a way whose visits are not kept any more; see journeys/pruning.py."""
+
+    __tablename__ = "visit_sums"
+    __table_args__ = (UniqueConstraint("version_id", "step", "outcome"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("journey_versions.id", ondelete="CASCADE"))
+    step: Mapped[str] = mapped_column(String(60))
+    outcome: Mapped[str] = mapped_column(String(60), doc="empty: none was noted")
+    people: Mapped[int] = mapped_column(Integer)

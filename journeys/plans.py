@@ -32,6 +32,7 @@ class Plan:
     contents: Mapping[str, int]
     offers: Mapping[str, int]
     segments: Mapping[str, int]
+    receivers: Mapping[str, int]
     campaign_id: int
     campaign: str
     campaign_name: str
@@ -48,6 +49,12 @@ class Plan:
     def gives(self) -> bool:
         """Whether a step gives a code without a message, which a later one may show."""
         return any(isinstance(step, Give) for step in self.graph.steps.values())
+
+    @cached_property
+    def quiet(self) -> str | None:
+        """The journey's own quiet hours, as its messages carry them."""
+        hours = self.graph.quiet_hours
+        return None if hours is None else f"{hours[0]:%H:%M}-{hours[1]:%H:%M}"
 
 
 def load_plans(connection: Connection, *, states: tuple[str, ...]) -> dict[int, Plan]:
@@ -82,6 +89,7 @@ def _plan(version: Version, journey: Journey, campaign: Campaign) -> Plan:
         version_id=version.id, journey_id=journey.id, journey_key=journey.key, journey_state=journey.state,
         graph=graph,
         contents=version.pins["contents"], offers=version.pins["offers"], segments=version.pins["segments"],
+        receivers=version.pins.get("receivers", {}),
         campaign_id=campaign.id, campaign=campaign.key, campaign_name=campaign.name, timezone=campaign.timezone,
         goal_categories=tuple(campaign.goal_categories),
         holdout_percent=campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,

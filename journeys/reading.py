@@ -6,12 +6,14 @@ Owns the reader that makes a graph: the journey's own fields here, its steps in 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from campaigns.excluding import STANDING
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from campaigns.problems import Problem, insist
+from core.errors import Invalid
+from delivery.contact_rules import read_rest
 from journeys.graph import ExitWhen, Graph, Step
 from journeys.reading_entry import EntryReader
 from journeys.reading_parts import is_number
@@ -58,7 +60,6 @@ class _Reader(StepReader):
             return None
         self.known_keys(value, _GRAPH_KEYS, "")
         starts_at, ends_at = self._window(value.get("window"))
-        self._not_yet(value)
         segment, on, entry = EntryReader(self).entry(value.get("entry"))
         steps = self._steps(value.get("steps"))
         start = value.get("start")
@@ -79,6 +80,8 @@ class _Reader(StepReader):
             entry=entry,
             group=self._group(value),
             priority=self._priority(value),
+            unit=self._unit(value.get("unit", "customer")),
+            quiet_hours=self._quiet_hours(value.get("quiet_hours")),
             reentry_days=self._reentry(value.get("reentry", "never")),
         )
 
@@ -156,12 +159,19 @@ class _Reader(StepReader):
                  'Write ["standing"] for the house\'s list, or []. Segments a campaign is not sent to stand with it.')
         return False
 
-    def _not_yet(self, value: Mapping[str, Any]) -> None:
-        if value.get("unit", "customer") != "customer":
-            self.add("unit", f"Drawing by {value['unit']} is not available yet.", 'Use "customer".')
-        if value.get("quiet_hours") is not None:
-            self.add("quiet_hours", "Quiet hours are not available yet.",
-                     'Leave this out; a wait may use "at_local_time".')
+    def _unit(self, unit: object) -> str:
+        if unit == "organisation":
+            self.add("unit", "Drawing by organisation is not available yet.", 'Use "customer" or "household".')
+        elif unit not in ("customer", "household"):
+            self.add("unit", "This is nothing that can be drawn for.", 'Use "customer" or "household".')
+        return "household" if unit == "household" else "customer"
+
+    def _quiet_hours(self, value: object) -> tuple[time, time] | None:
+        try:
+            return read_rest(value, "quiet_hours")
+        except Invalid as error:
+            self.add("quiet_hours", "These are no quiet hours.", error.message)
+            return None
 
     def _steps(self, value: object) -> dict[str, Step]:
         if not isinstance(value, dict) or not value:

@@ -12,23 +12,24 @@ from typing import Any
 from journeys.graph import (
     CALL_WAYS,
     CHANNELS,
+    MEASURES,
+    BestArm,
     Branch,
     Call,
     Change,
     Give,
     Jump,
     Leave,
+    Rest,
     Send,
     Split,
     Step,
     Wait,
     WaitFor,
+    Webhook,
 )
 from journeys.reading_parts import PartReader, is_number, suggestion
 from segments.language.conditions import Rule
-
-LATER_KINDS = ("best_arm", "webhook")
-"""Step kinds that the language knows and this version cannot walk yet."""
 
 WAITED_FOR = ("event", "ordered", "redeemed", "if")
 """What a wait_for step may wait for."""
@@ -36,7 +37,10 @@ ELSE = "else"
 """The way of a branch with cases that is taken when none fits."""
 MOST_CASES = 20
 
+MOST_ARMS = 10
+
 _STEP_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
+_EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class StepReader(PartReader):
@@ -51,10 +55,6 @@ class StepReader(PartReader):
             self.add(place, "This is not a step.", 'Write an object with a "kind".')
             return None
         kind = item.get("kind")
-        if kind in LATER_KINDS:
-            self.add(f"{place}.kind", f"Steps of this kind are not available yet: {kind}.",
-                         f"Use {', '.join(_STEP_KEYS)}.")
-            return None
         if not isinstance(kind, str) or kind not in _STEP_KEYS:
             self.add(f"{place}.kind", "There is no such kind of step." if kind else "The step has no kind.",
                      suggestion(kind, tuple(_STEP_KEYS)))
@@ -258,12 +258,64 @@ class StepReader(PartReader):
                 self.add(f"{place}.arms", "An arm has no usable name.", "Use 1 to 60 characters.")
             if not is_number(weight) or not 0 < weight <= 100:
                 self.add(f"{place}.arms.{name}", "This is not a share.", "Use a number above 0, at most 100.")
+        rest = self._rest(item["rest"], f"{place}.rest") if "rest" in item else None
         weights = [float(weight) for weight in arms.values() if is_number(weight)]
-        if len(weights) == len(arms) and abs(sum(weights) - 100) > 0.05:
-            self.add(f"{place}.arms", f"The shares add up to {sum(weights):g}, not to 100.",
+        total = sum(weights) + (rest.percent if rest else 0)
+        if len(weights) == len(arms) and abs(total - 100) > 0.05:
+            self.add(f"{place}.arms", f"The shares{' and the rest' if rest else ''} add up to {total:g}, not to 100.",
                      "Change them to add up to 100.")
         ways = self.ways(item, tuple(arms), place)
-        return Split(key, tuple(zip(map(str, arms), weights, strict=False)), ways)
+        return Split(key, tuple(zip(map(str, arms), weights, strict=False)), ways, rest)
+
+    def _rest(self, value: object, place: str) -> Rest | None:
+        if not isinstance(value, dict):
+            self.add(place, "This does not say who waits for the winner.",
+                     'Write {"percent": 80, "by": "redemptions"}.')
+            return None
+        self.known_keys(value, ("percent", "by", "days"), place)
+        percent = value.get("percent")
+        if not is_number(percent) or not 0 < percent < 100:  # type: ignore[operator]
+            self.add(f"{place}.percent", "This is not a share.", "Use a number above 0 and below 100.")
+            return None
+        by, days = self._judged(value, place)
+        return Rest(float(percent), by, days)  # type: ignore[arg-type]
+
+    def _judged(self, item: Mapping[str, Any], place: str) -> tuple[str, int]:
+        """By what arms are judged, and within how many days of the drawing."""
+        by, days = item.get("by", "redemptions"), item.get("days", 7)
+        if by not in MEASURES:
+            self.add(f"{place}.by", "Arms are not judged by this.",
+                     f"Use {' or '.join(MEASURES)}; machines open mails.")
+            by = "redemptions"
+        if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 90:
+            self.add(f"{place}.days", "This is not a number of days.", "Use a whole number from 1 to 90.")
+            days = 7
+        return by, days
+
+    def _best_arm(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        arms = item.get("arms")
+        if not isinstance(arms, list) or not 2 <= len(arms) <= MOST_ARMS or len(set(map(str, arms))) < len(arms) or (
+                not all(isinstance(name, str) and 0 < len(name) <= 60 for name in arms)):
+            self.add(f"{place}.arms", "These are no arms to choose from.",
+                     f'Write 2 to {MOST_ARMS} different names: ["A", "B"].')
+            return None
+        by, days = self._judged(item, place)
+        floor = item.get("floor_percent", 5)
+        if not is_number(floor) or not 1 <= floor <= 100 / len(arms):
+            self.add(f"{place}.floor_percent", "This is not a share that every arm can keep.",
+                     f"Use a number from 1 to {100 / len(arms):g}; 5 is usual.")
+            floor = 5
+        return BestArm(key, tuple(arms), self.ways(item, tuple(arms), place), by, days, float(floor))
+
+    def _webhook(self, key: str, item: dict[str, Any], place: str) -> Step | None:
+        receiver = self.named(item, "receiver", place, ("The step does not say whom to tell.", "Name a receiver."))
+        event = item.get("event", "journey.step")
+        if not isinstance(event, str) or not _EVENT.fullmatch(event):
+            self.add(f"{place}.event", "This is not the name of an event.",
+                     'Use letters, digits, dots, - and _, at most 100: "winback.letter_due".')
+            event = "journey.step"
+        data = self._values(item.get("data", {}), f"{place}.data")
+        return Webhook(key, receiver, self.next(item, place), event, tuple(sorted(data.items())))
 
     def _leave(self, key: str, item: dict[str, Any], place: str) -> Step | None:
         return Leave(key)
@@ -274,10 +326,12 @@ _STEP_KEYS: Mapping[str, tuple[str, ...]] = {
     "wait": ("days", "hours", "until", "at_local_time", "next"),
     "wait_for": ("event", "where", "ordered", "redeemed", "if", "days", "hours", "at_local_time", "next"),
     "branch": ("if", "cases", "next"),
-    "split": ("arms", "next"),
+    "split": ("arms", "rest", "next"),
+    "best_arm": ("arms", "by", "days", "floor_percent", "next"),
     "give": ("offer", "code", "next"),
     "call": ("content", "offer", "code", "days", "next"),
     "change": ("set", "tag", "list", "next"),
+    "webhook": ("receiver", "event", "data", "next"),
     "jump": ("next",),
     "leave": (),
 }

@@ -5,6 +5,7 @@ nothing ran, or while the journey was paused, are one ring, and none lets anybod
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from core.bulk import chunks
@@ -13,6 +14,7 @@ from core.database import Database
 from core.types import MICROSECOND, to_us
 from journeys.admitting import enrol, may_enter
 from journeys.cron import last_ring, next_ring, read_cron
+from journeys.households import HOUSEHOLD, best_first
 from journeys.plans import Plan
 from segments.engines.questions import Questions
 from segments.saving.saved import segment_rule
@@ -41,7 +43,10 @@ def ring(database: Database, plan: Plan, *, now: datetime, limit: int, questions
         if position(session.connection(), reader) >= rang_us:
             return 0
         rule = segment_rule(session, plan.graph.segment, version=plan.segments[plan.graph.segment])
-    members = questions.ids(rule, as_of=now, now=now).value
+    members: Sequence[int] = questions.ids(rule, as_of=now, now=now).value
+    if plan.graph.unit == HOUSEHOLD:
+        with database.reading() as session:
+            members = best_first(session.connection(), members)
     entered = 0
     for part in chunks(members, limit):
         with database.writing() as session:

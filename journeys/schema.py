@@ -7,9 +7,9 @@ is judged in `checking`.
 from typing import Any
 
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
-from journeys.graph import CALL_WAYS, CHANNELS, MOVES
+from journeys.graph import CALL_WAYS, CHANNELS, MEASURES, MOVES
 from journeys.reading import EXIT_FLAGS
-from journeys.reading_steps import ELSE, MOST_CASES
+from journeys.reading_steps import ELSE, MOST_ARMS, MOST_CASES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_-]+$"}
 _NEXT = {**_NAME, "description": "The step people go to from here."}
@@ -105,11 +105,38 @@ _CHANGE = _step("change", "Change what is known of the person; people left alone
 
 _JUMP = _step("jump", "Go on at another step, also an earlier one.", {"next": _NEXT})
 
+_BY = {"enum": list(MEASURES), "default": "redemptions",
+       "description": "By what arms are judged: people who redeem, or margin per person. Never by opens."}
+_WITHIN = {"type": "integer", "minimum": 1, "maximum": 90, "default": 7,
+           "description": "What people do within so many days of their drawing counts."}
+
 _SPLIT = _step("split", "Draw an arm for good: the same person always gets the same one.", {
     "arms": {"type": "object", "minProperties": 2, "description": "Name -> share; the shares add up to 100.",
              "additionalProperties": {"type": "number", "exclusiveMinimum": 0, "maximum": 100}},
+    "rest": {"type": "object", "additionalProperties": False, "required": ["percent"], "description":
+             "This share waits until an arm has won, and then goes its way.", "properties": {
+                 "percent": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100},
+                 "by": _BY, "days": _WITHIN}},
     "next": {"type": "object", "minProperties": 2, "additionalProperties": _NEXT},
 }, ("arms", "next"))
+
+_BEST_ARM = _step("best_arm", "Draw an arm, better ones more and more often; each keeps a share.", {
+    "arms": {"type": "array", "minItems": 2, "maxItems": MOST_ARMS, "uniqueItems": True,
+             "items": {"type": "string", "minLength": 1, "maxLength": 60}},
+    "by": _BY, "days": _WITHIN,
+    "floor_percent": {"type": "number", "minimum": 1, "maximum": 50, "default": 5,
+                      "description": "No arm is drawn less often than this."},
+    "next": {"type": "object", "minProperties": 2, "additionalProperties": _NEXT},
+}, ("arms", "next"))
+
+_WEBHOOK = _step("webhook", "Tell a program that this person came here, by a signed request.", {
+    "receiver": {"type": "string", "minLength": 1, "description": "Key of a receiver, as it stands in the settings."},
+    "event": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,100}$", "default": "journey.step",
+              "description": "The type that the request names."},
+    "data": {"type": "object", "description": "Told beside who it is.",
+             "additionalProperties": {"type": ["string", "number", "boolean", "null"]}},
+    "next": _NEXT,
+}, ("receiver", "next"))
 
 _LEAVE = _step("leave", "The journey is over for this person.", {}, ())
 
@@ -152,7 +179,8 @@ def graph_schema() -> dict[str, Any]:
             "entry": _ENTRY,
             "exclude": {"type": "array", "items": {"const": "standing"}, "description":
                         "standing: whom the house leaves out of every campaign does not enter and gets no message."},
-            "unit": {"const": "customer"},
+            "unit": {"enum": ["customer", "household"], "default": "customer", "description":
+                     "household: one draw for all who live together, and one of them inside at a time."},
             "reentry": {"default": "never", "description": "Whether whoever has left may come again.", "anyOf": [
                 {"enum": ["never", "always"]},
                 {"type": "object", "additionalProperties": False, "required": ["after_days"], "properties": {
@@ -166,10 +194,13 @@ def graph_schema() -> dict[str, Any]:
             "holdout_percent": {"type": "number", "minimum": 0, "maximum": HIGHEST_HOLDOUT_PERCENT,
                                 "description": "Share of the people left alone; left out: the campaign's."},
             "exit_when": _EXIT,
+            "quiet_hours": {"type": "object", "additionalProperties": False, "required": ["from", "until"],
+                            "properties": {"from": _TIME_OF_DAY, "until": _TIME_OF_DAY}, "description":
+                            "No message of this journey goes out between these times where the person lives."},
             "start": {**_NAME, "description": "The step people come to first."},
             "steps": {"type": "object", "minProperties": 1, "propertyNames": _NAME,
                       "additionalProperties": {"oneOf": [
-                          _SEND, _WAIT, _WAIT_FOR, _BRANCH, _BRANCH_MANY, _SPLIT, _GIVE, _CALL, _CHANGE, _JUMP,
-                          _LEAVE]}},
+                          _SEND, _WAIT, _WAIT_FOR, _BRANCH, _BRANCH_MANY, _SPLIT, _BEST_ARM, _GIVE, _CALL, _CHANGE,
+                          _WEBHOOK, _JUMP, _LEAVE]}},
         },
     }

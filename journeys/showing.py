@@ -16,6 +16,7 @@ from customers.models import Customer
 from customers.people import display_name
 from journeys.leaving import REASONS
 from journeys.models import Enrolment, Journey, Version, Visit
+from journeys.pruning import summed
 from journeys.states import INSIDE, SENTENCES
 
 
@@ -105,8 +106,10 @@ def traffic(session: Session, version: Version) -> Traffic:
     ways = session.execute(
         select(Visit.step, Visit.outcome, func.count()).join(Enrolment, Enrolment.id == Visit.enrolment_id)
         .where(mine, Enrolment.held_out.is_(False)).group_by(Visit.step, Visit.outcome))
-    return Traffic(counts["all"], counts["excluded"], counts["held"], counts["followed"], here, aside,
-                   {(row[0], row[1] or ""): row[2] for row in ways}, left)
+    went = summed(session.connection(), version.id)
+    for step, outcome, people in ways:
+        went[step, outcome or ""] = went.get((step, outcome or ""), 0) + people
+    return Traffic(counts["all"], counts["excluded"], counts["held"], counts["followed"], here, aside, went, left)
 
 
 def excluded_reasons(session: Session, version: Version) -> list[tuple[str, int]]:

@@ -207,7 +207,7 @@ def _write(
         plan, step, people, fallbacks, now=now, message_class=facts.message_class,
         state=["suppressed" if channel is None else "queued" for channel in channels],
         reason=[detail[:200] if channel is None else None for channel, detail in zip(channels, details, strict=True)],
-        channel=channels,
+        channel=channels, quiet=None if plan.quiet is None else [plan.quiet] * len(channels),
         revision_id=[None if channel is None else revision for channel in channels],
         code=[None if code is None else code.code for code in codes],
         values=values,

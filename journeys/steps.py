@@ -7,13 +7,13 @@ also on the two nights a year when it jumps.
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
-from functools import lru_cache
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from core.types import from_us, to_us
+from core.wall_clock import local_instant, zone_named
 from journeys.graph import Split, Wait
 
 DRAWS = 2**32
@@ -33,9 +33,12 @@ def held_out(journey_key: str, external_ids: Sequence[str], *, percent: float) -
     return kept
 
 
-def arms(step: Split, journey_key: str, external_ids: Sequence[str]) -> list[str]:
-    """The arm of each person; sticky per journey and step, and the same whatever order a database keeps keys in."""
-    listed = sorted(step.arms)
+def arms(step: Split, journey_key: str, external_ids: Sequence[str]) -> list[str | None]:
+    """The arm of each person, None for the rest; sticky per journey and step, and the same whatever order a database
+    keeps keys in."""
+    listed: list[tuple[str | None, float]] = [*sorted(step.arms)]
+    if step.rest is not None:
+        listed.append((None, step.rest.percent))
     weights = np.array([weight for _, weight in listed])
     ends = np.cumsum(weights) / weights.sum() * DRAWS
     ends[-1] = DRAWS  # the shares may miss 100 by a rounding
@@ -69,7 +72,7 @@ def due_before_end(step: Wait, ends_us: Sequence[int], zones: Sequence[str]) -> 
     """When a wait for the end of the code is over: `minus_days` local days before it, at the wished time of day."""
     result = []
     for end_us, name in zip(ends_us, zones, strict=True):
-        zone = _zone(name)
+        zone = zone_named(name)
         local = from_us(end_us).astimezone(zone).replace(tzinfo=None) - timedelta(days=step.minus_days)
         if step.at_local_time is not None:
             local = datetime.combine(local.date(), step.at_local_time)
@@ -78,7 +81,7 @@ def due_before_end(step: Wait, ends_us: Sequence[int], zones: Sequence[str]) -> 
 
 
 def _due(step: Wait, base_us: int, name: str) -> int:
-    zone = _zone(name)
+    zone = zone_named(name)
     local = from_us(base_us).astimezone(zone).replace(tzinfo=None) + timedelta(days=step.days)
     earliest = local_instant(local, zone) if step.days else from_us(base_us)
     earliest += timedelta(hours=step.hours)
@@ -95,28 +98,3 @@ def _next_time_of_day(earliest: datetime, at: time, zone: ZoneInfo, strictly: bo
         if moment > earliest or (moment == earliest and not strictly):
             return moment
         day += timedelta(days=1)
-
-
-def local_instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """The UTC instant of a wall clock reading: the first of two when it comes twice, the first valid one in a gap."""
-    first = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    if first.astimezone(zone).replace(tzinfo=None) == local:
-        return first
-    # The clock jumps over this reading; `first` lies after the jump. Find the jump itself.
-    before, after = local.replace(tzinfo=zone, fold=1).astimezone(UTC), first
-    offset = after.astimezone(zone).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = (before + (after - before) / 2).replace(microsecond=0)
-        if middle.astimezone(zone).utcoffset() == offset:
-            after = middle
-        else:
-            before = middle
-    return after.replace(microsecond=0)
-
-
-@lru_cache(maxsize=600)
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # an unknown zone of one person never stops a batch
-        return ZoneInfo("UTC")

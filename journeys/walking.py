@@ -15,18 +15,22 @@ from sqlalchemy.orm import Session
 from core.arrays import in_ids
 from core.bulk import bulk_insert, bulk_update
 from core.types import to_us
-from coupons.models import Code
 from customers.changing import set_attributes
 from delivery.models import Message
 from delivery.outbox import cancel
 from journeys import calling, steps
-from journeys.exits import Candidates, enrolment_of, reasons
-from journeys.graph import Branch, Call, Change, Give, Jump, Leave, Send, Split, Wait, WaitFor
+from journeys.best_arms import draw_arms
+from journeys.code_ends import before_code_ends
+from journeys.deciding import WON, winners
+from journeys.exits import Candidates, reasons
+from journeys.graph import BestArm, Branch, Call, Change, Give, Jump, Leave, Send, Split, Wait, WaitFor, Webhook
 from journeys.happened import Waiting, happened
+from journeys.hooking import tell
+from journeys.households import HOUSEHOLD, unit_of
 from journeys.leaving import REASONS, VISITS
 from journeys.models import Enrolment
 from journeys.plans import Plan
-from journeys.speaking import HELD_OUT, Listeners, Shelf, Spoken, give, keep_silent, speak, withhold
+from journeys.speaking import HELD_OUT, SKIPPED, Listeners, Shelf, Spoken, give, keep_silent, speak, withhold
 from segments.engines.members import matching
 from segments.saving.lists import change_members
 
@@ -55,9 +59,9 @@ class Walk:
         self.session, self.connection = session, session.connection()
         self.plans, self.now, self.now_us = plans, now, to_us(now)
         self.secret_key, self.shelf, self.silent = secret_key, shelf, silent
-        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(14)]
+        columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(15)]
         (self.ids, self.customers, self.versions, self.step, self.visit, self.held, self.arm, self.channel,
-         self.step_entered, self.entered, self.until, self.external, self.zone, self.language) = columns
+         self.step_entered, self.entered, self.until, self.external, self.zone, self.language, self.household) = columns
         count = len(self.ids)
         self.state = ["active"] * count
         self.due: list[int | None] = [self.now_us] * count
@@ -102,6 +106,10 @@ class Walk:
             return self._call(plan, step, places)
         if isinstance(step, Change):
             return self._change(step, places)
+        if isinstance(step, BestArm):
+            return self._best_arm(plan, step, places)
+        if isinstance(step, Webhook):
+            return self._tell(plan, step, places)
         if isinstance(step, Jump):
             return self._go(places, [step.next] * len(places), ["jumped"] * len(places))
         assert isinstance(step, Leave)
@@ -135,12 +143,57 @@ class Walk:
         return self._go(places, [step.next[way] for way in ways], ways)
 
     def _split(self, plan: Plan, step: Split, places: list[int]) -> list[int]:
-        names = steps.arms(step, plan.journey_key, [self.external[place] for place in places])
+        drawn = dict(zip(places, steps.arms(step, plan.journey_key, self._units(plan, places)), strict=True))
+        going = [place for place in places if drawn[place] is not None]
+        names = [drawn[place] or "" for place in going]
+        for place, name in zip(going, names, strict=True):
+            self._set_arm(place, name)
+        going = self._go(going, [step.next[name] for name in names], names)
+        rest = [place for place in places if drawn[place] is None]
+        if not rest:
+            return going
+        # The rest go the winner's way but belong to no arm: they were not drawn beside the others.
+        won = winners(self.connection, plan.journey_id).get(step.key)
+        if won is None or won not in step.next:
+            for place in rest:  # the decision wakes them; one made at this very moment is found by the next look
+                self.due[place] = self.now_us + RULE_LOOK_US
+            return going
+        return going + self._go(rest, [step.next[won]] * len(rest), [won] * len(rest), [WON] * len(rest))
+
+    def _units(self, plan: Plan, places: list[int]) -> list[str]:
+        """What is drawn for: the person, or the household."""
+        if plan.graph.unit == HOUSEHOLD:
+            return [unit_of(self.external[place], self.household[place]) for place in places]
+        return [self.external[place] for place in places]
+
+    def _set_arm(self, place: int, name: str) -> None:
+        # People left alone belong to no arm; they are compared with all of them.
+        if self.arm[place] is None and not self.held[place]:
+            self.arm[place] = name
+
+    def _best_arm(self, plan: Plan, step: BestArm, places: list[int]) -> list[int]:
+        names = draw_arms(
+            self.connection, plan, step, enrolment_ids=[self.ids[place] for place in places],
+            customer_ids=[self.customers[place] for place in places],
+            external_ids=self._units(plan, places),
+            entered_us=[self.entered[place] for place in places], held=[self.held[place] for place in places],
+            now_us=self.now_us)
         for place, name in zip(places, names, strict=True):
-            # People left alone belong to no arm; they are compared with all of them.
-            if self.arm[place] is None and not self.held[place]:
-                self.arm[place] = name
+            self._set_arm(place, name)
         return self._go(places, [step.next[name] for name in names], names)
+
+    def _tell(self, plan: Plan, step: Webhook, places: list[int]) -> list[int]:
+        """Tell another program of these people; of those left alone it hears nothing."""
+        kept = [place for place in places if self.held[place]]
+        going = self._go(kept, [step.next] * len(kept), ["withheld"] * len(kept), [HELD_OUT] * len(kept))
+        told = [place for place in places if not self.held[place]]
+        if told and not self.silent:
+            tell(self.connection, plan, step, enrolment_ids=[self.ids[place] for place in told],
+                 customer_ids=[self.customers[place] for place in told],
+                 external_ids=[self.external[place] for place in told], arms=[self.arm[place] for place in told],
+                 visits=[self.visit[place] for place in told], now=self.now)
+        why = SKIPPED if self.silent else None
+        return going + self._go(told, [step.next] * len(told), ["told"] * len(told), [why] * len(told))
 
     def _withhold(self, plan: Plan, step: Send | Call, places: list[int]) -> list[int]:
         """Leave those of the hold-out alone, from here on; returns the others."""
@@ -248,7 +301,9 @@ class Walk:
         if step.code_ends is None:
             ends = dict(zip(bases, steps.due(step, list(bases.values()), zones), strict=True))
         else:
-            ends = self._before_code_ends(plan, step, list(bases), zones)
+            ends = dict(zip(bases, before_code_ends(
+                self.connection, plan, step, [self.ids[place] for place in bases],
+                [self.customers[place] for place in bases], zones, now_us=self.now_us), strict=True))
         over = []
         for place, end_us in ends.items():
             if end_us <= self.now_us:
@@ -304,18 +359,6 @@ class Walk:
             elif state not in _SILENT_STATES:
                 bases[place] = max(bases[place], expected_us or settled_us)
         return bases, parked
-
-    def _before_code_ends(self, plan: Plan, step: Wait, places: list[int], zones: list[str]) -> dict[int, int]:
-        """When to go on before the code ends; who holds no code that ends goes on at once."""
-        rows = self.connection.execute(
-            select(Code.origin, type_coerce(Code.valid_until, BigInteger))
-            .where(Code.offer_id == plan.offers[step.code_ends or ""], Code.state == "issued",
-                   in_ids(Code.customer_id, [self.customers[place] for place in places])).order_by(Code.id))
-        ends = {enrolment_of(origin): until_us for origin, until_us in rows}
-        known = [(place, zone, end) for place, zone in zip(places, zones, strict=True)
-                 if (end := ends.get(self.ids[place])) is not None]
-        dues = steps.due_before_end(step, [end for _, _, end in known], [zone for _, zone, _ in known])
-        return dict.fromkeys(places, self.now_us) | {place: due for (place, _, _), due in zip(known, dues, strict=True)}
 
     def _pass(self, places: list[int], outcomes: Sequence[str], details: Sequence[str | None] | None = None) -> None:
         """Close the current visit of these people."""

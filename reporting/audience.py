@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
-from journeys.graph import Graph, Send, Split, Step, ways_of
+from journeys.graph import BestArm, Graph, Send, Split, Step, ways_of
 from journeys.holding_out import share_left_alone
 from journeys.models import Enrolment, Journey, Version
 from journeys.reading import parse_graph
@@ -120,8 +120,9 @@ def design_of(session: Session, campaign: Campaign) -> Design:
                                 pins.get("global_percent", 0.0))
         found_splits = first_splits(graph)
         splits = splits or bool(found_splits)
-        one_split = one_split and len(found_splits) <= 1
-        shares = [share for split in found_splits for share in split.arms] or [(ONLY_ARM, 100.0)]
+        # How many an arm that learns should have is a question for learned_arms.
+        one_split = one_split and len(found_splits) <= 1 and not any(isinstance(each, BestArm) for each in found_splits)
+        shares = [share for split in found_splits for share in _shares(split)] or [(ONLY_ARM, 100.0)]
         arms.update(dict.fromkeys(name for name, _weight in shares))
         offers |= _offers(graph, found_splits)
         total = sum(weight for _name, weight in shares)
@@ -134,13 +135,17 @@ def design_of(session: Session, campaign: Campaign) -> Design:
     return Design(tuple(sorted(arms)), splits, expected if known else None, offers)
 
 
-def first_splits(graph: Graph) -> list[Split]:
+def first_splits(graph: Graph) -> list[Split | BestArm]:
     """The splits that people meet first, on whatever way."""
-    return [step for step in _met(graph, graph.start, Split) if isinstance(step, Split)]
+    return [step for step in _met(graph, graph.start, Split, BestArm) if isinstance(step, Split | BestArm)]
 
 
-def _offers(graph: Graph, splits: list[Split]) -> dict[str, str]:
-    ways = {name: split.next[name] for split in splits for name, _weight in split.arms} or {ONLY_ARM: graph.start}
+def _shares(split: Split | BestArm) -> tuple[tuple[str, float], ...]:
+    return split.arms if isinstance(split, Split) else tuple((name, 100 / len(split.arms)) for name in split.arms)
+
+
+def _offers(graph: Graph, splits: list[Split | BestArm]) -> dict[str, str]:
+    ways = {name: split.next[name] for split in splits for name, _share in _shares(split)} or {ONLY_ARM: graph.start}
     found = {}
     for arm, start in ways.items():
         keys = [step.offer for step in _met(graph, start, Send) if isinstance(step, Send) and step.offer]
@@ -149,8 +154,8 @@ def _offers(graph: Graph, splits: list[Split]) -> dict[str, str]:
     return found
 
 
-def _met(graph: Graph, start: str, kind: type[Step]) -> list[Step]:
-    """The steps of a kind that people come to from `start`, nearest first; nothing behind one is looked at."""
+def _met(graph: Graph, start: str, *kinds: type[Step]) -> list[Step]:
+    """The steps of these kinds that people come to from `start`, nearest first; nothing behind one is looked at."""
     found: list[Step] = []
     seen: set[str] = set()
     waiting = [start]
@@ -160,7 +165,7 @@ def _met(graph: Graph, start: str, kind: type[Step]) -> list[Step]:
         seen.add(key)
         if step is None:
             continue
-        if isinstance(step, kind):
+        if isinstance(step, kinds):
             found.append(step)
         else:
             waiting += ways_of(step).values()

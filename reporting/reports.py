@@ -27,6 +27,7 @@ from reporting import aggregates
 from reporting.aggregates import Heads, MessageCount, Sums
 from reporting.audience import NOT_DRAWN, Design, Frame, design_of, frame_of
 from reporting.integrity import Evidence, integrity_checks, maturity_of, split_check
+from reporting.learned_arms import learned_arms
 from reporting.results import (
     Arm,
     CampaignReport,
@@ -68,6 +69,10 @@ def campaign_report(session: Session, key: str, *, now: datetime) -> CampaignRep
     return book.report(foreign_orders=sum(count for name, count in found.items() if name != currency))
 
 
+LEARNED_NOTE = ("Arms that do better were drawn more often as time went on. Compare them by the weighted numbers; their"
+                " plain rates and p values also compare the times at which they were drawn.")
+
+
 class _Book:
     """The sums of one campaign, and the steps that make a report of them."""
 
@@ -106,7 +111,8 @@ class _Book:
         arms = self._arms()
         effect = self._effect()
         gain = self._gains([self.treated_sums])[0] if self.has_holdout else None
-        pairs = self._pairs()
+        learned = () if self.frame.history else learned_arms(self.session, self.frame)
+        pairs = () if learned else self._pairs()
         silences = self._silences()
         traces = aggregates.traces(self.session, self.frame, now_us=to_us(self.now))
         maturity = maturity_of(self.campaign, self.frame, self.every, traces, now=self.now,
@@ -122,7 +128,7 @@ class _Book:
             is_past=self.frame.history))
         extra = _scaled(effect, self.treated.people, self.judged)
         gained = _scaled(gain, self.treated.people, self.judged)
-        notes = self._notes(foreign_orders)
+        notes = (*self._notes(foreign_orders), *((LEARNED_NOTE,) if learned else ()))
         facts = self._facts()
         verdict = verdict_of(Findings(
             facts=facts, checks=checks, judged=self.judged, arms=arms, pairs=pairs, treated=self.treated.people,
@@ -135,7 +141,7 @@ class _Book:
             effect=effect, gain=gain, extra_people=extra, gained_cents=gained,
             would_have_anyway=_anyway(extra, self.treated.redeemers), treated=self.treated.people,
             money_measure=self.measure, offers_compared=pairs, srm_p_value=srm_p_value, channels=self._channels(),
-            messages=self._by_state(), silences=silences, wait=self._wait(), notes=notes)
+            messages=self._by_state(), silences=silences, wait=self._wait(), notes=notes, learned=learned)
 
     # -- response ------------------------------------------------------------------------------------------------
 

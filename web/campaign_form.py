@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from campaigns.models import Campaign
 from campaigns.problems import Problem
 from core.errors import Invalid
-from journeys.steps import local_instant
+from core.wall_clock import local_instant
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "DKK", "NOK", "PLN", "CZK")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.problems import Problem
-from journeys.graph import Change, Give, Graph, Jump, Send, Step, Wait, ways_of
+from journeys.graph import Change, Give, Graph, Jump, Send, Step, Wait, Webhook, ways_of
 from journeys.showing import Traffic
 from web.formatting import count
 from web.journey_words import LINE_PIXELS, NAME_PIXELS, Names, StepWords, cut, step_words
@@ -160,7 +160,7 @@ def _outcomes(step: Step, ways: Sequence[str]) -> tuple[str, ...]:
 
 
 _ONE_WAY: dict[type, tuple[str, ...]] = {Send: ("queued", "suppressed"), Wait: ("waited",), Give: ("given", "without"),
-                                         Jump: ("jumped",), Change: ("changed",)}
+                                         Jump: ("jumped",), Change: ("changed",), Webhook: ("told",)}
 """Kinds with one way out -> the outcomes of those who went it."""
 
 

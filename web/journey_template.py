@@ -105,6 +105,15 @@ SNIPPETS: Sequence[tuple[str, str, str, Mapping[str, Any]]] = (
      {"again": {"kind": "jump", "next": "pause"}}),
     ("split", "Split", "draws an offer for good; the shares add up to 100",
      {"split": {"kind": "split", "arms": {"A": 50, "B": 50}, "next": {"A": "mail_a", "B": "mail_b"}}}),
+    ("split", "Split, the winner to the rest", "most wait until an arm has won, and then go its way",
+     {"split": {"kind": "split", "arms": {"A": 10, "B": 10}, "rest": {"percent": 80, "by": "redemptions", "days": 7},
+                "next": {"A": "mail_a", "B": "mail_b"}}}),
+    ("best_arm", "Best arm", "draws arms that do better more often; each keeps a share",
+     {"best": {"kind": "best_arm", "arms": ["A", "B"], "by": "redemptions", "days": 7,
+               "next": {"A": "mail_a", "B": "mail_b"}}}),
+    ("webhook", "Tell a program", "a signed request that says who came here; they go on at once",
+     {"tell": {"kind": "webhook", "receiver": "key-of-a-receiver", "event": "winback.letter_due",
+               "data": {"priority": "high"}, "next": "pause"}}),
     ("leave", "Leave in peace", "the journey is over for this person", {"peace": {"kind": "leave"}}),
 )
 """Kind, name, meaning and an example step of everything a journey can hold."""

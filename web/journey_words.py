@@ -8,7 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeys.graph import Branch, Call, Change, Entry, Give, Jump, Leave, Send, Split, Step, Wait, WaitFor
+from journeys.graph import (
+    BestArm,
+    Branch,
+    Call,
+    Change,
+    Entry,
+    Give,
+    Jump,
+    Leave,
+    Send,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+    Webhook,
+)
 from segments.telling.words import question, sentence
 from web import formatting
 
@@ -21,7 +36,8 @@ NAME_PIXELS, LINE_PIXELS = 13.5, 12.0
 
 KIND_WORDS: Mapping[str, str] = {
     "send": "Send", "wait": "Wait", "wait_for": "Wait for", "branch": "Question", "split": "Split",
-    "give": "Give a code", "call": "Call", "change": "Change", "jump": "Go on elsewhere", "leave": "Leave in peace",
+    "best_arm": "Best arm", "webhook": "Tell a program", "give": "Give a code", "call": "Call", "change": "Change",
+    "jump": "Go on elsewhere", "leave": "Leave in peace",
 }
 
 
@@ -60,10 +76,17 @@ def step_words(step: Step, raw: Mapping[str, Any], names: Names, *, zone: str) -
     if isinstance(step, Branch):
         return _branch(step, name)
     if isinstance(step, Split):
-        shares = " / ".join(f"{share:g}" for _arm, share in step.arms)
-        whole = ", ".join(f"{arm} {share:g} %" for arm, share in step.arms)
-        return StepWords(name or "Split", "arrows-split-2", f"{shares}, per customer",
-                         f"Drawn once and for good: {whole}.")
+        return _split(step, name)
+    if isinstance(step, BestArm):
+        by = _JUDGED_BY[step.by]
+        return StepWords(name or "Best arm", "arrows-split-2", f"the best of {' / '.join(step.arms)}",
+                         f"Drawn once and for good, arms that do better more often: {', '.join(step.arms)}, by {by} "
+                         f"within {_days(step.days)}; none less often than {step.floor_percent:g} %.")
+    if isinstance(step, Webhook):
+        told = ", ".join(f"{field} {value}" for field, value in step.data)
+        return StepWords(name or "Tell a program", "webhook", step.receiver,
+                         f"Tell “{step.receiver}” ({step.event}) who came here{f', with {told}' if told else ''}. "
+                         "People left alone are not told of.")
     if isinstance(step, Give):
         offer = names.offers.get(step.offer, step.offer)
         return StepWords(name or "Give a code", "gift", offer,
@@ -78,6 +101,23 @@ def step_words(step: Step, raw: Mapping[str, Any], names: Names, *, zone: str) -
         return StepWords(name or "Go on elsewhere", "arrow-forward-up", "to another step", "Go on at another step.")
     assert isinstance(step, Leave)
     return StepWords(name or "Leave in peace", "door-exit", "nothing more is sent", "The journey is over.")
+
+
+_JUDGED_BY = {"redemptions": "people who redeem", "margin": "margin per person"}
+
+
+def _days(days: int) -> str:
+    return f"{days} {'day' if days == 1 else 'days'}"
+
+
+def _split(step: Split, name: str) -> StepWords:
+    shares = " / ".join(f"{share:g}" for _arm, share in step.arms)
+    whole = f"Drawn once and for good: {', '.join(f'{arm} {share:g} %' for arm, share in step.arms)}."
+    if step.rest is not None:
+        shares += f", rest {step.rest.percent:g}"
+        whole += (f" The other {step.rest.percent:g} % wait until an arm has won, by {_JUDGED_BY[step.rest.by]} within "
+                  f"{_days(step.rest.days)}, and then go its way.")
+    return StepWords(name or "Split", "arrows-split-2", f"{shares}, per customer", whole)
 
 
 def _changes(step: Change, names: Names) -> list[str]:
@@ -181,7 +221,7 @@ def _wait(step: Wait, names: Names, zone: str) -> str:
 
 def way_words(step: Step, way: str) -> str:
     """What stands on a way out of a step: "yes", an arm; nothing where there is one way."""
-    return way if isinstance(step, Branch | Split | WaitFor | Call) else ""
+    return way if isinstance(step, Branch | Split | BestArm | WaitFor | Call) else ""
 
 
 _LETTER_WIDTHS: Mapping[str, float] = {

@@ -18,6 +18,7 @@ from coupons.person import erase_kept_answers, held_codes
 from customers.forgetting import export_customer, forget_customer
 from customers.people import find_customer
 from delivery.channels.memory import erase as erase_sink
+from delivery.hook_outbox import erase_calls, held_calls
 from delivery.person import erase_messages, held_messages, ledger_ids
 from delivery.print_runs import erase_letters
 from journeys.person import erase_errors, held_passages
@@ -27,8 +28,9 @@ from web.shops.inbox import erase_bodies, held_deliveries
 SECTIONS: dict[str, Callable[[Session, int], Any]] = {
     "messages": held_messages, "coupons": held_codes, "journeys": held_passages, "past_campaigns": held_history,
     "segments": held_segments, "shop_messages": held_deliveries,
+    "told_to_programs": held_calls,
 }
-ERASERS = (erase_messages, erase_kept_answers, erase_errors, erase_listings, erase_bodies)
+ERASERS = (erase_messages, erase_kept_answers, erase_errors, erase_listings, erase_bodies, erase_calls)
 
 STAYS = (
     ("Erased", "names, addresses, birthday, attributes, events, relations, scores, the words of contacts, consents"

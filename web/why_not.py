@@ -122,6 +122,9 @@ def _told(spoken: list[Spoken], passage: Passage, words: Pronouns, name: str, on
         return Answer(f"{words.They} did get {name}: {_article(channel)} {channel}{title} on {on(sent.at)}{arrives}.",
                       more, passage.enrolment.id)
     message, title = newest.message, _title(newest)
+    if message.state == "queued" and message.reason and message.due_at > message.queued_at:
+        return Answer(f"{title[:1].upper()}{title[1:]} of {name} waits until {on(message.due_at)}: {message.reason}.",
+                      "", passage.enrolment.id)
     if message.state in ("queued", "claimed", "handed_over"):
         return Answer(f"{title[:1].upper()}{title[1:]} of {name} is on its way: due on {on(message.due_at)}.", "",
                       passage.enrolment.id)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 import campaigns.models  # noqa: F401  (imported for their tables, like those below)
 import coupons.models  # noqa: F401
 import customers.models  # noqa: F401
+import delivery.hook_models
 import delivery.models  # noqa: F401
 import journeys.models  # noqa: F401
 import segments.models  # noqa: F401

@@ -1,9 +1,9 @@
 """Who does the work that is due, and in which order?
 
 Owns the round of duties (rescue, the shops' inbox, cancelled orders, lapsed reservations, exits, entries, steps,
-settling, sends), repeated until a round finds nothing, and the moving clock of `winback tick --until`. Every duty keeps
-its own list of work in the tables; this module only calls them, so it can be killed anywhere and the next round
-continues. On SQLite one worker runs at a time, others stand by.
+settling, sends, calls to other programs), repeated until a round finds nothing, and the moving clock of
+`winback tick --until`. Every duty keeps its own list of work in the tables; this module only calls them, so it can be
+killed anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
 """
 
 import logging
@@ -19,8 +19,8 @@ from core.database import Database
 from core.errors import Conflict, Invalid
 from core.mirror import TOO_MANY_CHANGES
 from coupons import following, nightly, reserving
-from delivery import sending
-from journeys import due, duties, exits, noticing, settling
+from delivery import hook_sending, sending
+from journeys import due, duties, exits, noticing, pruning, settling
 from journeys.objecting import objections
 from journeys.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
@@ -64,6 +64,10 @@ class Worker:
         )
         done += sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
                              channels=open_channels(self.context.settings), settings=delivery, objecting=objections)
+        done += hook_sending.tick(database, now=now, worker=self.lease.number,
+                                  secret_key=self.context.settings.secret_key,
+                                  allowed=self.context.settings.private_receivers)
+        done += pruning.tick(database, now=now, days=self.context.settings.visits_days)
         return done
 
     def until_idle(self, now: datetime) -> int:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.types import from_us, to_us
+from core.wall_clock import local_instant
 from journeys.graph import Split, Wait
-from journeys.steps import arms, drawn, due, due_before_end, held_out, local_instant
+from journeys.steps import arms, drawn, due, due_before_end, held_out
 
 BERLIN = "Europe/Berlin"
 

@@ -14,7 +14,9 @@ from core.errors import Invalid, NotFound
 from coupons.feed import redeemed_by_campaign
 from delivery.showing import message_counts
 from journeys import editing
+from journeys.best_arms import beliefs
 from journeys.checking_draft import check_draft
+from journeys.deciding import decisions
 from journeys.graph import LEAVING, Graph
 from journeys.models import Journey, Version
 from journeys.overview import count_journeys, journey_lines
@@ -81,11 +83,13 @@ def show(key: str) -> ResponseReturnValue:
         campaign = session.get_one(Campaign, journey.campaign_id)
         drawing = picture(session, campaign, shown, numbers, problems)
         counts = message_counts(session, campaign=campaign.key)
+        decided, shares = decisions(session, journey), beliefs(session.connection(), journey.id)
         differs = bool(versions) and _differs(journey, versions[0])
         draft_problems = problems if not versions else (check_draft(session, journey.draft) if differs else [])
     return render_template(
         "pages/journeys/show.html", journey=journey, campaign=campaign, version=version, versions=versions,
-        drawing=drawing, numbers=numbers, problems=problems[:MOST_PROBLEMS], differs=differs,
+        drawing=drawing, numbers=numbers, decided=decided, shares=shares, step_name=step_name, shown=shown,
+        problems=problems[:MOST_PROBLEMS], differs=differs,
         draft_problems=draft_problems, next_number=(versions[0].number if versions else 0) + 1,
         draft_starts=_starts(read_graph(journey.draft).graph),
         step_counts=_step_counts(counts), pill_=STATE_PILLS[journey.state], window=window_words(campaign, now=now),

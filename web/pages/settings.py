@@ -184,6 +184,9 @@ def _tabs() -> dict[str, Any]:
         ("House rules", url_for("settings.house_rules"), request.endpoint == "settings.house_rules"),
         ("People", url_for("settings.people"), request.endpoint in ("settings.people", "settings.add")),
         ("API keys", url_for("settings.keys"), request.endpoint in ("settings.keys", "settings.make_key")),
+        ("Quiet hours", url_for("settings.contact"), (request.endpoint or "").endswith(".contact")
+         or request.endpoint == "settings.save_contact"),
+        ("Programs", url_for("settings.receiver_list"), "receiver" in (request.endpoint or "")),
         ("Left alone", url_for("settings.left_alone"), request.endpoint in ("settings.left_alone",
                                                                              "settings.set_left_alone")),
         ("Audit trail", url_for("settings.audit"), request.endpoint == "settings.audit"),

@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
+from core.sealing import seal, unseal
 from customers.identity import normal_timezone
 from customers.importing.currencies import normal_currency
 from web.shops.models import ShopConnection
-from web.shops.sealing import seal, unseal
 from web.shops.signatures import standard_key
 from web.shops.systems import SYSTEMS
 

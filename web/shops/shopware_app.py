@@ -19,10 +19,10 @@ from xml.sax.saxutils import escape, quoteattr
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid, NotFound, Unauthorised
+from core.sealing import seal
 from web.shops import signatures, told
 from web.shops.connections import KnownShop, connection_by_id, current_secret
 from web.shops.models import ShopConnection
-from web.shops.sealing import seal
 from web.shops.systems.shopware import EVENTS
 
 APP = "WinbackOrders"

@@ -1,6 +1,6 @@
 """How are secrets kept that we must be able to read again?
 
-Owns sealing with a key derived from the installation's secret key: a copy of the database alone opens no shop.
+Owns sealing with a key derived from the installation's secret key: a copy of the database alone opens nothing.
 """
 
 import base64
@@ -27,4 +27,4 @@ def unseal(sealed: str, *, secret_key: str) -> str:
     try:
         return _box(secret_key).decrypt(sealed.encode()).decode()
     except InvalidToken as error:
-        raise Conflict("This secret was stored under another WINBACK_SECRET_KEY. Rotate the shop's secret.") from error
+        raise Conflict("This secret was stored under another WINBACK_SECRET_KEY. Make a new one.") from error

@@ -1,0 +1,81 @@
+"""With households as units all who live together are drawn as one, and one of them is inside at a time."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from core.database import Database
+from customers.models import Customer
+from journeys.checking import check_graph
+from journeys.schema import graph_schema
+from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, passages, walk, with_steps
+
+HOMES: dict[str, Any] = {
+    **with_steps(split={"kind": "split", "arms": {"A": 50, "B": 50}, "next": {"A": "pause", "B": "pause"}},
+                 pause={"kind": "wait", "days": 3, "next": "end"}, end={"kind": "leave"}),
+    "exit_when": [], "unit": "household"}
+
+
+def live_together(database: Database, *homes: tuple[int, ...]) -> None:
+    """These people share a household."""
+    with database.writing() as session:
+        for number, people in enumerate(homes):
+            session.execute(update(Customer).where(Customer.id.in_(people)).values(household=f"H{number}"))
+
+
+def test_the_best_customer_of_each_household_enters_whatever_the_chunks(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, range(1, 10), now=now)
+    live_together(database, (1, 8, 9), (3, 4))
+    add_order(database, 9, at=now - timedelta(days=90))
+    add_order(database, 8, at=now - timedelta(days=90), cancelled=True)
+    go(database, HOMES, now=now)
+    walk(database, tmp_path, now=now, chunk=2)
+    found = enrolments(database)
+    assert {person for person, each in found.items() if each.state == "active"} == {2, 3, 5, 6, 7, 9}
+    assert {(person, each.left_reason) for person, each in found.items() if each.state == "excluded"} == {
+        (1, "household"), (8, "household"), (4, "household")}
+
+
+def test_arm_and_hold_out_are_drawn_for_the_household(sqlite_database: Database, tmp_path: Path, now: datetime) -> None:
+    """Whoever of a household enters gets the same: asked here by letting each of them enter once."""
+    furnish(sqlite_database, range(1, 61), now=now, ends_in_days=90)
+    live_together(sqlite_database, *[(number, number + 30) for number in range(1, 31)])
+    go(sqlite_database, {**HOMES, "entry": {"event": "visit"}, "reentry": {"after_days": 10}, "holdout_percent": 40},
+       now=now)
+    for people, at in ((range(1, 31), now + timedelta(hours=1)), (range(31, 61), now + timedelta(hours=2)),
+                       (range(31, 61), now + timedelta(days=60))):
+        walk(sqlite_database, tmp_path, now=at - timedelta(minutes=30))
+        for person in people:
+            add_event(sqlite_database, person, "visit", at=at)
+        walk(sqlite_database, tmp_path, now=at)
+    first = {person: passages(sqlite_database, person)[0] for person in range(1, 31)}
+    held = [person for person, each in first.items() if each.held_out]
+    assert held and Counter(each.arm for each in first.values())["A"] > 3
+    for person in range(1, 31):
+        mates = passages(sqlite_database, person + 30)
+        # At two hours somebody of the household is inside; after 60 days they may come, unless held out until the end.
+        assert mates[0].left_reason == "household"
+        if person not in held:
+            assert [(each.held_out, each.arm) for each in mates[1:]] == [(False, first[person].arm)]
+
+
+def test_people_without_a_household_stand_for_themselves(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 13), now=now)
+    go(sqlite_database, HOMES, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    assert {each.state for each in enrolments(sqlite_database).values()} == {"active"}
+
+
+@pytest.mark.parametrize("unit", ["organisation", "family", 3, None])
+def test_other_units_are_told(unit: object) -> None:
+    problems = check_graph({**HOMES, "unit": unit}, known_segments={"lapsed"}, known_offers=set(), known_contents=set())
+    assert [problem.place for problem in problems] == ["unit"]
+    assert graph_schema()["properties"]["unit"]["enum"] == ["customer", "household"]
