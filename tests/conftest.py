@@ -69,6 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     So no worker is left alone at the end; browser tests wait more than they work, and begin beside the stories.
     """
+    for item in items:
+        if _asks_a_mirror_of_postgresql(item):
+            item.add_marker(pytest.mark.proofs)
     if not PROOFS:
         left_out = [item for item in items if item.get_closest_marker("proofs")]
         config.hook.pytest_deselected(items=left_out)
@@ -77,6 +80,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kind = " in a browser" if item.get_closest_marker("browser") else ""
         item.add_marker(pytest.mark.xdist_group(f"{item.path.relative_to(ROOT)}{kind}"))
     items.sort(key=_turn)
+
+
+MIRRORED = ("segments/test_proposals.py", "segments/test_figures.py", "winback/test_mirror_command.py")
+
+
+def _asks_a_mirror_of_postgresql(item: pytest.Item) -> bool:
+    """Slow to fill for every test; what it says is tried in test_616.py, test_engines_agree.py and core's tests, too."""
+    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    mirrored = "mirror" in params.values() or str(item.path).endswith(MIRRORED)
+    return params.get("database_url") == "postgresql" and mirrored
 
 
 def pytest_collection_finish() -> None:
