@@ -86,7 +86,7 @@ MIRRORED = ("segments/test_proposals.py", "segments/test_figures.py", "winback/t
 
 
 def _asks_a_mirror_of_postgresql(item: pytest.Item) -> bool:
-    """Slow to fill for every test; what it says is tried in test_616.py, test_engines_agree.py and core's tests, too."""
+    """Slow to fill for every test; what it says is tried in test_616.py, test_engines_agree.py and core's tests."""
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     mirrored = "mirror" in params.values() or str(item.path).endswith(MIRRORED)
     return params.get("database_url") == "postgresql" and mirrored

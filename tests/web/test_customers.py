@@ -95,8 +95,8 @@ def test_one_page_tells_orders_messages_codes_and_the_journey(marketer: FlaskCli
     number = _number(played, "EXISTS (SELECT 1 FROM redemptions r WHERE r.customer_id = c.id AND r.state = 'redeemed')"
                              " AND EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id)")
     page = marketer.get(f"/customers/{number}").text
-    for words in ("Redeemed ", "Ordered ", "Entered “Furniture win-back”", "E-mail “", "Revenue so far", "Contribution so far",
-                  "Left “", "Because redeemed the code", "may write"):
+    for words in ("Redeemed ", "Ordered ", "Entered “Furniture win-back”", "E-mail “", "Revenue so far",
+                  "Contribution so far", "Left “", "Because redeemed the code", "may write"):
         assert words in page, words
     assert "Ordered " not in marketer.get(f"/customers/{number}?show=contacts").text.split('class="tl"')[1]
 
