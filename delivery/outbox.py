@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Table, select, type_coerce, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 
 from core.arrays import in_ids
@@ -161,10 +161,18 @@ def cancel(connection: Connection, enrolment_refs: Iterable[int], *, reason: str
     """
     refs = list(enrolment_refs)
     cancel_calls(connection, refs, reason=reason, now=now)
+    return len(_take_back(connection, in_ids(Message.enrolment_ref, refs), reason=reason, now=now))
+
+
+def take_back(connection: Connection, message_ids: Iterable[int], *, reason: str, now: datetime) -> list[int]:
+    """Take these messages back as `cancel` does, as far as they have not left the house; returns which were."""
+    return _take_back(connection, in_ids(Message.id, list(message_ids)), reason=reason, now=now)
+
+
+def _take_back(connection: Connection, chosen: ColumnElement[bool], *, reason: str, now: datetime) -> list[int]:
     rows = connection.execute(
         select(Message.id, Message.state, Message.channel)
-        .where(in_ids(Message.enrolment_ref, refs), Message.state.in_(("queued", "claimed", "handed_over")))
-        .order_by(Message.id)
+        .where(chosen, Message.state.in_(("queued", "claimed", "handed_over"))).order_by(Message.id)
     ).all()
     waiting = [row.id for row in rows if row.state != "handed_over"]
     on_desk = [row.id for row in rows if row.state == "handed_over" and row.channel == "phone"]
@@ -176,7 +184,7 @@ def cancel(connection: Connection, enrolment_refs: Iterable[int], *, reason: str
         connection.execute(
             update(Message).where(in_ids(Message.id, held), Message.state == "handed_over").values(expires_at=now)
         )
-    return len(cancelled)
+    return cancelled
 
 
 def withdraw_calls(connection: Connection, message_ids: Iterable[int], *, now: datetime) -> list[int]:
