@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     Double,
     ForeignKey,
+    Integer,
     String,
     Text,
     UniqueConstraint,
@@ -103,6 +104,8 @@ class HouseRules(Base):
     approval_required: Mapped[bool] = mapped_column(Boolean, default=False, doc="nothing is published without one")
     margin_rate: Mapped[float | None] = mapped_column(Double, doc="0..1 of an order's value; None: never said")
     prices: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, doc="channel -> unit_cents, setup_cents, tiers")
+    print_lead_days: Mapped[int] = mapped_column(
+        Integer, default=0, server_default="0", doc="working days from handing a letter over until it is posted")
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
 

@@ -12,12 +12,15 @@ LETTER_TRANSIT_DAYS = 2
 _SUNDAY = 6
 
 
-def expected_arrival(channel: str, sent_at: datetime) -> datetime:
-    """The instant at which something sent at `sent_at` is expected to reach the person."""
+def expected_arrival(channel: str, sent_at: datetime, *, lead_days: int = 0) -> datetime:
+    """The instant at which something sent at `sent_at` is expected to reach the person.
+
+    `lead_days` are the working days that the print shop needs before it posts a letter.
+    """
     if channel != "letter":
         return sent_at
     arrival = sent_at
-    days = LETTER_TRANSIT_DAYS
+    days = LETTER_TRANSIT_DAYS + lead_days
     while days:
         arrival += timedelta(days=1)
         if arrival.weekday() != _SUNDAY:

@@ -147,7 +147,8 @@ def _write_down(
     for channel, ids in sent.items():
         settled += len(moved(
             connection, ids, "sent", from_=("handed_over", "uncertain"), now=now, of_worker=worker, released_at=now,
-            expected_at=expected_arrival(channel, now), cost_cents=settings.cost_cents.get(channel, 0), reason=None,
+            expected_at=expected_arrival(channel, now, lead_days=settings.print_lead_days),
+            cost_cents=settings.cost_cents.get(channel, 0), reason=None,
         ))
     for words, ids in failed.items():
         settled += len(moved(connection, ids, "failed", from_=("handed_over", "uncertain"), now=now,

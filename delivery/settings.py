@@ -25,7 +25,8 @@ class Shop:
 class DeliverySettings:
     """What sending needs beside the database. `sender_address` is the From and the return path of e-mails.
 
-    `cost_cents` is what one message costs per channel, for the ledger.
+    `cost_cents` is what one message costs per channel, for the ledger; `print_lead_days` are the working days from
+    handing a letter to the print shop until it is posted.
     """
 
     secret_key: str = field(repr=False)
@@ -37,6 +38,7 @@ class DeliverySettings:
     unsubscribe_mailto: str = ""
     attempts_limit: int = 6
     cost_cents: Mapping[str, int] = field(default_factory=lambda: dict(CHANNEL_COST_CENTS))
+    print_lead_days: int = 0
     first_pause: timedelta = timedelta(minutes=5)
 
     def pause_after(self, attempt: int) -> timedelta:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from campaigns.house import house
 from campaigns.problems import Problem
 from core.errors import Invalid, NotFound
 from coupons.models import Offer
@@ -40,7 +41,7 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
     entered = segments.get(read.segment)
     if not found:
         valid: dict[str, int | None] = dict(session.execute(select(Offer.key, Offer.valid_days)).all())
-        found = [*found, *letter_problems(read, valid)]
+        found = [*found, *letter_problems(read, valid, lead_days=house(session).print_lead_days)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
             *_rule_problems(session, read), *_change_problems(session, read, segments), *_told_problems(session, read)]
 

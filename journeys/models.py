@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Float,
     ForeignKey,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -70,6 +72,26 @@ class GlobalHoldout(Base):
     percent: Mapped[float] = mapped_column(Float)
     author: Mapped[str | None] = mapped_column(String(200))
     changed_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Forecast(Base):
+    """One asking what would happen if a campaign ran from now on, and the answer."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (
+        Index("ix_forecasts_open", "id", sqlite_where=text("state IN ('asked', 'running')"),
+              postgresql_where=text("state IN ('asked', 'running')")),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(10), doc="asked, running, done or failed")
+    asked: Mapped[dict[str, Any]] = mapped_column(Json, doc="days, redemption_rate, order_rate")
+    asked_by: Mapped[str | None] = mapped_column(String(200))
+    asked_at: Mapped[datetime] = mapped_column(Instant)
+    worker: Mapped[int | None] = mapped_column(BigInteger, doc="lease number of who is at it")
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer: Mapped[dict[str, Any] | None] = mapped_column(Json, doc="the forecast, or the problem it failed with")
 
 
 class Enrolment(Base):

@@ -23,6 +23,7 @@ from core.statistics.proportions import Count, compare_rates, lift_of_rates, rat
 from core.statistics.sequential import PLANNED_PEOPLE, always_valid_means, always_valid_rates
 from core.types import from_us, to_us
 from coupons.models import Offer
+from journeys.posting import count_crossed
 from reporting import aggregates
 from reporting.aggregates import Heads, MessageCount, Sums
 from reporting.audience import NOT_DRAWN, Design, Frame, design_of, frame_of
@@ -300,6 +301,9 @@ class _Book:
         elif self.unknown_share > 0:
             notes.append(f"Tax rate or cost is unknown for {self.unknown_share * 100:.1f} % of the orders' value; it is"
                          " left out of the contribution of everybody alike.")
+        if crossed := count_crossed(self.session, self.campaign.key):
+            notes.append(f"{crossed:,} {'letter' if crossed == 1 else 'letters'} crossed with the order in the post: "
+                         "posted before it, expected after it.")
         if self.undrawn.people:
             notes.append(f"{self.undrawn.people:,} people have not come to the split or left before it. They count in"
                          " the effect and belong to no offer.")

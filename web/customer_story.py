@@ -20,6 +20,7 @@ from customers.models import Consent, Contact, Event, Order, OrderLine
 from customers.story import consents_before, contacts_before, orders_before
 from delivery.person import Spoken, messages_before
 from journeys.person import Passage, passages_of
+from journeys.posting import Crossing, crossed
 from web.campaign_messages import STATE_WORDS
 from web.formatting import day, money, span
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS, CONTACT_ICONS, CONTACT_WORDS
@@ -283,8 +284,17 @@ def _passages(
     for each in passages_of(session, customer_id, before=before, limit=limit):
         lines += _passage(teller, each, show)
     if show != "why":
+        lines += [_crossed(teller, each) for each in crossed(session, customer_id=customer_id)]
         lines += _history(session, customer_id, teller)
     return lines
+
+
+def _crossed(teller: Teller, each: Crossing) -> Line:
+    """A letter that was on its way when its person did what it asks for."""
+    did = "redeemed" if each.why == "redeemed" else "ordered"
+    what = f"Crossed in the post: a letter of {teller.campaign(each.campaign)}"
+    why = f"Posted {teller.day(each.posted_at)}, expected {teller.day(each.expected_at)}; in between the person {did}."
+    return Line(each.left_at, "messages", "mailbox", what, why, kind="n")
 
 
 def _passage(teller: Teller, each: Passage, show: str) -> list[Line]:

@@ -21,9 +21,10 @@ from delivery.settings import DeliverySettings
 
 def delivery_settings(settings: Settings, session: Session) -> DeliverySettings:
     """What sending needs to know of this installation, of the shop's sender profile, and of its prices."""
-    prices = house(session).prices
+    rules = house(session)
     return replace(settings_with_profile(session, secret_key=settings.secret_key, base_url=settings.base_url),
-                   cost_cents={channel: price.unit_cents for channel, price in prices.items()})
+                   cost_cents={channel: price.unit_cents for channel, price in rules.prices.items()},
+                   print_lead_days=rules.print_lead_days)
 
 
 def open_channels(settings: Settings) -> Mapping[str, Channel]:

@@ -47,3 +47,28 @@ def test_the_longest_way_to_the_letter_counts_and_a_circle_ends() -> None:
         "again": {"kind": "branch", "if": {"all": []}, "next": {"yes": "ask", "no": "letter"}},
         "letter": LETTER, "end": {"kind": "leave"}}})
     assert len(list(letter_problems(graph, {"ten": 14}))) == 1
+
+
+def reminders(wait: dict[str, Any], lead_days: int) -> list[str]:
+    """What is said of a mail, this wait and a letter without a code."""
+    graph = parse_graph({"entry": {"segment": "all"}, "start": "mail", "steps": {
+        "mail": {"kind": "send", "content": "a", "next": "pause"},
+        "pause": {"kind": "wait", "next": "letter", **wait},
+        "letter": {"kind": "send", "content": "a", "channel": "letter", "next": "end"}, "end": {"kind": "leave"}}})
+    return [str(problem) for problem in letter_problems(graph, {}, lead_days=lead_days)]
+
+
+def test_a_reminder_by_letter_is_not_due_before_it_can_be_printed() -> None:
+    assert reminders({"days": 2}, 0) == [] and reminders({"days": 4}, 3) == []
+    [told] = reminders({"days": 2}, 3)
+    assert told.startswith("steps.pause.days") and "2 days after" in told and "Wait 2 days longer" in told
+    assert reminders({"until": "2027-01-01T00:00:00Z"}, 3) == [], "that day cannot be judged"
+
+
+def test_the_print_shop_s_lead_time_eats_the_code_s_days_too() -> None:
+    graph = parse_graph({"entry": {"segment": "all"}, "start": "mail", "steps": {
+        "mail": FIRST, "pause": {"kind": "wait", "next": "letter", "days": 8}, "letter": LETTER,
+        "end": {"kind": "leave"}}})
+    assert list(letter_problems(graph, {"ten": 14})) == []
+    [told] = letter_problems(graph, {"ten": 14}, lead_days=2)
+    assert "0 days left" in told.message and "Send it 3 days earlier" in told.fix

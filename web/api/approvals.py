@@ -54,6 +54,7 @@ class HouseSchema(Schema):
     approval_required = fields.Boolean(required=True)
     margin_rate = fields.Float(required=True, allow_none=True)
     prices = fields.Dict(required=True)
+    print_lead_days = fields.Integer(required=True)
 
 
 @blueprint.route("/campaigns/<key>/approval", methods=["GET"])
@@ -87,7 +88,8 @@ def house_rules() -> Response:
     with reading() as session:
         rules = house(session)
     return jsonify({"approval_required": rules.approval_required, "margin_rate": rules.margin_rate,
-                    "prices": {channel: price.to_json() for channel, price in rules.prices.items()}})
+                    "prices": {channel: price.to_json() for channel, price in rules.prices.items()},
+                    "print_lead_days": rules.print_lead_days})
 
 
 def _body(session: Session, campaign: Campaign) -> dict[str, Any]:

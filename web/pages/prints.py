@@ -2,12 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template, request, send_file, url_for
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from delivery.print_runs import letter_path, letters_of, manifest_path, print_runs
+from journeys.posting import posted, read_day
 from web.access import needs_role
+from web.audit import record
 from web.paging import cursor
+from web.toasts import toast
+from web.transactions import request_now, writing
 from web.wired import settings
 
 blueprint = Blueprint("prints", __name__)
@@ -32,6 +36,20 @@ def show(day: str) -> ResponseReturnValue:
     return render_template("pages/prints/show.html", day=day, letters=letters[start:end], total=len(letters),
                            next_href=url_for("prints.show", day=day, after=end) if end < len(letters) else None,
                            first_href=url_for("prints.show", day=day) if start else None)
+
+
+@blueprint.post("/prints/<day>/posted")
+@needs_role(*READERS)
+def post_day(day: str) -> ResponseReturnValue:
+    """Take over the day on which the print shop really posted these letters."""
+    now = request_now()
+    with writing() as session:
+        letters = posted(session, read_day(day, "day"), read_day(request.form.get("posted_on", ""), "posted_on"),
+                         now=now)
+        record(session, "letters.posted", f"print run:{day}", now=now, posted_on=request.form["posted_on"],
+               letters=letters)
+    toast(f"{letters:,} letters are reckoned from the day they were posted.")
+    return redirect(url_for("prints.show", day=day))
 
 
 @blueprint.get("/prints/<day>/manifest.csv")

@@ -40,7 +40,8 @@ def save_house_rules() -> ResponseReturnValue:
         with writing() as session:
             saved = save_house(session, now=now, **changed)
             record(session, "house.saved", "house", now=now, approval_required=saved.approval_required,
-                   margin_rate=saved.margin_rate, prices={name: each.to_json() for name, each in saved.prices.items()})
+                   margin_rate=saved.margin_rate, prices={name: each.to_json() for name, each in saved.prices.items()},
+                   print_lead_days=saved.print_lead_days)
     except InvalidPlan as error:
         return _page(form.to_dict(), {problem.place: f"{problem.message} {problem.fix}".strip()
                                       for problem in error.problems}), 400
@@ -57,6 +58,7 @@ def _page(typed: dict[str, str], wrong: dict[str, str]) -> str:
 def _typed(rules: House) -> dict[str, str]:
     """The rules as the form shows them."""
     found = {"approval_required": "yes" if rules.approval_required else "",
+             "print_lead_days": str(rules.print_lead_days or ""),
              "margin": "" if rules.margin_rate is None else f"{100 * rules.margin_rate:g}"}
     for channel, price in rules.prices.items():
         found |= {f"{channel}.unit": _amount(price.unit_cents), f"{channel}.setup": _amount(price.setup_cents),
@@ -88,8 +90,12 @@ def _read(form: MultiDict[str, str]) -> dict[str, Any]:
     for channel in CHANNELS:
         unit, setup = (cents(form.get(f"{channel}.{name}", "")[:40], f"{channel}.{name}") for name in ("unit", "setup"))
         prices[channel] = Price(unit, setup, _tiers(form.get(f"{channel}.tiers", "")[:400], channel, problems))
+    lead = form.get("print_lead_days", "").strip()
+    if lead and not (lead.isascii() and lead.isdigit() and len(lead) < 4):
+        problems.append(Problem("print_lead_days", "This is not a number of days.", "Write a whole number, such as 3."))
     insist(problems)
-    return {"approval_required": bool(form.get("approval_required")), "margin_rate": margin, "prices": prices}
+    return {"approval_required": bool(form.get("approval_required")), "margin_rate": margin, "prices": prices,
+            "print_lead_days": int(lead or 0)}
 
 
 def _tiers(text: str, channel: str, problems: list[Problem]) -> tuple[Tier, ...]:
