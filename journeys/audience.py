@@ -29,6 +29,7 @@ from journeys.graph import Graph, Split, ways_of
 from journeys.holding_out import global_percent, left_alone
 from journeys.households import HOUSEHOLD, units_of
 from journeys.models import Journey, Version
+from journeys.ranking import best, ranking_of
 from journeys.reading import read_graph
 from journeys.steps import arms
 from segments.engines.questions import Questions
@@ -36,7 +37,7 @@ from segments.language.conditions import All, InSegment, Not, Rule
 from segments.saving.saved import segment_rule
 
 MOST_REACHED = 20_000
-START, REACHED, SILENT, HELD_OUT = "start", "reached", "silent", "held_out"
+START, REACHED, SILENT, HELD_OUT, BEYOND = "start", "reached", "silent", "held_out", "beyond"
 _CHUNK = 5_000
 
 
@@ -100,6 +101,9 @@ def audience(questions: Questions, key: str, *, now: datetime, secret_key: str) 
         people = questions.count(All((frame.without(place), each.rule)), as_of=now, fresh=False).value
         lines.append(Line(each.key, "minus", _sentence_case(each.reason), people))
     left = questions.ids(frame.without(len(frame.exclusions)), as_of=now, fresh=False).value
+    everybody, left = len(left), _best(questions, frame, left, now=now)
+    if len(left) < everybody:
+        lines.append(Line(BEYOND, "minus", f"Not among the best {len(left):,}", everybody - len(left)))
     asked = spread(left)
     with questions.database.reading() as session:
         found = Counter(_parts(session.connection(), frame, asked, now=now, secret_key=secret_key))
@@ -121,13 +125,29 @@ def people_in(
         if each.key == part:
             ids = questions.ids(All((frame.without(place), each.rule)), as_of=now, fresh=False).value
             return Line(part, "minus", _sentence_case(each.reason), len(ids)), ids
-    asked = spread(questions.ids(frame.without(len(frame.exclusions)), as_of=now, fresh=False).value)
+    everybody = questions.ids(frame.without(len(frame.exclusions)), as_of=now, fresh=False).value
+    left = _best(questions, frame, everybody, now=now)
+    if part == BEYOND:
+        chosen = set(left)
+        beyond = [each for each in everybody if each not in chosen]
+        return Line(part, "minus", f"Not among the best {len(left):,}", len(beyond)), beyond
+    asked = spread(left)
     with questions.database.reading() as session:
         found = _parts(session.connection(), frame, asked, now=now, secret_key=secret_key)
     for line in _below(frame, Counter(found), len(asked)):
         if line.part == part:
             return line, [customer_id for customer_id, own in zip(asked, found, strict=True) if _belongs(own, part)]
     raise NotFound("There is no such line in this campaign's reach.")
+
+
+def _best(questions: Questions, frame: _Frame, left: list[int], *, now: datetime) -> list[int]:
+    """Those of them who would enter where the journey takes only the best; all while nobody knows who that is."""
+    count = None if frame.graph is None else frame.graph.entry.top
+    if count is None or count >= len(left):
+        return left
+    with questions.database.reading() as session:
+        ranking = ranking_of(session, frame.campaign)
+        return left if ranking is None else best(session.connection(), left, ranking, count, as_of=now)
 
 
 def spread(ids: Sequence[int]) -> Sequence[int]:

@@ -36,6 +36,7 @@ from journeys.graph import Branch, Call, Give, Graph, Send, WaitFor, Webhook
 from journeys.holding_out import global_percent
 from journeys.leaving import leave
 from journeys.models import Enrolment, Journey, Version
+from journeys.ranking import ranking_of, ranking_problems
 from journeys.reading import EXIT_FLAGS, parse_graph, read_graph
 from journeys.skipping import pass_in_silence
 from journeys.speaking import SKIPPED
@@ -131,11 +132,13 @@ def publish(
         hold_segments(session, named)
     insist(check_draft(session, journey.draft))
     graph = parse_graph(journey.draft)
-    insist(_frame_problems(campaign, graph, now))
+    ranking = ranking_of(session, campaign) if graph.entry.top is not None else None
+    insist([*_frame_problems(campaign, graph, now), *ranking_problems(graph, ranking)])
     _adopt_frame(session, campaign, graph)
     before = newest_version(session, journey)
     version = Version(journey_id=journey.id, number=number + 1, graph=_frozen(session, journey.draft),
-                      pins=_pins(session, graph), author=author, published_at=now)
+                      pins=_pins(session, graph) | ({} if ranking is None else {"ranking": ranking}), author=author,
+                      published_at=now)
     session.add(version)
     session.flush()
     # After everything is pinned: what changes from here on is not in this version.

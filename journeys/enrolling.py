@@ -19,6 +19,7 @@ from journeys.admitting import enrol, may_enter
 from journeys.households import HOUSEHOLD, best_first
 from journeys.models import Version
 from journeys.plans import Plan, load_plans
+from journeys.ranking import best
 from segments.engines.questions import Questions
 from segments.saving.saved import segment_rule
 
@@ -46,6 +47,9 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
         as_of = _begin(session, plan, now=now)
         rule = segment_rule(session, plan.graph.segment, version=plan.segments[plan.graph.segment])
     members: Sequence[int] = questions.ids(rule, as_of=as_of, now=now).value
+    if plan.graph.entry.top is not None and plan.ranking is not None:
+        with database.reading() as session:
+            members = best(session.connection(), members, plan.ranking, plan.graph.entry.top, as_of=as_of)
     if plan.graph.unit == HOUSEHOLD:
         with database.reading() as session:
             members = best_first(session.connection(), members)

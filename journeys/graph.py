@@ -207,7 +207,10 @@ class ExitWhen:
 @dataclass(frozen=True)
 class Entry:
     """What lets people in: an event (with `where`: property -> texts it may have, and `key`, the property whose value
-    gives each cart or the like a passage of its own), a schedule of five fields, the API, a colleague by hand."""
+    gives each cart or the like a passage of its own), a schedule of five fields, the API, a colleague by hand.
+
+    `top`: only so many members of the segment enter, those of the highest expected contribution; None: all of them.
+    """
 
     event: str | None = None
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -215,6 +218,7 @@ class Entry:
     schedule: str | None = None
     api: bool = False
     manual: bool = False
+    top: int | None = None
 
 
 @dataclass(frozen=True)

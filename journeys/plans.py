@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import Session
@@ -40,6 +41,7 @@ class Plan:
     goal_categories: tuple[str, ...]
     holdout_percent: float
     global_percent: float
+    ranking: Mapping[str, Any] | None
     starts_at: datetime | None
     ends_at: datetime | None
     drawn: bool
@@ -93,7 +95,7 @@ def _plan(version: Version, journey: Journey, campaign: Campaign) -> Plan:
         campaign_id=campaign.id, campaign=campaign.key, campaign_name=campaign.name, timezone=campaign.timezone,
         goal_categories=tuple(campaign.goal_categories),
         holdout_percent=campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
-        global_percent=version.pins.get("global_percent", 0.0),
+        global_percent=version.pins.get("global_percent", 0.0), ranking=version.pins.get("ranking"),
         starts_at=campaign.starts_at, ends_at=campaign.ends_at, drawn=version.entered_at is not None,
         published_at=version.published_at,
     )

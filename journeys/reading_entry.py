@@ -10,7 +10,8 @@ from journeys.cron import read_cron
 from journeys.graph import MOVES, Entry
 from journeys.reading_parts import PartReader
 
-ENTRY_KEYS = ("segment", "on", "event", "where", "key", "schedule", "api", "manual")
+ENTRY_KEYS = ("segment", "on", "event", "where", "key", "schedule", "api", "manual", "top")
+MOST_BEST = 10_000_000
 
 
 class EntryReader:
@@ -32,12 +33,27 @@ class EntryReader:
                        "Use a short name such as lapsed-furniture.")
         event, where = self._event(value)
         entry = Entry(event, where, self._key(value, event), self._schedule(value), self._flag(value, "api"),
-                      self._flag(value, "manual"))
+                      self._flag(value, "manual"), self._top(value))
         if not any(name in value for name in ("segment", "event", "schedule", "api", "manual", "on")):
             reader.add("entry", "Nobody can enter.", 'Write {"segment": "key-of-a-segment"}.')
         if "event" in value and "schedule" in value:
             reader.add("entry.schedule", "People enter by an event or by a schedule.", "Keep one of the two.")
         return segment if isinstance(segment, str) else "", self._on(value), entry
+
+    def _top(self, value: dict[str, Any]) -> int | None:
+        reader, top = self.reader, value.get("top")
+        if "top" not in value:
+            return None
+        if set(value) - {"segment", "top", "api", "manual"} or "segment" not in value:
+            reader.add("entry.top", "The best are chosen once, of a segment's members at the start.",
+                       'Name the segment, without "on", "event" and "schedule".')
+        count = top.get("count") if isinstance(top, dict) else None
+        if not isinstance(top, dict) or set(top) - {"count", "by"} or top.get("by") != "expected_contribution" or (
+                not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_BEST):
+            reader.add("entry.top", "This does not say how many, and by what.",
+                       'Write {"count": 5000, "by": "expected_contribution"}.')
+            return None
+        return count
 
     def _on(self, value: dict[str, Any]) -> str | None:
         reader, on = self.reader, value.get("on")

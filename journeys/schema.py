@@ -9,6 +9,7 @@ from typing import Any
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from journeys.graph import CALL_WAYS, CHANNELS, MEASURES, MOVES
 from journeys.reading import EXIT_FLAGS
+from journeys.reading_entry import MOST_BEST
 from journeys.reading_steps import ELSE, MOST_ARMS, MOST_CASES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_-]+$"}
@@ -155,6 +156,10 @@ _ENTRY = {
         "schedule": {"type": "string", "description":
                      "minute hour day month weekday, by the campaign's clock: the segment's members enter each time."},
         "api": {"type": "boolean", "description": "Programs may let people in."},
+        "top": {"type": "object", "additionalProperties": False, "required": ["count", "by"], "description":
+                "Only the best of the segment enter, by the model of the campaign's newest forecast.",
+                "properties": {"count": {"type": "integer", "minimum": 1, "maximum": MOST_BEST},
+                               "by": {"const": "expected_contribution"}}},
         "manual": {"type": "boolean", "description": "Colleagues may let people in from their page."},
     },
 }

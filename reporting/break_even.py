@@ -73,26 +73,63 @@ class BreakEven:
                 f"{100 * self.rate:.1f} % of the {self.people:,} people written to.")
 
 
+@dataclass(frozen=True)
+class Worth:
+    """What orders on top must come of it: of `per_order_cents` less `discount_cents` each, so many pay for all.
+    `value_cents` is what an order is worth at the till."""
+
+    per_order_cents: int | None
+    discount_cents: int
+    basis: str
+    orders: int | None
+    rate: float | None
+    past: tuple[PastEffect, ...]
+    value_cents: int = 0
+
+    def sentence(self, people: int) -> str:
+        """In one sentence, with what earlier campaigns with the same goal have caused."""
+        if self.orders is None or self.rate is None:
+            return self.basis
+        said = (f"Needs {self.orders:,} extra {'order' if self.orders == 1 else 'orders'}, "
+                f"{100 * self.rate:.1f} % of the {people:,} people written to")
+        caused = sorted(100 * each.estimate for each in self.past)
+        if not caused:
+            return f"{said}."
+        if len(caused) == 1:
+            return f"{said}; the last one with this goal caused {caused[0]:.1f} %."
+        return f"{said}; the last {len(caused)} with this goal caused {caused[0]:.1f} to {caused[-1]:.1f} %."
+
+
 def break_even(questions: Questions, key: str, found: Audience, *, now: datetime) -> BreakEven:
     """The break-even of a campaign whose reach is `found`. Raises NotFound, NotReady, TooSlow."""
     with questions.database.reading() as session:
         campaign = campaign_by_key(session, key)
         graph = graph_of(session, campaign)[1]
-        rules = house(session)
+        prices = house(session).prices
         sends = _most_sends(graph) if graph is not None else 1
-        by_channel = tuple((channel, people, sends * rules.prices[channel].cents(people))
+        by_channel = tuple((channel, people, sends * prices[channel].cents(people))
                            for channel, people in found.spoken_to if people)
+    people, cost = sum(line[1] for line in by_channel), sum(line[2] for line in by_channel)
+    worth = worth_it(questions, campaign, graph, people=people, cost_cents=cost, now=now)
+    return BreakEven(people, sends, cost, by_channel, worth.per_order_cents, worth.discount_cents, worth.basis,
+                     worth.orders, worth.rate, worth.past, campaign.currency)
+
+
+def worth_it(
+    questions: Questions, campaign: Campaign, graph: Graph | None, *, people: int, cost_cents: int, now: datetime
+) -> Worth:
+    """What has to come of writing to so many people at this cost."""
+    with questions.database.reading() as session:
+        margin_rate = house(session).margin_rate
         past = _past(session, campaign, now=now)
-    worth, value, basis = _order_worth(questions, campaign, rules.margin_rate, now=now)
+    worth, value, basis = _order_worth(questions, campaign, margin_rate, now=now)
     with questions.database.reading() as session:
         discount = _discount(session, graph, value)
-    people, cost = sum(line[1] for line in by_channel), sum(line[2] for line in by_channel)
     left = None if worth is None else worth - discount
     if left is not None and left <= 0:
         basis = "The discount is larger than what an order brings, so no number of orders pays for it."
-    orders = math.ceil(cost / left) if left is not None and left > 0 and people else None
-    return BreakEven(people, sends, cost, by_channel, worth, discount, basis, orders,
-                     None if orders is None else orders / people, past, campaign.currency)
+    orders = math.ceil(cost_cents / left) if left is not None and left > 0 and people else None
+    return Worth(worth, discount, basis, orders, None if orders is None else orders / people, past, value)
 
 
 def _order_worth(

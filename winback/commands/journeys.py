@@ -1,7 +1,10 @@
-"""Journeys from files: check one, publish one."""
+"""Journeys and campaigns as files: check one, say what it would do, publish one, write one."""
 
 import json
 import re
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,17 @@ from sqlalchemy import select
 
 from campaigns.models import Campaign
 from campaigns.planning import save_campaign
+from campaigns.problems import Problem, insist
 from core.clock import current_now
 from core.errors import Invalid
+from journeys.bundling import Bundle, bring, export, is_bundle, read_bundle, written
 from journeys.checking_draft import check_draft
 from journeys.editing import publish, save_draft
+from journeys.forecasting.asking import Wish, wish_problems
+from journeys.forecasting.playing import USUAL_DAYS, Drafted
+from journeys.forecasting.telling import told
+from segments.engines.questions import UNATTENDED_SECONDS, Questions
+from segments.language.rules import parse_rule
 from winback.context import Context
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -30,9 +40,11 @@ def journey() -> None:
 @click.pass_obj
 def check(context: Context, file: Path) -> None:
     """List every problem of a journey; exit 1 when there is one."""
-    graph = _read(file)
-    with context.database.reading() as session:
-        problems = check_draft(session, graph)
+    value = _read(file)
+    problems = _bundle_problems(context, value) if is_bundle(value) else None
+    if problems is None:
+        with context.database.reading() as session:
+            problems = check_draft(session, value)
     for problem in problems:
         click.echo(f"{problem.place}: {problem.message} {problem.fix}".rstrip())
     if problems:
@@ -47,8 +59,16 @@ def check(context: Context, file: Path) -> None:
 @click.option("--campaign", "campaign_key", help="The campaign it belongs to; default: one of the same key.")
 @click.pass_obj
 def publish_file(context: Context, file: Path, key: str | None, campaign_key: str | None) -> None:
-    """Check a journey, freeze it as the next version and let it run."""
+    """Check a journey, freeze it as the next version and let it run. A campaign's file brings all that it names."""
     graph = _read(file)
+    if is_bundle(graph):
+        bundle = _bundle_for(graph, key, campaign_key)
+        with context.database.writing() as session:
+            now = current_now(session.connection())
+            made = bring(session, bundle, author="shell", now=now)
+            version = publish(session, made.key, author="shell", now=now)
+        click.echo(f"{made.key} runs in version {version.number}.")
+        return
     chosen = key or _slug(str(graph.get("name") or file.stem))
     with context.database.writing() as session:
         now = current_now(session.connection())
@@ -61,6 +81,92 @@ def publish_file(context: Context, file: Path, key: str | None, campaign_key: st
         save_draft(session, chosen, graph, campaign_id=campaign.id, now=now)
         version = publish(session, chosen, author="shell", now=now)
     click.echo(f"{chosen} runs in version {version.number}.")
+
+
+@journey.command("forecast")
+@FILE
+@click.option("--key", help="The journey's key; default: made from its name.")
+@click.option("--campaign", "campaign_key", help="The campaign it belongs to; default: one of the same key.")
+@click.option("--days", default=USUAL_DAYS, show_default=True, help="Days to look ahead.")
+@click.option("--redemption-rate", type=float, help="Share of those a code reaches, 0 to 1; default: from history.")
+@click.option("--order-rate", type=float, help="Share that orders by itself in these days; default: from history.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+@click.pass_obj
+def forecast_file(
+    context: Context, file: Path, key: str | None, campaign_key: str | None, days: int,
+    redemption_rate: float | None, order_rate: float | None, as_json: bool,
+) -> None:
+    """Play a journey through with the people it would reach, and say what would happen. Nothing is kept or sent."""
+    from reporting.forecasting import forecast
+    from winback.forecaster import surroundings
+
+    graph = _read(file)
+    wish = Wish(days, redemption_rate, order_rate)
+    insist(wish_problems(wish))
+    if is_bundle(graph):
+        drafted = _drafted(_bundle_for(graph, key, campaign_key), context.now())
+    else:
+        chosen = key or _slug(str(graph.get("name") or file.stem))
+        drafted = Drafted(campaign_key or chosen, chosen, graph, _campaign_fields(graph, chosen))
+    with closing(Questions(context.database, context.settings, seconds=UNATTENDED_SECONDS)) as questions:
+        found = forecast(surroundings(context, questions), drafted.campaign, wish, now=context.now(), drafted=drafted)
+    for line in ([json.dumps(found)] if as_json else told(found)):
+        click.echo(line)
+
+
+@journey.command("forecasts")
+@click.pass_obj
+def answer_forecasts(context: Context) -> None:
+    """Work out every forecast that was asked for on a page or over the API, then end. The worker calls this."""
+    from winback.forecaster import answer_all
+
+    click.echo(f"{answer_all(context)} forecasts were worked out.", err=True)
+
+
+@journey.command("export")
+@click.argument("campaign")
+@click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="A file; default: stdout.")
+@click.pass_obj
+def export_file(context: Context, campaign: str, target: Path | None) -> None:
+    """Write a campaign with its journey, segments, offers and contents as a file."""
+    with context.database.reading() as session:
+        text = written(export(session, campaign))
+    if target is None:
+        click.echo(text, nl=False)
+    else:
+        target.write_text(text, encoding="utf-8")
+        click.echo(f"{campaign} stands in {target}.", err=True)
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that only wanted to know."""
+
+
+def _bundle_problems(context: Context, value: dict[str, Any]) -> list[Problem]:
+    """What publishing the campaign's file would find; everything it brings is saved, looked at and taken back."""
+    bundle, problems = read_bundle(value), list[Problem]()
+    try:
+        with context.database.writing() as session:
+            made = bring(session, bundle, now=current_now(session.connection()))
+            problems = check_draft(session, made.draft)
+            raise _TakenBack
+    except _TakenBack:
+        return problems
+
+
+def _bundle_for(value: dict[str, Any], key: str | None, campaign_key: str | None) -> Bundle:
+    if key is not None:
+        raise Invalid("A campaign's file names its own key. Use --campaign to bring it under another one.",
+                      place="--key")
+    bundle = read_bundle(value)
+    return bundle if campaign_key is None else replace(bundle, key=campaign_key)
+
+
+def _drafted(bundle: Bundle, now: datetime) -> Drafted:
+    entry = bundle.graph.get("entry")
+    named = bundle.segments.get(str(entry.get("segment"))) if isinstance(entry, dict) else None
+    return Drafted(bundle.key, bundle.key, bundle.graph, bundle.plan, lambda session: bring(session, bundle, now=now),
+                   parse_rule(named["rule"]) if named is not None and "rule" in named else None)
 
 
 def _campaign_fields(graph: dict[str, Any], key: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import click
 
 from core.errors import Invalid
 from winback.context import Context
+from winback.forecaster import Forecaster
 from winback.refresher import Refresher, refresh_due
 from winback.worker import BATCH, enlisted, own_turn, work_for_ever
 
@@ -64,14 +65,16 @@ def worker(context: Context) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     bell = Bell(context.database, nightly=lambda: nightly(context), hourly=lambda: hourly(context))
-    refresher = Refresher(context)
+    refresher, forecaster = Refresher(context), Forecaster(context)
     bell.start()
     refresher.start()
+    forecaster.start()
     keeper = Keeper(context)
     keeper.start()
     try:
         work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
     finally:
+        forecaster.stop()
         refresher.stop()
         bell.stop()
         keeper.stop()

@@ -1,0 +1,108 @@
+"""A campaign as a file: out, in again elsewhere, and out the same."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema_rs
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import select
+
+from campaigns.models import Campaign
+from core.database import Database
+from core.errors import Invalid
+from core.settings import read_settings
+from delivery.models import Content
+from journeys.bundling import bring, bundle_schema, export, read_bundle, written
+from journeys.checking_draft import check_draft
+from journeys.graph import Step
+from journeys.models import Journey
+from journeys.playbook import plays, use_play
+from journeys.schema import graph_schema
+from tests.delivery.ledger import KEY
+from winback.commands.journeys import journey as commands
+from winback.context import Context
+
+
+@pytest.mark.parametrize("play", plays(), ids=lambda play: play.key)
+def test_what_is_exported_comes_back_the_same(play: Any, sqlite_database: Database, now: datetime) -> None:
+    with sqlite_database.writing() as session:
+        use_play(session, play, "spring", name="Spring", now=now)
+        text = written(export(session, "spring"))
+        jsonschema_rs.validate(bundle_schema(), json.loads(text))
+        as_file = {**json.loads(text), "key": "autumn"}
+        made = bring(session, read_bundle(as_file), now=now)
+        assert check_draft(session, made.draft) == []
+        assert export(session, "autumn").to_json() == as_file
+        versions = made.draft_version, list(session.scalars(select(Content.revision)))
+        again = bring(session, read_bundle(as_file), now=now)
+        assert (again.draft_version, list(session.scalars(select(Content.revision)))) == versions
+
+
+def test_one_changed_word_is_one_changed_line(sqlite_database: Database, now: datetime) -> None:
+    with sqlite_database.writing() as session:
+        use_play(session, plays()[0], "spring", name="Spring", now=now)
+        before = written(export(session, "spring"))
+        changed = json.loads(before)
+        first = next(iter(changed["contents"]))
+        changed["contents"][first]["subject"] = "A new subject"
+        bring(session, read_bundle(changed), now=now)
+        after = written(export(session, "spring"))
+    old, new = before.splitlines(), after.splitlines()
+    assert len(old) == len(new) and sum(a != b for a, b in zip(old, new, strict=True)) == 1
+
+
+def test_a_file_says_where_it_is_wrong(sqlite_database: Database, now: datetime) -> None:
+    with sqlite_database.writing() as session:
+        use_play(session, plays()[0], "spring", name="Spring", now=now)
+        good = export(session, "spring").to_json()
+    for change, place in (({"format": "other"}, "format"), ({"extra": 1}, "extra"), ({"key": ""}, "key"),
+                          ({"journey": []}, "journey"), ({"offers": [1]}, "offers")):
+        with pytest.raises(Invalid) as error:
+            read_bundle({**good, **change})
+        assert error.value.place == place
+    with sqlite_database.writing() as session, pytest.raises(Invalid) as error:
+        bring(session, read_bundle({**good, "contents": {"x": {"name": "X", "colour": "red"}}}), now=now)
+    assert error.value.place == "contents.x.colour"
+
+
+def test_every_step_kind_there_is_stands_in_the_schema() -> None:
+    text = json.dumps(graph_schema()) + json.dumps(bundle_schema())
+    for step in get_args(Step):
+        kind = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in step.__name__).strip("_")
+        assert text.count(json.dumps({"const": kind})) >= 2, kind
+
+
+def test_the_shell_checks_foresees_and_publishes_a_file_and_only_publishing_stays(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    with sqlite_database.writing() as session:
+        use_play(session, plays()[0], "spring", name="Spring", now=now)
+        bundle = {**export(session, "spring").to_json(), "key": "autumn"}
+    bundle["campaign"]["name"] = "Autumn"
+    file = tmp_path / "autumn.json"
+    file.write_text(json.dumps(bundle), encoding="utf-8")
+    settings = read_settings({"WINBACK_HOME": str(tmp_path / "home"), "WINBACK_SECRET_KEY": KEY,
+                              "WINBACK_DATABASE_URL": str(sqlite_database.engine.url)})
+    context = Context(settings)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(commands, [*words, str(file)], obj=context, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def campaigns() -> set[str]:
+        with sqlite_database.reading() as session:
+            return set(session.scalars(select(Campaign.key)))
+
+    assert "can be published" in run("check")
+    answer = json.loads(run("forecast", "--json", "--days", "5", "--redemption-rate", "0.05"))
+    assert answer["audience"]["people"] == 0 and answer["response"]["redemptions"]["estimate"] == 0
+    assert "no orders to learn from" in " ".join(answer["missing"])
+    assert campaigns() == {"spring"}
+    assert "runs in version 1" in run("publish")
+    assert campaigns() == {"spring", "autumn"}
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(Journey).where(Journey.key == "autumn")).one().state == "running"

@@ -1,0 +1,110 @@
+"""Forecast, repair and campaigns as files, over page and API."""
+
+import io
+import json
+from pathlib import Path
+
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from core.database import Database
+from core.settings import read_settings
+from journeys.models import Journey
+from tests.web.conftest import browser_of
+from tests.web.test_api_plans import body_of, headers
+from tests.web.test_campaign_pages import words
+from web.models import AuditEntry
+from winback.context import Context
+from winback.forecaster import answer_one
+
+__all__ = ["headers"]
+
+
+def worked_out(database: Database, folder: Path, shop: FlaskClient) -> bool:
+    """What a worker's forecaster does once."""
+    settings = read_settings({"WINBACK_HOME": str(folder / "home"), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
+                              "WINBACK_DATABASE_URL": f"sqlite:///{database.path}"})
+    context = Context(settings)
+    return answer_one(context, database, worker=7, now=context.now())
+
+
+def test_a_forecast_is_asked_for_waited_for_and_read(
+    shop: FlaskClient, shop_database: Database, headers: dict[str, str], tmp_path: Path
+) -> None:
+    assert "Plays the journey" in words(shop.get("/campaigns/second/forecast").text)
+    assert 'hx-get="/campaigns/second/forecast/strip"' in shop.get("/campaigns/second").text
+    wrong = shop.post("/campaigns/second/forecast", data={"days": "400", "redemption_rate": "5"})
+    assert wrong.status_code == 400 and "cannot be foreseen" in wrong.text
+    assert shop.post("/campaigns/second/forecast", data={"days": "x"}).status_code == 400
+    asked = shop.post("/campaigns/second/forecast", data={"days": "20", "redemption_rate": "5", "order_rate": "2 %"})
+    assert (asked.status_code, asked.location) == (302, "/campaigns/second/forecast")
+    assert "being played through" in shop.get("/campaigns/second/forecast/strip").text
+    analyst = browser_of(shop.application, shop_database, "analyst")
+    assert analyst.post("/campaigns/second/forecast", data={"days": "20"}).status_code == 403
+
+    assert worked_out(shop_database, tmp_path, shop) and not worked_out(shop_database, tmp_path, shop)
+    page = words(shop.get("/campaigns/second/forecast").text)
+    for said in ("Step by step", "Day by day", "Messages a day", "Redemptions", "How this was worked out", "as given"):
+        assert said in page, said
+    strip = words(shop.get("/campaigns/second/forecast/strip").text)
+    assert "Cost" in strip and "People" in strip
+
+    made = body_of(shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"days": 5}), 202)
+    assert made["state"] == "asked" and made["answer"] is None
+    assert worked_out(shop_database, tmp_path, shop)
+    done = body_of(shop.get(f"/api/v1/campaigns/second/forecasts/{made['id']}", headers=headers))
+    assert done["state"] == "done" and done["answer"]["audience"]["entered"] > 0
+    assert {"steps", "messages", "codes", "cost", "stopped", "response", "power", "worth"} <= set(done["answer"])
+    assert shop.get("/api/v1/campaigns/second/forecasts/999", headers=headers).status_code == 404
+    refused = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"order_rate": 2})
+    assert refused.status_code in (400, 422)
+
+
+def test_what_cannot_happen_is_said_instead_of_a_forecast(
+    shop: FlaskClient, shop_database: Database, tmp_path: Path
+) -> None:
+    with shop_database.writing() as session:
+        journey = session.scalars(select(Journey).where(Journey.key == "second")).one()
+        journey.draft = {**journey.draft, "start": "nowhere"}
+    assert shop.post("/campaigns/second/forecast", data={}).status_code == 302
+    assert worked_out(shop_database, tmp_path, shop)
+    strip = words(shop.get("/campaigns/second/forecast/strip").text)
+    assert "nowhere" in strip
+
+
+def test_a_wrong_text_is_repaired_by_page_and_api(
+    shop: FlaskClient, shop_database: Database, headers: dict[str, str]
+) -> None:
+    lines = body_of(shop.get("/api/v1/campaigns/spring/repair", headers=headers))
+    assert lines and lines[0]["out"] > 0
+    wrong = {"content": lines[0]["content"], "revision": lines[0]["revision"]}
+    page = shop.get("/campaigns/spring/repair").text
+    assert "This was wrong" in page and "Stop and repair" in page
+    analyst = browser_of(shop.application, shop_database, "analyst")
+    assert analyst.post("/campaigns/spring/repair", data=wrong).status_code == 403
+    assert "This was wrong" not in analyst.get("/campaigns/spring/repair").text
+    done = words(shop.post("/campaigns/spring/repair", data=wrong).text)
+    assert "taken back" in done and "The correction to them is drafted" in done
+    again = body_of(shop.post("/api/v1/campaigns/spring/repair", headers=headers, json=wrong))
+    assert again["listed"] == lines[0]["out"] and again["correction"] == "spring-correction"
+    assert "waits to be started" in shop.get("/campaigns/spring-correction").text
+    assert shop.post("/campaigns/spring/repair", data={"content": "x", "revision": "no"}).status_code == 400
+    with shop_database.reading() as session:
+        assert "campaign.repaired" in set(session.scalars(select(AuditEntry.verb)))
+
+
+def test_a_campaign_leaves_as_a_file_and_comes_back_by_page_and_api(
+    shop: FlaskClient, headers: dict[str, str]
+) -> None:
+    sent = shop.get("/campaigns/second/file")
+    assert sent.headers["Content-Disposition"] == 'attachment; filename="second.json"'
+    bundle = json.loads(sent.text)
+    assert body_of(shop.get("/api/v1/campaigns/second/file", headers=headers)) == bundle
+    third = json.dumps({**bundle, "key": "third"}).encode()
+    brought = shop.post("/campaigns/_file", data={"file": (io.BytesIO(third), "third.json")})
+    assert (brought.status_code, brought.location) == (302, "/campaigns/third")
+    made = body_of(shop.post("/api/v1/campaign-files", headers=headers, json={**bundle, "key": "fourth"}))
+    assert made == {"campaign": "fourth", "journey": "fourth", "draft_version": 1}
+    assert shop.post("/campaigns/_file", data={"file": (io.BytesIO(b"no"), "x.json")}).status_code == 400
+    schema = body_of(shop.get("/api/v1/campaign-files/schema", headers=headers))
+    assert schema["properties"]["journey"]["type"] == "object"

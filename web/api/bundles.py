@@ -1,0 +1,59 @@
+"""A whole campaign as a file: its plan, journey, segments, offers and contents. Below the resource `campaigns`."""
+
+from typing import Any
+
+from flask import Response, jsonify
+from marshmallow import INCLUDE, Schema, fields
+
+from journeys.bundling import FORMAT, bring, bundle_schema, export, read_bundle
+from web.api.campaigns import blueprint
+from web.approvals_view import asking_person
+from web.audit import record
+from web.transactions import reading, request_now, writing
+
+
+class BundleSchema(Schema):
+    """A campaign's file; its JSON Schema is at /api/v1/campaign-files/schema."""
+
+    class Meta:
+        """Parts are judged by the room that owns them."""
+
+        unknown = INCLUDE
+
+    format = fields.String(required=True, metadata={"const": FORMAT})
+
+
+class BroughtAnswer(Schema):
+    """The keys under which it stands, as drafts; publishing the journey starts it."""
+
+    campaign = fields.String(required=True)
+    journey = fields.String(required=True)
+    draft_version = fields.Integer(required=True)
+
+
+@blueprint.route("/campaigns/<key>/file", methods=["GET"])
+@blueprint.response(200, BundleSchema)
+def campaign_file(key: str) -> Response:
+    """Write a campaign with all that it names."""
+    with reading() as session:
+        return jsonify(export(session, key.replace("\x00", "")).to_json())
+
+
+@blueprint.route("/campaign-files", methods=["POST"])
+@blueprint.arguments(BundleSchema)
+@blueprint.response(200, BroughtAnswer)
+def bring_file(body: dict[str, Any]) -> Response:
+    """Make or change everything a campaign's file names; nothing runs by this."""
+    now = request_now()
+    bundle = read_bundle(body)
+    with writing() as session:
+        made = bring(session, bundle, author=asking_person().name, now=now)
+        record(session, "campaign.imported", f"campaign:{bundle.key}", now=now, journey=made.key)
+        return jsonify({"campaign": bundle.key, "journey": made.key, "draft_version": made.draft_version})
+
+
+@blueprint.route("/campaign-files/schema", methods=["GET"])
+@blueprint.response(200)
+def file_schema() -> Response:
+    """Show the JSON Schema of a campaign's file."""
+    return jsonify(bundle_schema())

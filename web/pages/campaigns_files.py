@@ -1,0 +1,44 @@
+"""A whole campaign as a file: written here, and brought in again."""
+
+import json
+
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from core.errors import Invalid
+from journeys.bundling import bring, export, read_bundle, written
+from web.access import needs_role, person
+from web.audit import record
+from web.pages.campaigns import blueprint
+from web.toasts import toast
+from web.transactions import reading, request_now, writing
+
+LARGEST_BYTES = 4 * 1024 * 1024
+
+
+@blueprint.get("/campaigns/<key>/file")
+@needs_role("admin", "marketer")
+def as_file(key: str) -> ResponseReturnValue:
+    """The campaign with its journey, segments, offers and contents, as JSON."""
+    with reading() as session:
+        bundle = export(session, key)
+    return Response(written(bundle), mimetype="application/json",
+                    headers={"Content-Disposition": f'attachment; filename="{bundle.key}.json"'})
+
+
+@blueprint.post("/campaigns/_file")
+def bring_file() -> ResponseReturnValue:
+    """Bring a campaign's file in, as drafts; nothing runs by this."""
+    now, who, sent = request_now(), person(), request.files.get("file")
+    raw = sent.read(LARGEST_BYTES + 1) if sent is not None else b""
+    try:
+        if not raw or len(raw) > LARGEST_BYTES:
+            raise Invalid("Choose a campaign's file of at most 4 MB.", place="file")
+        bundle = read_bundle(json.loads(raw))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise Invalid("This file is not JSON. Choose one that was written by “As a file”.", place="file") from None
+    with writing() as session:
+        made = bring(session, bundle, author=who.name if who else None, now=now)
+        record(session, "campaign.imported", f"campaign:{bundle.key}", now=now, journey=made.key)
+    toast("The campaign stands as in the file. Nothing runs by this.")
+    return redirect(url_for("campaigns.show", key=bundle.key))

@@ -1,0 +1,94 @@
+"""What would happen if a campaign ran from now on: asked for, waited for, and read."""
+
+from datetime import date
+from typing import Any
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from campaigns.planning import campaign_by_key
+from campaigns.problems import InvalidPlan
+from core.errors import Invalid
+from journeys.forecasting.asking import OPEN, Wish, ask, forecast_of
+from journeys.forecasting.playing import USUAL_DAYS
+from journeys.models import Forecast
+from web.access import person
+from web.amounts import read_decimal
+from web.audit import record
+from web.pages.campaigns import CHANNEL_WORDS, blueprint
+from web.plots import small_line
+from web.transactions import reading, request_now, writing
+
+PAGE = "pages/campaigns/forecast.html"
+
+
+@blueprint.get("/campaigns/<key>/forecast")
+def forecast(key: str) -> ResponseReturnValue:
+    """The newest forecast of a campaign, and the form for the next one."""
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        row = forecast_of(session, key)
+    return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={})
+
+
+@blueprint.get("/campaigns/<key>/forecast/strip")
+def forecast_strip(key: str) -> ResponseReturnValue:
+    """The newest forecast as a strip of the campaign's page; asks again while one is being worked out."""
+    with reading() as session:
+        campaign = campaign_by_key(session, key)
+        row = forecast_of(session, key)
+    return render_template("pages/campaigns/forecast_strip.html", campaign=campaign, **_view(row))
+
+
+@blueprint.post("/campaigns/<key>/forecast")
+def ask_for_forecast(key: str) -> ResponseReturnValue:
+    """Ask what would happen; a worker plays it."""
+    now, who = request_now(), person()
+    try:
+        with writing() as session:
+            row = ask(session, key, _wish(), by=who.name if who else None, now=now)
+            record(session, "forecast.asked", f"campaign:{key}", now=now, forecast=row.id)
+    except Invalid as error:
+        with reading() as session:
+            campaign = campaign_by_key(session, key)
+            newest = forecast_of(session, key)
+        problems = ({problem.place: f"{problem.message} {problem.fix}" for problem in error.problems}
+                    if isinstance(error, InvalidPlan) else {error.place or "days": error.message})
+        return render_template(PAGE, campaign=campaign, **_view(newest), typed=request.form, problems=problems), 400
+    return redirect(url_for("campaigns.forecast", key=key))
+
+
+def _wish() -> Wish:
+    rates: dict[str, float | None] = {}
+    for name in ("redemption_rate", "order_rate"):
+        text = request.form.get(name, "").strip().removesuffix("%").strip()
+        rates[name] = float(read_decimal(text, place=name)) / 100 if text else None
+    days = request.form.get("days", "").strip()
+    return Wish(int(read_decimal(days, place="days")) if days else USUAL_DAYS, **rates)
+
+
+def _typed(row: Forecast | None) -> dict[str, str]:
+    asked = {} if row is None else row.asked
+    typed = {name: f"{100 * asked[name]:g}" for name in ("redemption_rate", "order_rate")
+             if asked.get(name) is not None}
+    return {"days": str(asked.get("days", USUAL_DAYS)), **typed}
+
+
+def _view(row: Forecast | None) -> dict[str, Any]:
+    """What the templates show of a forecast; `found` is None while there is none."""
+    answer = None if row is None else row.answer
+    found = answer if row is not None and row.state == "done" else None
+    view: dict[str, Any] = {"row": row, "found": found, "waiting": row is not None and row.state in OPEN,
+                            "problem": (answer or {}).get("problem"), "channels": CHANNEL_WORDS}
+    if found is None:
+        return view
+    days = found["days"]
+    told = [sum(found["messages"].get(channel, {}).get(day, 0) for channel in found["messages"]) for day in days]
+    rows = [(date.fromisoformat(day), [found["messages"].get(channel, {}).get(day, 0) for channel in CHANNEL_WORDS],
+             sum(step["by_day"].get(day, 0) for step in found["steps"][:1])) for day in days]
+    busiest = max(zip(told, days, strict=True), default=(0, ""))
+    spoken = (f"Messages a day over {len(days)} days; most on {busiest[1]}: {busiest[0]:,}." if days
+              else "Nothing would be said.")
+    return view | {"line": small_line(told) if days else None, "spoken": spoken, "by_day": rows,
+                   "first": date.fromisoformat(days[0]) if days else None,
+                   "last": date.fromisoformat(days[-1]) if days else None}
