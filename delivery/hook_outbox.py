@@ -80,6 +80,13 @@ def move_calls(connection: Connection, campaign: str, *, due_at: datetime, after
     return connection.execute(update(HookCall).where(*waiting).values(due_at=due_at)).rowcount
 
 
+def drop_calls(connection: Connection, campaign: str, *, held_from: datetime, reason: str, now: datetime) -> int:
+    """Cancel a campaign's calls that are held (due at or after `held_from`)."""
+    return connection.execute(
+        update(HookCall).where(HookCall.campaign == campaign, HookCall.state == "queued", HookCall.due_at >= held_from)
+        .values(state="cancelled", reason=reason[:200], settled_at=now)).rowcount
+
+
 def erase_calls(session: Session, customer_id: int) -> None:
     """Forget what was told about a person; what a receiver got already is out of our hands."""
     session.execute(delete(HookCall).where(HookCall.customer_id == customer_id))

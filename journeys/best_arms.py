@@ -9,7 +9,7 @@ arm; the same facts give the same belief and the same draws on every database.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,17 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from core.arrays import in_ids
 from core.bulk import bulk_insert, reserve_ids
-from core.types import from_us
+from core.database import Database
+from core.types import MICROSECOND, from_us, to_us
 from journeys.graph import BestArm
 from journeys.models import ArmBelief, ArmDraw
 from journeys.outcomes import DAY_US, Came, outcomes
-from journeys.plans import Plan
+from journeys.plans import Plan, load_plans
 from journeys.steps import DRAWS, drawn
 
 BELIEF_LASTS = timedelta(hours=1)
+UNUSED_LASTS = timedelta(days=1)
+"""One that nobody has been drawn by is renewed less often."""
 POSTERIOR_DRAWS = 4_000
 FEWEST_ORDERERS = 5
 """With fewer people who ordered in an arm its margin is not judged: nobody's orders look like certainty."""
@@ -41,15 +44,47 @@ class Belief:
     shares: Mapping[str, float]
 
 
+def tick(database: Database, *, now: datetime) -> int:
+    """Form anew the beliefs that are too old; returns how many. The counting holds nobody up."""
+    with database.reading() as session:
+        plans = load_plans(session.connection(), states=("running",))
+    formed = 0
+    for plan in plans.values():
+        for step in plan.graph.steps.values():
+            if isinstance(step, BestArm):
+                formed += _renew(database, plan, step, now_us=to_us(now))
+    return formed
+
+
+def _renew(database: Database, plan: Plan, step: BestArm, *, now_us: int) -> int:
+    with database.reading() as session:
+        connection = session.connection()
+        newest, number = _newest(connection, plan, step)
+        if newest is None:
+            return 0
+        used = connection.execute(select(ArmDraw.id).where(ArmDraw.belief_id == newest[0]).limit(1)).first()
+        lasts = BELIEF_LASTS if used else UNUSED_LASTS
+        # A clock that was set back finds a belief from its future: it holds until the clock has caught up.
+        if now_us < newest[2] + lasts // MICROSECOND:
+            return 0
+        known = evidence(connection, plan, step, now_us=now_us)
+    with database.writing() as session:
+        _form(session.connection(), plan, step, known, number=number + 1, now_us=now_us)
+    return 1
+
+
 def belief_of(connection: Connection, plan: Plan, step: BestArm, *, now_us: int) -> Belief:
-    """What holds now; formed anew from what is known when the last one is too old, or is about other arms."""
-    newest, last_number = _newest(connection, plan, step)
-    lasts_us = int(BELIEF_LASTS.total_seconds() * 1e6)
-    # A clock that was set back finds a belief from its future: it holds until the clock has caught up.
-    if newest is not None and now_us < newest[2] + lasts_us:
-        return Belief(newest[0], newest[1])
-    number = last_number + 1
-    known = evidence(connection, plan, step, now_us=now_us)
+    """What holds now; the first one about these arms is formed here."""
+    newest, number = _newest(connection, plan, step)
+    if newest is None:
+        known = evidence(connection, plan, step, now_us=now_us)
+        newest = _form(connection, plan, step, known, number=number + 1, now_us=now_us)
+    return Belief(newest[0], newest[1])
+
+
+def _form(
+    connection: Connection, plan: Plan, step: BestArm, known: Mapping[str, Came], *, number: int, now_us: int
+) -> tuple[int, dict[str, float], int]:
     shares = shares_of(step, known, seed=f"{plan.journey_key}:{step.key}:{number}")
     insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
     # Of two workers one forms the belief; the other takes it.
@@ -60,7 +95,7 @@ def belief_of(connection: Connection, plan: Plan, step: BestArm, *, now_us: int)
     ).on_conflict_do_nothing())
     formed, _number = _newest(connection, plan, step)
     assert formed is not None
-    return Belief(formed[0], formed[1])
+    return formed
 
 
 def _newest(connection: Connection, plan: Plan, step: BestArm) -> tuple[tuple[int, dict[str, float], int] | None, int]:

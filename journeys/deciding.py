@@ -61,10 +61,11 @@ def _open(connection: Connection, plans: Mapping[int, Plan], *, now: datetime) -
 def _look(session: Session, plan: Plan, step: Split, *, now: datetime) -> int:
     assert step.rest is not None
     connection = session.connection()
+    # Counted before anything is locked: it may take a while, and people are walked meanwhile.
+    people, youngest_us = came_of(connection, plan, step, step.rest, now=now)
     found = _row(session, plan.journey_id, step.key, now)
     if found.arm is not None:
         return 0
-    people, youngest_us = came_of(connection, plan, step, step.rest, now=now)
     planned = session.get_one(Campaign, plan.campaign_id).planned_people
     ripe = youngest_us is not None and youngest_us + step.rest.days * DAY_US <= to_us(now)
     arm, reason = judge(step, step.rest, people, planned_people=planned, ripe=ripe)

@@ -8,7 +8,7 @@ settled messages. Sending comes after, from the door.
 from datetime import datetime
 
 from core.database import Database
-from journeys import closing, deciding, enrolling, exits, following, noticing, refilling, running, settling
+from journeys import best_arms, closing, deciding, enrolling, exits, following, noticing, refilling, running, settling
 from journeys.running import POSTGRESQL_CHUNK, SQLITE_CHUNK, Services
 from segments.engines.questions import Questions
 
@@ -24,6 +24,6 @@ def tick(
     done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
     done += following.tick(database, now=now, limit=chunk)
     done += refilling.tick(database, now=now, limit=chunk)
-    done += deciding.tick(database, now=now)
+    done += deciding.tick(database, now=now) + best_arms.tick(database, now=now)
     done += running.tick(database, now=now, limit=limit, services=services)
     return done + settling.tick(database, now=now, limit=chunk, secret_key=services.secret_key)

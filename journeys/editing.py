@@ -24,7 +24,7 @@ from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
 from coupons.models import Offer
 from delivery.contents import newest_revision
-from delivery.hook_outbox import move_calls
+from delivery.hook_outbox import drop_calls, move_calls
 from delivery.models import Message
 from delivery.receivers import receiver_ids
 from delivery.states import move as move_messages
@@ -191,6 +191,7 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
         connection = session.connection()
         for part in chunks(connection.scalars(select(Message.id).where(*held).order_by(Message.id)).all(), 5_000):
             move_messages(connection, part, "cancelled", from_="queued", now=now, reason=SKIPPED)
+        drop_calls(connection, campaign.key, held_from=NEVER, reason=SKIPPED, now=now)
         pass_in_silence(session, journey, since=paused_at or now, now=now)
     session.execute(
         update(Message).where(*held).values(due_at=now).execution_options(synchronize_session=False))

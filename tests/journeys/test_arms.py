@@ -16,12 +16,13 @@ from core.errors import Conflict, Invalid
 from coupons.models import Redemption
 from delivery.hook_models import HookCall
 from delivery.receivers import add_receiver
-from journeys.best_arms import belief_of, shares_of
+from journeys import best_arms
+from journeys.best_arms import belief_of, evidence, shares_of
 from journeys.checking_draft import check_draft
-from journeys.deciding import decide, judge
+from journeys.deciding import WON, decide, judge
 from journeys.editing import pause, resume
 from journeys.graph import BestArm, Rest, Split
-from journeys.models import ArmBelief, ArmDraw, Winner
+from journeys.models import ArmBelief, ArmDraw, Visit, Winner
 from journeys.outcomes import Came
 from journeys.plans import load_plans
 from journeys.schema import graph_schema
@@ -83,19 +84,20 @@ def test_a_learning_arm_is_kept_with_its_probability_and_follows_what_came_of_it
                                    shop="", order_ref=f"l{person}", discount_cents=1, currency="EUR", state="redeemed",
                                    redeemed_at=now + timedelta(days=2, minutes=1)) for person in late)
     then = now + timedelta(days=3)
+    assert best_arms.tick(database, now=now + timedelta(minutes=59)) == 0
+    assert best_arms.tick(database, now=then) == 1 and best_arms.tick(database, now=then) == 0
+    # It lasts, when nobody is drawn by it for a day, and when the clock goes back, too.
+    assert best_arms.tick(database, now=then + timedelta(hours=23)) == 0
+    assert best_arms.tick(database, now=then - timedelta(days=1)) == 0
     with database.writing() as session:
         plan = next(iter(load_plans(session.connection(), states=("running",)).values()))
         step = plan.graph.steps["best"]
         assert isinstance(step, BestArm)
-        us = int(then.timestamp() * 1e6)
-        belief = belief_of(session.connection(), plan, step, now_us=us)
-        assert belief.shares["B"] > 0.9
-        # An hour long, and when the clock goes back, the same belief holds.
-        for moment in (us + 3_000_000_000, us - 86_400_000_000):
-            assert belief_of(session.connection(), plan, step, now_us=moment).id == belief.id
-        assert belief_of(session.connection(), plan, step, now_us=us + 3_700_000_000).id != belief.id
-        evidence = session.scalars(select(ArmBelief.evidence).where(ArmBelief.number == 2)).one()
-        assert evidence["A"]["redeemers"] == 0 and evidence["B"]["redeemers"] == 60
+        young = evidence(session.connection(), plan, step, now_us=int((now + timedelta(days=1)).timestamp() * 1e6))
+        assert young == {}  # their days are not over
+        assert belief_of(session.connection(), plan, step, now_us=int(then.timestamp() * 1e6)).shares["B"] > 0.9
+        known = session.scalars(select(ArmBelief.evidence).where(ArmBelief.number == 2)).one()
+        assert known["A"]["redeemers"] == 0 and known["B"]["redeemers"] == 60
 
 
 def test_the_rest_waits_until_an_arm_has_won_and_belongs_to_no_arm(
@@ -116,6 +118,8 @@ def test_the_rest_waits_until_an_arm_has_won_and_belongs_to_no_arm(
     assert {enrolments(database)[person].arm for person in rest} == {None}
     with database.reading() as session:
         winner = session.scalars(select(Winner)).one()
+        # Whoever went the winner's way is not counted among those who were drawn.
+        assert len(list(session.scalars(select(Visit.id).where(Visit.detail == WON)))) == len(rest)
     assert winner.arm == "B" and winner.author is None and "always-valid" in winner.reason
     with database.writing() as session, pytest.raises(Conflict):
         decide(session, "winback", "split", "A", author="Ada", now=now)
