@@ -6,9 +6,11 @@ per worker; what a killed one held is asked again.
 """
 
 import logging
+import shutil
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from contextlib import closing
 from datetime import datetime
@@ -18,6 +20,7 @@ from core.database import Database, open_database
 from core.errors import WinbackError
 from journeys.forecasting import asking
 from journeys.forecasting.playing import Surroundings
+from journeys.forecasting.scratch import FOLDER
 from reporting.forecasting import forecast
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from winback.context import Context
@@ -28,6 +31,8 @@ log = logging.getLogger("winback.forecaster")
 
 CONNECTIONS = 1
 REST_SECONDS = 1.0
+LEFT_AFTER_SECONDS = 3600
+"""No forecast plays for so long: a folder of this age is a killed one's."""
 COMMAND = (sys.executable, "-m", "winback", "journey", "forecasts")
 
 
@@ -65,7 +70,10 @@ class Forecaster:
 
 
 def answer_all(context: Context) -> int:
-    """Answer everything that is asked, oldest first; returns how many."""
+    """Answer everything that is asked, oldest first; returns how many. What killed forecasts left behind is removed."""
+    for left in context.settings.home.glob(f"{FOLDER}*"):
+        if time.time() - left.stat().st_mtime > LEFT_AFTER_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     done, lease = 0, leases.enlist(context.database, f"forecaster:{uuid.uuid4()}")
     try:
         while answer_one(context, context.database, worker=lease.number, now=context.now()):

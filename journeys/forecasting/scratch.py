@@ -45,6 +45,8 @@ NOT_NEEDED = (
 """Tables that no step and no rule reads, or that begin empty in a world of its own."""
 
 AT_ONCE = 20_000
+FOLDER = "forecast-"
+"""How the folder of a world begins, in the installation's home."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def world(
     scaled world the share that belongs to it.
     """
     home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="forecast-", dir=home) as name:
+    with TemporaryDirectory(prefix=FOLDER, dir=home) as name:
         folder = Path(name)
         scratch = open_database(f"sqlite:///{folder / 'world.db'}", pool_size=4)
         event.listen(scratch.engine, "connect", _lightly)

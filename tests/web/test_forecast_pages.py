@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import time
 from pathlib import Path
 
 from flask.testing import FlaskClient
@@ -9,13 +11,14 @@ from sqlalchemy import select
 
 from core.database import Database
 from core.settings import read_settings
+from journeys.forecasting.asking import is_waiting
 from journeys.models import Journey
 from tests.web.conftest import browser_of
 from tests.web.test_api_plans import body_of, headers
 from tests.web.test_campaign_pages import words
 from web.models import AuditEntry
 from winback.context import Context
-from winback.forecaster import answer_one
+from winback.forecaster import answer_all, answer_one
 
 __all__ = ["headers"]
 
@@ -58,6 +61,20 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     assert shop.get("/api/v1/campaigns/second/forecasts/999", headers=headers).status_code == 404
     refused = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"order_rate": 2})
     assert refused.status_code in (400, 422)
+
+
+def test_the_worker_s_command_answers_all_and_clears_what_a_killed_one_left(
+    shop: FlaskClient, shop_database: Database, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    settings = read_settings({"WINBACK_HOME": str(home), "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
+                              "WINBACK_DATABASE_URL": f"sqlite:///{shop_database.path}"})
+    for name, age in (("forecast-old", 9_000), ("forecast-new", 0)):
+        (home / name).mkdir(parents=True)
+        os.utime(home / name, (time.time() - age, time.time() - age))
+    assert shop.post("/campaigns/second/forecast", data={"days": "2"}).status_code == 302
+    assert is_waiting(shop_database) and answer_all(Context(settings)) == 1 and not is_waiting(shop_database)
+    assert [path.name for path in home.glob("forecast-*")] == ["forecast-new"]
 
 
 def test_what_cannot_happen_is_said_instead_of_a_forecast(
