@@ -92,12 +92,19 @@ class Worth:
             return self.basis
         said = (f"Needs {self.orders:,} extra {'order' if self.orders == 1 else 'orders'}, "
                 f"{100 * self.rate:.1f} % of the {people:,} people written to")
-        caused = sorted(100 * each.estimate for each in self.past)
-        if not caused:
+        if not self.past:
             return f"{said}."
-        if len(caused) == 1:
-            return f"{said}; the last one with this goal caused {caused[0]:.1f} %."
-        return f"{said}; the last {len(caused)} with this goal caused {caused[0]:.1f} to {caused[-1]:.1f} %."
+        if len(self.past) == 1:
+            last = self.past[0]
+            return (f"{said}; the last one with this goal caused {_points(last.estimate)} % "
+                    f"({_points(last.low)} to {_points(last.high)} %).")
+        caused = sorted(each.estimate for each in self.past)
+        return (f"{said}; the last {len(caused)} with this goal caused {_points(caused[0])} to "
+                f"{_points(caused[-1])} %.")
+
+
+def _points(rate: float) -> str:
+    return f"{100 * rate:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def break_even(questions: Questions, key: str, found: Audience, *, now: datetime) -> BreakEven:

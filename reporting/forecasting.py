@@ -7,7 +7,7 @@ show, and how many orders on top would pay for it. The promise: a number that re
 
 import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -46,8 +46,7 @@ def forecast(
     worth = worth_it(around.questions, what.campaign, what.graph, people=0, cost_cents=0, now=now)
     ranking = _ranking(model, worth)
     found = play(around, what, model, now=now, ranking=ranking)
-    days = sorted({day for step in found.tally.steps for counts in (step.people, *step.channels.values())
-                   for day in counts})
+    days = _days(found)
     with around.database.reading() as session:
         costs = _costs(session, what.campaign, found, days)
         codes = _codes(session, found)
@@ -66,6 +65,14 @@ def forecast(
         "ranking": ranking, "missing": list(model.missing), "notes": [*found.notes, *_said(model)],
         "took_seconds": round(found.took_seconds, 1),
     }
+
+
+def _days(found: Outlook) -> list[date]:
+    """Every day from the first on which anything happens to the last, quiet ones too."""
+    busy = [day for step in found.tally.steps for counts in (step.people, *step.channels.values()) for day in counts]
+    if not busy:
+        return []
+    return [min(busy) + timedelta(days=number) for number in range((max(busy) - min(busy)).days + 1)]
 
 
 def _step(step: StepDays) -> dict[str, Any]:

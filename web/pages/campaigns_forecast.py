@@ -28,7 +28,7 @@ def forecast(key: str) -> ResponseReturnValue:
     with reading() as session:
         campaign = campaign_by_key(session, key)
         row = forecast_of(session, key)
-    return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={})
+    return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={}, here=True)
 
 
 @blueprint.get("/campaigns/<key>/forecast/strip")
@@ -54,7 +54,8 @@ def ask_for_forecast(key: str) -> ResponseReturnValue:
             newest = forecast_of(session, key)
         problems = ({problem.place: f"{problem.message} {problem.fix}" for problem in error.problems}
                     if isinstance(error, InvalidPlan) else {error.place or "days": error.message})
-        return render_template(PAGE, campaign=campaign, **_view(newest), typed=request.form, problems=problems), 400
+        return render_template(PAGE, campaign=campaign, **_view(newest), typed=request.form, problems=problems,
+                               here=True), 400
     return redirect(url_for("campaigns.forecast", key=key))
 
 
@@ -89,6 +90,7 @@ def _view(row: Forecast | None) -> dict[str, Any]:
     busiest = max(zip(told, days, strict=True), default=(0, ""))
     spoken = (f"Messages a day over {len(days)} days; most on {busiest[1]}: {busiest[0]:,}." if days
               else "Nothing would be said.")
-    return view | {"line": small_line(told) if days else None, "spoken": spoken, "by_day": rows,
+    shown = [row for row in rows if row[2] or any(row[1])]
+    return view | {"line": small_line(told) if days else None, "spoken": spoken, "by_day": shown,
                    "first": date.fromisoformat(days[0]) if days else None,
                    "last": date.fromisoformat(days[-1]) if days else None}
