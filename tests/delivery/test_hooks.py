@@ -127,7 +127,7 @@ def test_redirects_are_not_followed(sqlite_database: Database, listener: Listene
 @pytest.mark.parametrize("url", [
     "http://127.0.0.1:{port}", "http://localhost:{port}", "http://[::1]:{port}", "http://[::ffff:127.0.0.1]:{port}",
     "http://0.0.0.0:{port}", "http://2130706433:{port}", "http://169.254.169.254/latest", "http://10.0.0.1",
-    "http://[64:ff9b::7f00:1]:{port}", "http://[fd00::1]", "http://224.0.0.1", "http://1.1.1.1",
+    "http://[64:ff9b::7f00:1]:{port}", "http://[2002:7f00:1::]:{port}", "http://[fd00::1]", "http://224.0.0.1", "http://1.1.1.1",
 ])
 def test_addresses_of_our_own_house_and_plain_http_are_refused(listener: Listener, url: str) -> None:
     # By what it is, not because nobody happens to listen there.

@@ -154,7 +154,7 @@ def everything(database: Database) -> str:
             "codes": sorted(codes.values()),
             "redemptions": sorted([row.customer_id, row.discount_cents] for row in session.scalars(select(Redemption))),
         }
-    return json.dumps(found, indent=1, default=str)
+    return json.dumps(found, indent=1, default=str, sort_keys=True)  # PostgreSQL keeps keys in an order of its own
 
 
 def enrolments(database: Database) -> dict[int, Enrolment]:

@@ -123,3 +123,14 @@ def test_the_report_expects_both_shares_in_the_hold_out(sqlite_database: Databas
 def test_a_share_that_makes_no_sense_is_refused(sqlite_database: Database, now: datetime) -> None:
     with sqlite_database.writing() as session, pytest.raises(Invalid):
         set_global_percent(session, 51, now=now)
+
+
+def test_people_left_alone_get_no_code_without_a_message_either(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 41), now=now)
+    go(sqlite_database, {**with_steps(code={"kind": "give", "offer": "ten-percent", "next": "end"},
+                                      end={"kind": "leave"}), "holdout_percent": 50}, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    held = {person for person, each in enrolments(sqlite_database).items() if each.held_out}
+    assert held and {code.customer_id for code in codes(sqlite_database)} == set(range(1, 41)) - held
