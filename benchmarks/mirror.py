@@ -2,8 +2,8 @@
 
 Fills a SQLite row store with an invented shop, then builds the mirror, refreshes it after changes to 10,000 order
 lines, to as many orders (their customers' histories are summed up again) and to half a million lines (fewer with
---quick), and once while another process asks the lapsed-furniture question without a
-pause. Baselines: building anew, and a plain copy of the file, which no refresh can undercut.
+--quick), and once while another process asks the lapsed-furniture question without a pause; and tries out windows in
+the builder (benchmarks/live.py). Baselines: building anew, and a plain copy of the file, which no refresh can undercut.
 """
 
 import contextlib
@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import text
 
+from benchmarks.live import live_count
 from benchmarks.memory import forget_peak, peak_mb
 from benchmarks.questions import AS_OF, LAPSED
 from benchmarks.segments import given, rest_of, shop
@@ -55,6 +56,7 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         refreshed = [_changed(mirror, small, number) for number in range(1, 4)]
         peaks["refresh"] = peak_mb()
         orders = _changed(mirror, small, 5, table="orders", column="total_cents")
+        live = live_count(folder, database)
         idle, beside = _read_beside(mirror, folder, lambda: _changed(mirror, small, 9))
         many = _changed(mirror, large, 4)
         ordered = _timed(lambda: mirror.refresh(now=AS_OF, how="sorted"))
@@ -78,7 +80,7 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         "size": f"{manifest.rows['order_lines']} lines, {manifest.size_bytes // 1_000_000} MB, {small} changed rows",
         "seconds": {"first_build": round(built, 3), f"refresh_{small}_orders": round(orders, 3),
                     f"refresh_{large}": round(many, 3), "sort": round(ordered, 3)},
-        "reader_ms": {"alone": idle, "beside_a_refresh": beside},
+        "live_ms": live, "reader_ms": {"alone": idle, "beside_a_refresh": beside},
     }
 
 

@@ -95,6 +95,20 @@ def test_a_change_cuts_the_running_question_short_and_nothing_queues_up_behind_i
     assert asked.count("numbers") == 1 and asked.count("overlap") == 1
 
 
+def test_a_long_count_is_stopped_by_hand(shop: Live) -> None:
+    page = shop.open("/segments/lapsed")
+    expect(page.locator("#overlap")).to_contain_text("Dunned")
+    stop = page.get_by_role("button", name="Stop counting")
+    expect(stop).to_be_hidden()
+    page.route("**/segments/_numbers*", lambda _route: None)  # never answered
+    page.locator("#row-0 .chip summary", has_text="furniture").click()
+    page.locator(".chip[open]").get_by_label("lighting").click()
+    page.locator(".chip[open]").get_by_role("button", name="Done").click()
+    with page.expect_response("**/segments/_stop") as answer:
+        stop.click()
+    assert answer.value.status == 204
+
+
 def test_saying_the_rule_in_german_leaves_no_figure_without_an_answer(shop: Live) -> None:
     page = shop.open("/segments/lapsed")
     expect(page.locator("#overlap")).to_contain_text("Dunned")
