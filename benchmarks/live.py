@@ -7,6 +7,7 @@ it stands the bare statement on the same generation of the mirror; what lies bet
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,8 +39,7 @@ def live_count(folder: Path, database: Database) -> dict[str, float]:
         for days in DAYS:
             rule = json.loads(json.dumps(LAPSED).replace('"last_days": 365', f'"last_days": {days}'))
             form = {"rule": json.dumps(rule), "page": "benchmark"}
-            changed.append(_timed(lambda form=form: [  # type: ignore[misc]
-                _posted(client, "_builder", form), _posted(client, "_numbers", form)]))
+            changed.append(_timed(partial(_change, client, form)))
             bare.append(_bare(connection, rule))
     mirror.close()
     # The first one opens the mirror and fills caches that every later one finds.
@@ -66,10 +66,11 @@ def _signed_in(folder: Path, database: Database) -> FlaskClient:
     return client
 
 
-def _posted(client: FlaskClient, name: str, form: dict[str, Any]) -> None:
-    answer = client.post(f"/segments/{name}", data=form, headers={"HX-Request": "true"})
-    if answer.status_code != 200:
-        raise RuntimeError(f"{name} answered {answer.status_code}")
+def _change(client: FlaskClient, form: dict[str, Any]) -> None:
+    for name in ("_builder", "_numbers"):
+        answer = client.post(f"/segments/{name}", data=form, headers={"HX-Request": "true"})
+        if answer.status_code != 200:
+            raise RuntimeError(f"{name} answered {answer.status_code}")
 
 
 def _bare(connection: duckdb.DuckDBPyConnection, rule: dict[str, Any]) -> float:

@@ -272,7 +272,7 @@ def rest_of(table: str) -> dict[str, str]:
 
 def shop(home: Path, customers: int) -> Path:
     """A generation of the mirror with an invented shop, made once and kept."""
-    shape = [*((table.name, table.columns) for table in TABLES), *SUMMARIES]
+    shape = [*((table.name, table.columns) for table in TABLES), *SUMMARIES, _invented(1)]
     columns = hashlib.sha256(repr(shape).encode()).hexdigest()[:8]
     path = home / f"segments-{customers}-{columns}.duckdb"
     if path.exists():
@@ -296,7 +296,8 @@ def shop(home: Path, customers: int) -> Path:
 def _invented(customers: int) -> dict[str, str]:
     """Three years of orders: ten a customer and two to three lines an order on average, some buyers much keener."""
     span = NOW - to_us(AS_OF - timedelta(days=1095))
-    chance = "(hash({0}, {1}) % 1000003) / 1000003.0"
+    # As fine as a double: of a million steps ten million customers would share their orders.
+    chance = "hash({0}, {1}) / 18446744073709551616.0"
     keen = f"pow({chance.format('o', 1)}, 1.6)"
     orders = f"""SELECT o AS id, 1 + CAST(floor({keen} * {customers}) AS BIGINT) % {customers} AS customer_id,
         {NOW} - CAST({chance.format('o', 2)} * {span} AS BIGINT) AS ordered_at,

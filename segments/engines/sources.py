@@ -44,6 +44,9 @@ class Kept(Generic[T]):
         self._made: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = Lock()
 
+    def __len__(self) -> int:
+        return len(self._made)
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The thing of that key, made now if it is not there; nothing is kept under None."""
         if key is None:

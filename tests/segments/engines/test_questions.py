@@ -12,8 +12,9 @@ from core.database import Database
 from core.errors import Invalid, NotReady
 from core.settings import Settings
 from customers.models import Customer, Order
-from segments.engines.members import count, matching, member_ids
+from segments.engines.members import count, matching, member_ids, prepare
 from segments.engines.questions import Questions
+from segments.engines.sources import Kept
 from segments.language.rules import parse_rule
 from tests.segments.naive import Line, Person, Purchase, holds
 from tests.segments.population import AS_OF, load, people
@@ -141,6 +142,22 @@ def test_a_small_base_is_answered_by_the_rows_and_a_large_one_by_the_mirror(
     shutil.rmtree(home / "mirror")
     assert asked.refresh(now=AS_OF)
     assert asked.count(BUYERS, as_of=AS_OF, fresh=False).engine == "mirror"
+    asked.close()
+
+
+def test_a_rule_is_compiled_once_whatever_day_it_is_asked_about(
+    sqlite_database: Database, settings: Settings
+) -> None:
+    load(sqlite_database, SHOP[:5])
+    asked = Questions(sqlite_database, settings, engine="mirror")
+    rule = {"orders": "count", "window": {"last_days": 90}, "at_least": 1}
+    for days in range(3):
+        asked.count(parse_rule(rule), as_of=AS_OF - timedelta(days=days))
+    assert len(asked._texts) == 1
+    assert prepare(parse_rule(rule), summed=True) is prepare(parse_rule(rule), summed=True)
+    kept: Kept[int] = Kept(2)
+    assert [kept.get(key, lambda: len(kept)) for key in ("a", "b", "a", "c", "a", "b", None, None)] == [
+        0, 1, 0, 2, 0, 2, 2, 2]
     asked.close()
 
 
