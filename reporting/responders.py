@@ -25,7 +25,8 @@ FEWEST_PEOPLE = 40
 """Below this many people a cell's rate is not shown."""
 
 ORDER_EDGES = (1, 2, 3, 4, 7)
-"""Lower ends of the rows: 1, 2, 3, 4 to 6, 7 or more. A row for 0 stands before them when somebody had none."""
+"""Lower ends of the rows: 1, 2, 3, 4 to 6, 7 or more. A row for 0 stands before them when somebody had none. Where most
+people ordered more often than that, round numbers near the fifths take their place."""
 
 REVENUE_BANDS = 5
 _ROUND = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7.5, 10)
@@ -103,16 +104,18 @@ class Grid:
 
 def grid(
     session: Session, *, now: datetime, campaigns: Sequence[str] | None = None,
-    order_edges: Sequence[int] = ORDER_EDGES, revenue_edges: Sequence[int] | None = None,
+    order_edges: Sequence[int] | None = None, revenue_edges: Sequence[int] | None = None,
 ) -> Grid:
     """Response over these campaigns (None: all that are over) by orders and revenue before each one's start.
 
-    `revenue_edges` are the lower ends in cents of the second column on; None: round amounts near the fifths. Raises
-    NotFound for an unknown campaign, Invalid for edges that do not rise from above 0.
+    `order_edges` are the lower ends of the rows, `revenue_edges` those in cents of the second column on. None: the
+    usual rows, and round amounts near the fifths. Raises NotFound for an unknown campaign, Invalid for edges that do
+    not rise from above 0.
     """
     chosen = chosen_campaigns(session, campaigns, now=now)
     before = profiles(session, chosen, now=now)
-    rows = _order_bands(order_edges, any_without=bool((before.orders == 0).any()))
+    ends = _order_edges(before.orders) if order_edges is None else order_edges
+    rows = _order_bands(ends, any_without=bool((before.orders == 0).any()))
     edges = _round_edges(before.cents) if revenue_edges is None else list(revenue_edges)
     if any(low >= high for low, high in pairwise((0, *edges))):
         raise Invalid("The edges have to rise, from more than 0.", place="revenue_edges")
@@ -129,6 +132,14 @@ def grid(
     total, redeemers = len(place), int(before.redeemed.sum())
     return Grid(tuple(campaign.key for campaign in chosen), before.currency, before.mixed, rows, columns, cells,
                 total, redeemers, rate(Count(redeemers, total)))
+
+
+def _order_edges(orders: Numbers) -> Sequence[int]:
+    """The usual rows; in a shop where most people fall into the last of them, rows that tell them apart."""
+    if not len(orders) or (orders >= ORDER_EDGES[-1]).mean() <= 0.5:
+        return ORDER_EDGES
+    parts = np.quantile(orders, [band / len(ORDER_EDGES) for band in range(1, len(ORDER_EDGES))])
+    return sorted({1, *(_rounded(float(part)) for part in parts if part >= 1)})
 
 
 def _order_bands(edges: Sequence[int], *, any_without: bool) -> tuple[Band, ...]:

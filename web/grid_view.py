@@ -22,6 +22,7 @@ class GridView:
     columns: tuple[str, ...]
     cells: list[list[dict[str, Any]]]
     edges: tuple[int, ...]
+    order_edges: tuple[int, ...]
     overall: str
     looked_at: int
     size: int
@@ -35,6 +36,11 @@ class GridView:
 def edges_of(grid: Grid) -> tuple[int, ...]:
     """The lower ends of the revenue columns, in cents, as `grid` takes them."""
     return tuple(band.low for band in grid.revenue[1:])
+
+
+def order_edges_of(grid: Grid) -> tuple[int, ...]:
+    """The lower ends of the rows, as `grid` takes them."""
+    return tuple(band.low for band in grid.orders)
 
 
 def grid_view(grid: Grid, places: Sequence[Place], campaign: str | None) -> GridView:
@@ -55,8 +61,9 @@ def grid_view(grid: Grid, places: Sequence[Place], campaign: str | None) -> Grid
         if found.others:
             rest += (f" Everybody else {rate(found.other_rate.estimate)} "
                      f"({span(rate(found.other_rate.low), rate(found.other_rate.high))}).")
-    return GridView(names, tuple(band.label for band in grid.revenue), cells, edges_of(grid), rate(grid.rate.estimate),
-                    grid.looked_at, len(grid.cells), tuple(places), words, shown, rest, warning)
+    return GridView(names, tuple(band.label for band in grid.revenue), cells, edges_of(grid), order_edges_of(grid),
+                    rate(grid.rate.estimate), grid.looked_at, len(grid.cells), tuple(places), words, shown, rest,
+                    warning)
 
 
 def _cell(grid: Grid, cell: Cell, row: str, steps: Sequence[float], places: Sequence[Place]) -> dict[str, Any]:

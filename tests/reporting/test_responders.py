@@ -150,6 +150,21 @@ def test_edges_come_from_the_data_when_none_are_given(sqlite_database: Database,
     assert sum(cell.people for cell in found.cells) == 98
 
 
+def test_rows_follow_a_shop_whose_people_order_often(sqlite_database: Database, now: datetime) -> None:
+    start = now - timedelta(days=40)
+    with sqlite_database.writing() as session:
+        people = [new_customer(session, now=now) for _ in range(60)]
+        for place, number in enumerate(people):
+            for turn in range(5 + place):
+                new_order(session, number, at=start - timedelta(days=10, hours=turn), cents=1_000)
+        past_campaign(session, "9", starts=start, days=30, people=people)
+    with sqlite_database.reading() as session:
+        found = grid(session, now=now)
+        again = grid(session, now=now, order_edges=[band.low for band in found.orders])
+    assert [band.low for band in found.orders] == [1, 15, 30, 40, 50]
+    assert again.orders == found.orders
+
+
 def test_an_empty_history_gives_an_empty_grid(database: Database, now: datetime) -> None:
     with database.reading() as session:
         found = grid(session, now=now)

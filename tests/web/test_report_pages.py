@@ -91,7 +91,9 @@ def test_a_selection_becomes_one_segment_however_often_it_is_sent(
     shop: FlaskClient, shop_database: Database
 ) -> None:
     grid = shop.get("/reports/who-responds").text
-    form = {"cell": cells_of(grid)[:1], "edge": re.findall(r'name="edge" value="(\d+)"', grid)}
+    form = {"cell": cells_of(grid)[:1], "edge": re.findall(r'name="edge" value="(\d+)"', grid),
+            "row": re.findall(r'name="row" value="(\d+)"', grid)}
+    assert len(form["row"]) > 1
     first = shop.post("/reports/who-responds/segment", data=form)
     second = shop.post("/reports/who-responds/segment", data=form)
     assert first.status_code == 302 and first.location == second.location
@@ -103,8 +105,9 @@ def test_a_selection_becomes_one_segment_however_often_it_is_sent(
         assert segment_rule(session, keys[2]).to_json()["all"][0] == {"segment": "lapsed"}
 
 
-@pytest.mark.parametrize("query", ["cell=x", "cell=1", "cell=99:99", "cell=-1:0", "edge=abc&cell=0:0",
-                                   "cell=" + "9" * 400, "campaign=nothing&cell=0:0", "edge=5&edge=5&cell=0:0"])
+@pytest.mark.parametrize("query", [
+    "cell=x", "cell=1", "cell=99:99", "cell=-1:0", "edge=abc&cell=0:0", "cell=" + "9" * 400, "campaign=nothing&cell=0:0",
+    "edge=5&edge=5&cell=0:0", "row=3&row=2&cell=0:0", "row=x&cell=0:0"])
 def test_cells_that_do_not_exist_are_refused(shop: FlaskClient, query: str) -> None:
     assert shop.get(f"/reports/who-responds/selection?{query}").status_code in (400, 404)
     pairs = [part.split("=", 1) for part in query.split("&")]

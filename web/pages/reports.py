@@ -28,7 +28,7 @@ from web.access import person
 from web.audit import record
 from web.campaign_form import key_from
 from web.formatting import day, local_date
-from web.grid_view import edges_of, grid_view
+from web.grid_view import edges_of, grid_view, order_edges_of
 from web.links import segment_url
 from web.registry import Found
 from web.report_view import marked, rate_words, view_of
@@ -125,7 +125,7 @@ def who_responds() -> ResponseReturnValue:
     """Who responded to the campaigns that are over, as a grid whose cells become a segment."""
     now = request_now()
     with reading() as session:
-        found = _grid(session, None, (), now)
+        found = _grid(session, None, (), (), now)
         view = grid_view(found, (), None)
         segments = [(each.key, each.name) for each in list_segments(session)]
     return render_template("pages/reports/who.html", view=view, grid=found, segments=segments, within="", campaign=None)
@@ -137,7 +137,7 @@ def grid(key: str) -> ResponseReturnValue:
     now = request_now()
     with reading() as session:
         campaign = campaign_by_key(session, key)
-        found = _grid(session, key, (), now)
+        found = _grid(session, key, (), (), now)
         view = grid_view(found, (), key)
         segments = [(each.key, each.name) for each in list_segments(session)]
         within = segment_key(session, campaign) or ""
@@ -148,10 +148,10 @@ def grid(key: str) -> ResponseReturnValue:
 @blueprint.get("/reports/who-responds/selection")
 def chosen() -> ResponseReturnValue:
     """The sentence of some cells of the grid, as a fragment."""
-    campaign, edges, places = _asked(request.args)
+    campaign, edges, rows, places = _asked(request.args)
     now = request_now()
     with reading() as session:
-        found = _grid(session, campaign, edges, now)
+        found = _grid(session, campaign, edges, rows, now)
         segments = [(each.key, each.name) for each in list_segments(session)]
     return render_template("pages/reports/selection.html", view=grid_view(found, places, campaign), segments=segments,
                            within=request.args.get("within", ""))
@@ -160,11 +160,11 @@ def chosen() -> ResponseReturnValue:
 @blueprint.post("/reports/who-responds/segment")
 def make_segment() -> ResponseReturnValue:
     """Save the rule of the chosen cells as a segment and lead to it; the same choice twice is one segment."""
-    campaign, edges, places = _asked(request.form)
+    campaign, edges, rows, places = _asked(request.form)
     now, who = request_now(), person()
     within = request.form.get("within", "")[:100]
     with writing() as session:
-        found = _grid(session, campaign, edges, now)
+        found = _grid(session, campaign, edges, rows, now)
         words = selection(found, places).words
         rule = rule_for(found, places)
         if within:
@@ -182,25 +182,28 @@ def make_segment() -> ResponseReturnValue:
     return redirect(segment_url(key) or url_for("reports.who_responds"))
 
 
-def _asked(form: MultiDict[str, str]) -> tuple[str | None, tuple[int, ...], tuple[Place, ...]]:
-    """Campaign, revenue edges and cells of a request. Raises Invalid."""
+def _asked(form: MultiDict[str, str]) -> tuple[str | None, tuple[int, ...], tuple[int, ...], tuple[Place, ...]]:
+    """Campaign, revenue edges, order edges and cells of a request. Raises Invalid."""
     try:
-        edges = tuple(int(each) for each in form.getlist("edge")[:20] if len(each) < 16)
+        edges, rows = (tuple(int(each) for each in form.getlist(name)[:20] if len(each) < 16)
+                       for name in ("edge", "row"))
         places = tuple((int(row), int(column)) for row, column in
                        (each[:20].split(":", 1) for each in form.getlist("cell")[:400]))
     except ValueError as error:
         raise Invalid("These cells do not exist. Open the page again and choose.", place="cell") from error
-    return form.get("campaign") or None, edges, places
+    return form.get("campaign") or None, edges, rows, places
 
 
-def _grid(session: Session, campaign: str | None, edges: tuple[int, ...], now: datetime) -> Grid:
+def _grid(
+    session: Session, campaign: str | None, edges: tuple[int, ...], rows: tuple[int, ...], now: datetime
+) -> Grid:
     """The grid, kept for some minutes: every click on a cell asks for it again."""
     kept: dict[Any, Grid] = current_app.extensions.setdefault("winback.grids", {})
-    key = (campaign, edges, int(now.timestamp()) // GRID_SECONDS)
+    key = (campaign, edges, rows, int(now.timestamp()) // GRID_SECONDS)
     if key not in kept:
         found = responders_grid(session, now=now, campaigns=None if campaign is None else [campaign],
-                                revenue_edges=edges or None)
+                                order_edges=rows or None, revenue_edges=edges or None)
         while len(kept) >= GRIDS_KEPT:
             kept.pop(next(iter(kept)), None)
-        kept[key] = kept[campaign, edges_of(found), key[2]] = found
+        kept[key] = kept[campaign, edges_of(found), order_edges_of(found), key[3]] = found
     return kept[key]
