@@ -106,7 +106,8 @@ def test_a_selection_becomes_one_segment_however_often_it_is_sent(
 
 
 @pytest.mark.parametrize("query", [
-    "cell=x", "cell=1", "cell=99:99", "cell=-1:0", "edge=abc&cell=0:0", "cell=" + "9" * 400, "campaign=nothing&cell=0:0",
+    "cell=x", "cell=1", "cell=99:99", "cell=-1:0", "edge=abc&cell=0:0", "cell=" + "9" * 400,
+    "campaign=nothing&cell=0:0",
     "edge=5&edge=5&cell=0:0", "row=3&row=2&cell=0:0", "row=x&cell=0:0"])
 def test_cells_that_do_not_exist_are_refused(shop: FlaskClient, query: str) -> None:
     assert shop.get(f"/reports/who-responds/selection?{query}").status_code in (400, 404)
