@@ -27,7 +27,7 @@ from delivery.preference import Choice, choose_channels
 from journeys.editing import newest_version
 from journeys.graph import Graph, Split, ways_of
 from journeys.holding_out import global_percent, left_alone
-from journeys.households import HOUSEHOLD, units_of
+from journeys.households import HOUSEHOLD, others_of_homes, units_of
 from journeys.models import Journey, Version
 from journeys.ranking import best, ranking_of
 from journeys.reading import read_graph
@@ -38,6 +38,8 @@ from segments.saving.saved import segment_rule
 
 MOST_REACHED = 20_000
 START, REACHED, SILENT, HELD_OUT, BEYOND = "start", "reached", "silent", "held_out", "beyond"
+MATES = "household"
+_MATES_WORDS = "Another of the household comes in"
 _CHUNK = 5_000
 
 
@@ -101,6 +103,9 @@ def audience(questions: Questions, key: str, *, now: datetime, secret_key: str) 
         people = questions.count(All((frame.without(place), each.rule)), as_of=now, fresh=False).value
         lines.append(Line(each.key, "minus", _sentence_case(each.reason), people))
     left = questions.ids(frame.without(len(frame.exclusions)), as_of=now, fresh=False).value
+    left, mates = _one_each(questions, frame, left)
+    if mates:
+        lines.append(Line(MATES, "minus", _MATES_WORDS, len(mates)))
     everybody, left = len(left), _best(questions, frame, left, now=now)
     if len(left) < everybody:
         lines.append(Line(BEYOND, "minus", f"Not among the best {len(left):,}", everybody - len(left)))
@@ -126,6 +131,9 @@ def people_in(
             ids = questions.ids(All((frame.without(place), each.rule)), as_of=now, fresh=False).value
             return Line(part, "minus", _sentence_case(each.reason), len(ids)), ids
     everybody = questions.ids(frame.without(len(frame.exclusions)), as_of=now, fresh=False).value
+    everybody, mates = _one_each(questions, frame, everybody)
+    if part == MATES and mates:
+        return Line(part, "minus", _MATES_WORDS, len(mates)), mates
     left = _best(questions, frame, everybody, now=now)
     if part == BEYOND:
         chosen = set(left)
@@ -138,6 +146,15 @@ def people_in(
         if line.part == part:
             return line, [customer_id for customer_id, own in zip(asked, found, strict=True) if _belongs(own, part)]
     raise NotFound("There is no such line in this campaign's reach.")
+
+
+def _one_each(questions: Questions, frame: _Frame, left: list[int]) -> tuple[list[int], list[int]]:
+    """Who comes in of each household, and who stays out for them; everybody where people are drawn one by one."""
+    if frame.graph is None or frame.graph.unit != HOUSEHOLD:
+        return left, []
+    with questions.database.reading() as session:
+        others = others_of_homes(session.connection(), left)
+    return [each for each in left if each not in others], [each for each in left if each in others]
 
 
 def _best(questions: Questions, frame: _Frame, left: list[int], *, now: datetime) -> list[int]:

@@ -16,7 +16,7 @@ from core.bulk import chunks
 from core.database import Database
 from journeys import ringing
 from journeys.admitting import enrol, may_enter
-from journeys.households import HOUSEHOLD, best_first
+from journeys.households import HOUSEHOLD, best_first, others_of_homes
 from journeys.models import Version
 from journeys.plans import Plan, load_plans
 from journeys.ranking import best
@@ -49,8 +49,11 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
     members: Sequence[int] = questions.ids(rule, as_of=as_of, now=now).value
     if plan.graph.entry.top is not None and plan.ranking is not None:
         with database.reading() as session:
+            if plan.graph.unit == HOUSEHOLD:  # the best of each household compete, as the reach says
+                others = others_of_homes(session.connection(), members)
+                members = [each for each in members if each not in others]
             members = best(session.connection(), members, plan.ranking, plan.graph.entry.top, as_of=as_of)
-    if plan.graph.unit == HOUSEHOLD:
+    elif plan.graph.unit == HOUSEHOLD:
         with database.reading() as session:
             members = best_first(session.connection(), members)
     entered = 0

@@ -31,8 +31,14 @@ def units_of(external_ids: Sequence[str], households: Sequence[str | None]) -> l
 
 
 def best_first(connection: Connection, customer_ids: Sequence[int]) -> list[int]:
-    """The same people, each household's best customer (most spent over all orders, then the oldest number) before the
-    others of the household."""
+    """The same people, each household's best customer before the others of the household."""
+    others = others_of_homes(connection, customer_ids)
+    return [*(each for each in customer_ids if each not in others), *(each for each in customer_ids if each in others)]
+
+
+def others_of_homes(connection: Connection, customer_ids: Sequence[int]) -> set[int]:
+    """Those of these people who live with a better customer among them: who has spent more over all orders, or as much
+    and has the lower id."""
     shared: dict[int, str] = {}
     for part in chunks(customer_ids, _AT_ONCE):
         shared |= {row[0]: row[1] or "" for row in connection.execute(
@@ -50,7 +56,7 @@ def best_first(connection: Connection, customer_ids: Sequence[int]) -> list[int]
     for people in homes.values():
         best = min(people, key=lambda customer: (-spent.get(customer, 0), customer))
         others |= set(people) - {best}
-    return [*(each for each in customer_ids if each not in others), *(each for each in customer_ids if each in others)]
+    return others
 
 
 def passages_of_mates(

@@ -10,9 +10,11 @@ from sqlalchemy import update
 
 from core.database import Database
 from customers.models import Customer
+from journeys.audience import audience, people_in
 from journeys.checking import check_graph
 from journeys.schema import graph_schema
-from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, passages, walk, with_steps
+from tests.delivery.ledger import KEY
+from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, passages, questions, walk, with_steps
 
 HOMES: dict[str, Any] = {
     **with_steps(split={"kind": "split", "arms": {"A": 50, "B": 50}, "next": {"A": "pause", "B": "pause"}},
@@ -36,6 +38,10 @@ def test_the_best_customer_of_each_household_enters_whatever_the_chunks(
     add_order(database, 8, at=now - timedelta(days=90), cancelled=True)
     go(database, HOMES, now=now)
     walk(database, tmp_path, now=now, chunk=2)
+    lines = {line.part: line.people for line in audience(
+        questions(database, tmp_path), "spring", now=now, secret_key=KEY).lines}
+    assert (lines["start"], lines["household"], lines["reached"]) == (9, 3, 6)
+    assert people_in(questions(database, tmp_path), "spring", "household", now=now, secret_key=KEY)[1] == [1, 4, 8]
     found = enrolments(database)
     assert {person for person, each in found.items() if each.state == "active"} == {2, 3, 5, 6, 7, 9}
     assert {(person, each.left_reason) for person, each in found.items() if each.state == "excluded"} == {
