@@ -132,5 +132,7 @@ def test_people_left_alone_get_no_code_without_a_message_either(
     go(sqlite_database, {**with_steps(code={"kind": "give", "offer": "ten-percent", "next": "end"},
                                       end={"kind": "leave"}), "holdout_percent": 50}, now=now)
     walk(sqlite_database, tmp_path, now=now)
-    held = {person for person, each in enrolments(sqlite_database).items() if each.held_out}
+    inside = enrolments(sqlite_database)
+    held = {person for person, each in inside.items() if each.held_out}
     assert held and {code.customer_id for code in codes(sqlite_database)} == set(range(1, 41)) - held
+    assert {each.state for each in inside.values()} == {"finished"}
