@@ -6,13 +6,15 @@ what was stopped; a code with uses left is withdrawn even if it was used; a rele
 what was withdrawn for another reason.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import Session
 
+from core.arrays import in_texts
 from core.bulk import chunks
 from core.codes import LONGEST, canonical, grouped
 from core.database import Database
@@ -80,6 +82,14 @@ def stop(database: Database, target: Target, *, reason: str, now: datetime) -> i
         _switch(database, target.which, active=False, now=now)
     return _in_parts(database, which & Code.state.in_(("stock", "issued")),
                      partial(withdraw, reason=reason[:LONGEST_REASON], now=now))
+
+
+def withdrawn(connection: Connection, codes: Collection[str]) -> set[str]:
+    """Those of these stored codes that no till accepts any more, whatever withdrew them."""
+    if not codes:
+        return set()
+    return set(connection.scalars(
+        select(Code.code).where(in_texts(Code.code, sorted(set(codes))), Code.state == "revoked")))
 
 
 def release(

@@ -24,6 +24,7 @@ from delivery.composing import gather, person_values
 from delivery.feedback import address_is_dead, record_event, stop_channel
 from delivery.links import Links
 from delivery.models import CallTask, Message
+from delivery.objections import Going, Objecting, left_out_words
 from delivery.outbox import withdraw_calls
 from delivery.personal import fill_call_script
 from delivery.policy import CHANNEL_COST_CENTS, EXPIRED, said_no, undeliverable, verdicts
@@ -92,11 +93,13 @@ def open_calls(session: Session, *, now: datetime, limit: int = 100) -> list[Cal
 
 
 def take_call(
-    session: Session, task_id: int, *, agent: str, now: datetime, settings: DeliverySettings
+    session: Session, task_id: int, *, agent: str, now: datetime, settings: DeliverySettings,
+    objecting: Objecting | None = None,
 ) -> CallSheet | NoCall:
     """Open a task for one agent, asking the policy again; NoCall when the person may not be called any more.
 
-    Opening a task one holds already shows it again. Raises NotFound, or Conflict when somebody else has it.
+    `objecting` may speak against it once more, as when the call came to the desk (delivery/objections.py). Opening a
+    task one holds already shows it again. Raises NotFound, or Conflict when somebody else has it.
     """
     connection = session.connection()
     task = _task(session, task_id)
@@ -107,7 +110,8 @@ def take_call(
     if task.state == "taken" and task.agent != agent:
         raise Conflict(f"{task.agent} has taken this call. Choose another one.")
     message = session.get_one(Message, task.message_id, populate_existing=True)
-    refused = _why_not(connection, message, now=now, settings=settings)
+    refused = _why_not(connection, message, now=now, settings=settings) or _objection(
+        connection, message, objecting, now=now)
     if refused is not None:
         state = "expired" if refused == EXPIRED else "suppressed"
         _end(session, task, message, state, reason=refused, now=now)
@@ -204,6 +208,15 @@ def _why_not(connection: Connection, message: Message, *, now: datetime, setting
         return EXPIRED
     return verdicts(connection, [message.customer_id], ["phone"], message_class=message.message_class, now=now,
                     secret_key=settings.secret_key)[0]
+
+
+def _objection(connection: Connection, message: Message, objecting: Objecting | None, *, now: datetime) -> str | None:
+    if objecting is None:
+        return None
+    going = Going(message.id, message.customer_id, message.message_class, message.campaign, message.enrolment_ref,
+                  message.code)
+    reason = objecting(connection, [going], now=now).get(message.id)
+    return None if reason is None else left_out_words(reason)
 
 
 def _sheet(

@@ -5,7 +5,7 @@ and marks each row as claimed, puts it off or says why not. Withdrawal, suppress
 so whoever said no before the claim gets nothing. Also owns the way back: what dead workers held.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,25 +21,11 @@ from customers.consents import lock_customers
 from delivery import calls
 from delivery.holding_back import held_back
 from delivery.models import Message
-from delivery.policy import EXPIRED, LEFT_OUT, verdicts
+from delivery.objections import Going, Objecting, left_out_words
+from delivery.policy import EXPIRED, verdicts
 from delivery.states import moved
 
 _MESSAGES: Table = Message.__table__  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
-class Going:
-    """A message about to go, as whoever may object to it sees it."""
-
-    id: int
-    customer_id: int
-    message_class: str
-    campaign: str | None
-    enrolment_ref: int | None
-
-
-Objecting = Callable[..., Mapping[int, str]]
-"""`objecting(connection, messages, *, now)`: message id -> why it may not go, asked under the customers' locks."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +93,7 @@ def _due_rows(connection: Connection, now: datetime, limit: int, channels: Seque
     """Due rows, oldest first, one for each customer: a second one waits for the next batch."""
     rows = connection.execute(
         select(Message.id, Message.customer_id, Message.channel, Message.message_class, Message.expires_at,
-               Message.campaign, Message.enrolment_ref, Message.quiet)
+               Message.campaign, Message.enrolment_ref, Message.quiet, Message.code)
         .where(Message.state == "queued", Message.due_at <= now, Message.channel.in_(channels))
         .order_by(Message.due_at, Message.id)
         .limit(limit)
@@ -135,8 +121,9 @@ def _reasons(connection: Connection, rows: list[Row[Any]], *, now: datetime, sec
 def _objections(
     connection: Connection, rows: list[Row[Any]], objecting: Objecting, *, now: datetime
 ) -> dict[int, str]:
-    going = [Going(row.id, row.customer_id, row.message_class, row.campaign, row.enrolment_ref) for row in rows]
-    return {message_id: f"{LEFT_OUT}{reason}"[:200] for message_id, reason in
+    going = [Going(row.id, row.customer_id, row.message_class, row.campaign, row.enrolment_ref, row.code)
+             for row in rows]
+    return {message_id: left_out_words(reason) for message_id, reason in
             (objecting(connection, going, now=now).items() if going else ())}
 
 

@@ -19,10 +19,11 @@ from core.database import Database
 from delivery import calls
 from delivery.arrival import expected_arrival
 from delivery.channels import Channel, Envelope, Outcome, unknown
-from delivery.claiming import Objecting, claim, give_back, rescue
+from delivery.claiming import claim, give_back, rescue
 from delivery.composing import compose, gather
 from delivery.feedback import address_is_dead
 from delivery.models import Message
+from delivery.objections import Objecting
 from delivery.settings import DeliverySettings
 from delivery.states import moved
 
@@ -43,7 +44,7 @@ def tick(
     """Send what is due, at most `limit` messages; returns how many rows were decided on (0: nothing is due).
 
     One worker number runs one tick at a time. A channel that is not in `channels` keeps its messages queued.
-    `objecting` is asked once more whether a message may go (delivery/claiming.py).
+    `objecting` is asked once more whether a message may go (delivery/objections.py).
     """
     with database.writing() as session:
         connection = session.connection()

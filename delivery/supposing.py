@@ -13,8 +13,9 @@ from sqlalchemy import BigInteger, select, type_coerce, update
 from core.arrays import in_ids
 from core.database import Database
 from delivery.channels import accepted
-from delivery.claiming import Objecting, claim
+from delivery.claiming import claim
 from delivery.models import CallTask, Message
+from delivery.objections import Objecting
 from delivery.sending import settle
 from delivery.settings import DeliverySettings
 from delivery.states import moved

@@ -1,8 +1,9 @@
 """Has something come up meanwhile that speaks against a message about to go?
 
 Owns the second asking of a campaign's exclusions, when its messages are claimed: an order, a complaint or a return that
-came after somebody entered keeps the next message in the house. It is handed to the sender as a value, since delivery
-knows nothing of rules. Only advertising is asked about; who is held back stays in the journey.
+came after somebody entered keeps the next message in the house; and of the code a message carries: one that was stopped
+meanwhile would be refused at the till. It is handed to the sender as a value, since delivery knows nothing of rules and
+codes. Exclusions matter for advertising only; who is held back stays in the journey.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +15,22 @@ from sqlalchemy.orm import Session
 from campaigns.excluding import exclusions, left_out
 from campaigns.models import Campaign
 from core.arrays import in_ids
-from delivery.claiming import Going
+from coupons.stopping import withdrawn
+from delivery.objections import Going
 from journeys.models import Enrolment, Journey, Version
 from journeys.reading import parse_graph
 
+CODE_STOPPED = "its code was stopped"
+
 
 def objections(connection: Connection, messages: Sequence[Going], *, now: datetime) -> Mapping[int, str]:
-    """Message id -> why it may not go, for those of the messages whose campaign leaves the person out today."""
+    """Message id -> why it may not go: its code was stopped, or its campaign leaves the person out today."""
     asked: dict[str, list[Going]] = {}
     for message in messages:
         if message.message_class == "marketing" and message.campaign is not None:
             asked.setdefault(message.campaign, []).append(message)
-    found: dict[int, str] = {}
+    stopped = withdrawn(connection, [message.code for message in messages if message.code is not None])
+    found = {message.id: CODE_STOPPED for message in messages if message.code in stopped}
     with Session(connection) as session:
         for campaign in session.scalars(select(Campaign).where(Campaign.key.in_(sorted(asked))).order_by(Campaign.id)):
             mine = asked[campaign.key]
@@ -34,7 +39,8 @@ def objections(connection: Connection, messages: Sequence[Going], *, now: dateti
                 group = [message for message in mine if (message.enrolment_ref in careful) == standing]
                 reasons = [each for each in exclusions(session, campaign, standing=standing) if each.asked_again]
                 out = left_out(connection, [message.customer_id for message in group], reasons, now=now)
-                found |= {message.id: out[message.customer_id] for message in group if message.customer_id in out}
+                found |= {message.id: out[message.customer_id] for message in group
+                          if message.customer_id in out and message.id not in found}
     return found
 
 

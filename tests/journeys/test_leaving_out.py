@@ -11,16 +11,19 @@ from campaigns.planning import save_campaign
 from campaigns.standing import save_standing
 from core.database import Database
 from core.errors import NotFound
+from coupons.stopping import Target, stop
 from customers.models import Contact, Customer
+from delivery.calls import NoCall, open_calls, take_call
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
 from journeys.audience import audience, people_in
 from journeys.editing import save_draft
 from journeys.models import Version
+from journeys.objecting import objections
 from journeys.showing import excluded_reasons, people_here
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
-from tests.delivery.ledger import KEY, add_people
+from tests.delivery.ledger import KEY, SETTINGS, add_people
 from tests.journeys.shop import GRAPH, ONE_MAIL, add_order, day, enrolments, furnish, go, ledger, questions, walk
 
 CAREFUL: dict[str, Any] = {**ONE_MAIL, "exclude": ["standing"]}
@@ -162,3 +165,30 @@ def test_an_exclusion_switched_off_is_neither_counted_nor_applied(
         save_standing(session, "dunning", active=False, now=now)
     found = audience(questions(planned, tmp_path), "spring", now=now, secret_key=KEY)
     assert "dunning" not in {line.part for line in found.lines}
+
+
+def test_a_message_whose_code_was_stopped_while_it_waited_stays_in_the_house(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, [1, 2], now=now, channels=("email", "letter"))
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+    mine = {message.customer_id: message.code for message in ledger(database)}
+    stop(database, Target("code", str(mine[1])), reason="leaked", now=now)
+    day(database, tmp_path, {"email": MemoryChannel(tmp_path / "sink.db", name="email")}, now=now)
+    assert [(message.customer_id, message.state, message.reason, message.channel) for message in ledger(database)] == [
+        (1, "suppressed", "left out: its code was stopped", "email"), (2, "sent", None, "email")]
+
+
+def test_a_call_whose_code_was_stopped_is_not_made(database: Database, tmp_path: Path, now: datetime) -> None:
+    furnish(database, [1], now=now, channels=("phone",))
+    go(database, ONE_MAIL, now=now)
+    day(database, tmp_path, {}, now=now)
+    [call] = ledger(database)
+    stop(database, Target("code", str(call.code)), reason="leaked", now=now)
+    with database.writing() as session:
+        [task] = open_calls(session, now=now)
+        found = take_call(session, task.id, agent="Kim", now=now, settings=SETTINGS, objecting=objections)
+    assert found == NoCall("left out: its code was stopped")
+    assert [(message.state, message.reason) for message in ledger(database)] == [
+        ("suppressed", "left out: its code was stopped")]

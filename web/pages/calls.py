@@ -12,6 +12,7 @@ from core.errors import Conflict, Invalid
 from core.types import from_us, to_us
 from delivery.calls import NoCall, record_outcome, release_call, take_call
 from delivery.desk import calls_on_desk, desk_counts, held_by
+from journeys.objecting import objections
 from web.access import needs_role, person
 from web.audit import record
 from web.presentation import zone
@@ -79,7 +80,8 @@ def take(number: int) -> ResponseReturnValue:
     now = request_now()
     try:
         with writing() as session:
-            found = take_call(session, _task(number), agent=_agent(), now=now, settings=sending(session))
+            found = take_call(session, _task(number), agent=_agent(), now=now, settings=sending(session),
+                              objecting=objections)
             record(session, "call.taken", f"call:{number}", now=now)
     except Conflict as error:
         toast(error.message, kind="refused")
@@ -108,7 +110,8 @@ def show(number: int) -> ResponseReturnValue:
 def _sheet(number: int, *, wrong: dict[str, str] | None = None) -> str | Response:
     now = request_now()
     with writing() as session:  # the policy is asked again, and may take the call off the desk
-        found = take_call(session, _task(number), agent=_agent(), now=now, settings=sending(session))
+        found = take_call(session, _task(number), agent=_agent(), now=now, settings=sending(session),
+                          objecting=objections)
     if isinstance(found, NoCall):
         toast(f"This call is not made any more: {found.reason}.", kind="refused")
         return _to_the_desk()

@@ -35,6 +35,7 @@ from delivery.contents import save_content
 from delivery.profile import Profile, save_profile
 from journeys.editing import publish, save_draft
 from journeys.models import Journey
+from journeys.objecting import objections
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from web.keys import issue_key
@@ -215,7 +216,7 @@ def call_people(stage: Stage, worker: Worker, *, now: datetime) -> None:
     for (task, _customer, _attempts), drawn in zip(tasks, luck, strict=True):
         outcome = "wrong_number" if drawn < 0.02 else "no_answer" if drawn < 0.2 else "reached"
         with contextlib.suppress(Conflict), stage.context.database.writing() as session:
-            sheet = take_call(session, task, agent=AGENT, now=now, settings=settings)
+            sheet = take_call(session, task, agent=AGENT, now=now, settings=settings, objecting=objections)
             if not isinstance(sheet, NoCall):
                 record_outcome(session, task, agent=AGENT, outcome=outcome, now=now,
                                secret_key=stage.context.settings.secret_key)
