@@ -136,14 +136,15 @@ def add_public_codes(
     session.flush()
     written = []
     for text, region in codes:
-        code = canonical(text)
+        code, spelling = canonical(text), " ".join(text.split())
         if not SHORTEST <= len(code) <= LONGEST:
             raise Invalid(f"Use {SHORTEST} to {LONGEST} letters and digits.", place="code")
         if code in written or session.scalar(select(Code.id).where(Code.code == code)) is not None:
             raise Conflict(f"There is a code {code} already. Choose another.", place="code")
         session.add(Code(
             code=code, offer_id=offer.id, origin=f"batch:{batch.id}", batch_id=batch.id, state="issued", used=0,
-            reserved=0, region=(region or "").strip()[:100] or None, use_limit=uses or UNLIMITED, issued_at=now,
+            reserved=0, written=spelling if len(spelling) <= LONGEST else None,
+            region=(region or "").strip()[:100] or None, use_limit=uses or UNLIMITED, issued_at=now,
             valid_from=max(now, offer.valid_from) if offer.valid_from else now, valid_until=offer.valid_until))
         session.flush()
         written.append(code)
@@ -199,7 +200,7 @@ def codes_of_pool(session: Session, batch_id: int) -> Iterator[tuple[str, str, s
     """Every code of a batch with its state, region and uses, in the order of the codes' numbers, a chunk at a time."""
     after = 0
     while rows := session.execute(
-            select(Code.id, Code.code, Code.state, Code.region, Code.used)
+            select(Code.id, func.coalesce(Code.written, Code.code).label("code"), Code.state, Code.region, Code.used)
             .where(Code.batch_id == batch_id, Code.id > after).order_by(Code.id).limit(CHUNK)).all():
         for row in rows:
             yield row.code, row.state, row.region, row.used

@@ -26,7 +26,7 @@ AnyRow = Row[*tuple[Any, ...]]
 _CODES = (
     select(
         Code.id, Code.code, Code.state, Code.use_limit, Code.used, Code.reserved,
-        Code.region, Code.campaign, Code.origin, Code.issued_at,
+        Code.written, Code.region, Code.campaign, Code.origin, Code.issued_at,
         Code.valid_from, Code.valid_until, Code.redeemed_at, Code.revoked_at, Code.revoked_reason,
         Offer.key.label("offer"), Offer.currency, Customer.external_id.label("customer"),
     )
@@ -89,7 +89,7 @@ def list_redemptions(
 def code_body(row: AnyRow, *, now: datetime) -> dict[str, Any]:
     """A code as programs see it."""
     return {
-        "code": row.code, "display": grouped(row.code),
+        "code": row.code, "display": row.written or grouped(row.code),
         "state": shown_state(row.state, row.valid_until, now=now), "offer": row.offer, "campaign": row.campaign,
         "customer": row.customer, "origin": row.origin, "currency": row.currency,
         "valid_from": instant_text(row.valid_from), "valid_until": instant_text(row.valid_until),

@@ -48,18 +48,19 @@ def poster(code: str, language: str) -> ResponseReturnValue:
             end = moment(story.code.valid_until, story.offer.zone, language)
             terms.append(f"Gültig bis {end}." if language == "de" else f"Valid until {end}.")
         wanted = Poster(get_profile(session).shop_name, offer_words(story.offer, language, names=names),
-                        _written(story.code.code), link.text, tuple(terms), story.code.region or "", language)
+                        _written(story.code.code, story.code.written), link.text, tuple(terms),
+                        story.code.region or "", language)
     drawn = draw_poster(wanted, now=now)
     if not drawn.valid:
         raise Invalid("The poster cannot be printed. " + " ".join(drawn.errors))
     return _picture(drawn.pdf, "application/pdf", f"poster-{story.code.code}-{language}.pdf", save=True)
 
 
-def _written(code: str) -> str:
+def _written(code: str, opened: str | None) -> str:
     """The code as it is to be printed: as typed, if it is this code in another spelling."""
     typed = " ".join(request.args.get("as", "").split())[:64]
     if not typed:
-        return grouped(code)
+        return opened or grouped(code)
     if canonical(typed) != code:
         raise Invalid(f"“{typed}” would be read as another code than {code}. Write it as you opened it.", place="as")
     return typed
