@@ -2,16 +2,20 @@
 
 Owns the nightly duty: once per day of the installation, at the first tick after 03:00 UTC, the five invariants are
 checked on the row store, and how many places broke one is kept for the home page. `winback doctor coupons` names them.
+Answers kept for programs that might ask again are forgotten then, too, a month after they were given: a redemption
+asked for once more is still the same one, by its shop, order and code.
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
 from core.cursors import advance, position
 from core.database import Database
 from coupons.invariants import broken
+from coupons.models import KeptAnswer
 
 log = logging.getLogger("winback.coupons")
 
@@ -20,6 +24,9 @@ CHECKED = "coupons.checked"
 FOUND = "coupons.drift"
 """Cursor: how many places were found wrong then."""
 HOUR = 3
+ANSWERS_KEPT = timedelta(days=30)
+_PART = 5_000
+_NAMES = (KeptAnswer.client, KeptAnswer.key)
 
 
 def tick(database: Database, *, now: datetime) -> int:
@@ -30,12 +37,28 @@ def tick(database: Database, *, now: datetime) -> int:
         if position(connection, CHECKED) >= day:
             return 0
         found = broken(connection)
+    forget_answers(database, now=now)
     for one in found:
         log.error("%s: %s", one.invariant, one.text)
     with database.writing() as session:
         advance(session.connection(), CHECKED, day)
         advance(session.connection(), FOUND, len(found))
     return 1
+
+
+def forget_answers(database: Database, *, now: datetime) -> int:
+    """Delete what was answered to API keys more than `ANSWERS_KEPT` ago; returns how many.
+
+    Those of roll-backs stay: without them the same amount, sent again, would be taken back again.
+    """
+    old = select(*_NAMES).where(KeptAnswer.at < now - ANSWERS_KEPT, KeptAnswer.client.startswith("key:")).limit(_PART)
+    done = 0
+    while True:
+        with database.writing() as session:
+            count = session.connection().execute(delete(KeptAnswer).where(tuple_(*_NAMES).in_(old))).rowcount
+        done += count
+        if count < _PART:
+            return done
 
 
 def places_broken(session: Session) -> int:

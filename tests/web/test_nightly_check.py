@@ -13,6 +13,7 @@ from core.errors import Invalid
 from core.settings import Settings
 from coupons import nightly
 from coupons.models import Code, Offer
+from coupons.redeeming import roll_back
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from winback.commands.system import doctor
 from winback.context import Context
@@ -79,3 +80,24 @@ def test_it_looks_once_a_day_after_three_and_what_was_mended_is_told_no_more(
         session.execute(update(Offer).values(used=1))
     assert nightly.tick(database, now=now + timedelta(days=5)) == 1
     assert _places(database) == 0
+
+
+def test_answers_to_programs_are_forgotten_after_a_month_and_nothing_is_done_twice_for_that(
+    database: Database, now: datetime
+) -> None:
+    make_customers(database, 1, now=now)
+    offer = make_offer(database, now=now, limit_per_code=5)
+    [code] = make_codes(database, offer, [1], now=now)
+    first = use(database, ask(code.code), now=now, key="k1", client="key:1")
+    taken = roll_back_for(database, first.body["id"], now=now)
+    later = now + timedelta(days=30)
+    use(database, ask(code.code, "o2"), now=later, key="k2", client="key:1")
+    assert nightly.forget_answers(database, now=later) == 0
+    assert nightly.forget_answers(database, now=later + timedelta(microseconds=1)) == 1
+    assert roll_back_for(database, first.body["id"], now=later) == taken, "the roll-back is still the same one"
+    again = use(database, ask(code.code, "o2"), now=later, key="k3", client="key:1")
+    assert (again.status, again.body["order_id"]) == (200, "o2")
+
+
+def roll_back_for(database: Database, public_id: str, *, now: datetime) -> dict[str, object]:
+    return database.small(lambda connection: roll_back(connection, public_id, amount_cents=100, now=now))
