@@ -21,7 +21,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
-from core.group_commit import GroupCommit
+from core.group_commit import GroupCommit, Shared
 from core.texts import folded, md5_hex
 
 T = TypeVar("T")
@@ -145,15 +145,16 @@ class Database:
         finally:
             _held.writing = False
 
-    def small(self, job: Callable[[Connection], T]) -> T:
+    def small(self, job: Callable[[Connection], T], *, shared: Shared | None = None) -> T:
         """Run one small write job and return its value after the commit (or raise its exception).
 
-        The job uses the connection for a few statements, does no other input or output and never commits.
+        The job uses the connection for a few statements, does no other input or output and never commits. `shared`:
+        how it may be done together with others of its kind, where jobs share a commit (SQLite).
         """
         if getattr(_held, "writing", False):
             raise RuntimeError("small() inside a write transaction would wait for itself")
         if self._group is not None:
-            value: T = self._group.run(job)
+            value: T = self._group.run(job, shared)
             return value
         with self.engine.begin() as connection:
             return job(connection)
@@ -183,6 +184,8 @@ def _postgres_engine(url: str, pool_size: int, **options: Any) -> Engine:
     def refuse_ended(connection: Any, _record: Any, _proxy: Any) -> None:
         # Asking the server before every use would cost a round trip. It says nothing unasked to a connection at rest:
         # something to read is its farewell (a restart, an administrator), and the pool then takes a new connection.
+        if connection.closed:
+            raise DisconnectionError("this connection broke when it was used last")
         waiting = select.poll()
         waiting.register(connection.fileno(), select.POLLIN)
         if waiting.poll(0):

@@ -1,14 +1,18 @@
 """How do thousands of small writes a second share SQLite's one durable commit?
 
 Owns one writer thread per process. It opens the transaction first (waiting for the file lock), then takes whatever
-queued up meanwhile, each job in its own SAVEPOINT, and commits once. The promise: nobody is answered before the commit
-that holds their work, and one failing job takes no other with it.
+queued up meanwhile, each job in its own SAVEPOINT, and commits once. Jobs of one kind may share their statements too:
+each statement gives the interpreter away, and getting it back from busy threads takes longer than the statement. The
+promise: nobody is answered before the commit that holds their work, and one failing job takes no other with it.
 """
 
+import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -16,6 +20,33 @@ from sqlalchemy import Connection, Engine
 LARGEST_BATCH = 128
 
 Job = Callable[[Connection], Any]
+Together = Callable[[Connection, Sequence[Any]], Sequence[Any]]
+
+log = logging.getLogger(__name__)
+
+
+class Apart(Exception):
+    """Raised by shared work that cannot be shared after all: what it wrote is taken back, each job runs alone."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """How a job may be done together with others: `together` gets the items of all and gives one answer for each.
+
+    None in the place of an answer: that job has to run alone, and nothing was written for it.
+    """
+
+    together: Together
+    item: Any
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """One job in the queue and who waits for it."""
+
+    job: Job
+    future: Future[Any]
+    shared: Shared | None
 
 
 class GroupCommit:
@@ -23,18 +54,18 @@ class GroupCommit:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._jobs: queue.SimpleQueue[tuple[Job, Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
 
-    def run(self, job: Job) -> Any:
+    def run(self, job: Job, shared: Shared | None = None) -> Any:
         """Put one job in the queue and wait for the commit; returns its value or raises its exception."""
         future: Future[Any] = Future()
         with self._start:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="group-commit", daemon=True)
                 self._thread.start()
-            self._jobs.put((job, future))
+            self._jobs.put(_Waiting(job, future, shared))
         return future.result()
 
     def close(self) -> None:
@@ -50,11 +81,10 @@ class GroupCommit:
             if self._commit_together(first):
                 return
 
-    def _commit_together(self, first: tuple[Job, Future[Any]]) -> bool:
+    def _commit_together(self, first: _Waiting) -> bool:
         """Run one batch and answer it after the commit; True when asked to end."""
         batch = [first]
         ending = False
-        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self._engine.begin() as connection:
                 # The lock is ours from here on: what queued up while we waited for it rides along.
@@ -67,11 +97,10 @@ class GroupCommit:
                         ending = True
                         break
                     batch.append(item)
-                for job, future in batch:
-                    answers.append((future, *_in_savepoint(connection, job)))
+                answers = list(_run(connection, batch))
         except BaseException as error:
-            for _job, future in batch:
-                future.set_exception(error)
+            for waiting in batch:
+                waiting.future.set_exception(error)
             return ending
         for future, value, failure in answers:
             if failure is not None:
@@ -79,6 +108,32 @@ class GroupCommit:
             else:
                 future.set_result(value)
         return ending
+
+
+def _run(connection: Connection, batch: Sequence[_Waiting]) -> Iterator[tuple[Future[Any], Any, BaseException | None]]:
+    """What becomes of each job of a batch: first of those that share their work, then of the others in turn."""
+    kinds = {waiting.shared.together: None for waiting in batch if waiting.shared is not None}
+    done: set[int] = set()
+    for together in kinds:
+        sharing = [(place, waiting) for place, waiting in enumerate(batch)
+                   if waiting.shared is not None and waiting.shared.together is together]
+        items = [waiting.shared.item for _place, waiting in sharing if waiting.shared is not None]
+        values, failure = _in_savepoint(connection, partial(_all_at_once, together, items))
+        if failure is not None:
+            if not isinstance(failure, Apart):
+                log.error("Jobs that could not be done together run alone", exc_info=failure)
+            continue
+        for (place, waiting), value in zip(sharing, values, strict=True):
+            if value is not None:
+                done.add(place)
+                yield waiting.future, value, None
+    for place, waiting in enumerate(batch):
+        if place not in done:
+            yield (waiting.future, *_in_savepoint(connection, waiting.job))
+
+
+def _all_at_once(together: Together, items: Sequence[Any], connection: Connection) -> Sequence[Any]:
+    return together(connection, items)
 
 
 def _in_savepoint(connection: Connection, job: Job) -> tuple[Any, BaseException | None]:

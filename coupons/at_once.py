@@ -1,10 +1,11 @@
-"""How is the ordinary redemption decided in two round trips?
+"""How is the ordinary redemption decided without step by step?
 
-Owns the short way on PostgreSQL: one question, then one statement that locks the order, claims the key, takes every
-counter in the fixed order and writes redemption and answer, all or nothing; each is a transaction of its own. The same
-promise as the long way of `coupons/redeeming.py`: each counter's condition stands in its own UPDATE. Whatever is not
-ordinary (a repetition, a reservation, a second code on the order, a refusal, somebody who was faster) leaves no trace
-here and goes the long way.
+Owns `redeem_for`, the way in for all, and the short way on PostgreSQL, two round trips: a question, then one statement
+that locks the order, claims the key, takes every counter in the fixed order and writes redemption and answer, all or
+nothing. (On SQLite those that wait for one commit go together: `coupons/redeeming_together.py`.) The same promise as
+the long way of `coupons/redeeming.py`: each counter's condition stands in its own UPDATE. Whatever is not ordinary (a
+repetition, a reservation, a second code on the order, a refusal, somebody who was faster) leaves no trace here and goes
+the long way.
 """
 
 import json
@@ -32,11 +33,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from core.database import Database
+from core.group_commit import Shared
 from core.hot import Hot
-from coupons.deciding import Situation, ask_in_one, basket_for, look, named_customers, propose, use_of
+from coupons.deciding import ask_in_one, basket_for, is_ordinary, look, named_customers, propose, use_of
 from coupons.locking import OFFER_LOCKS, order_number
 from coupons.models import KeptAnswer, LimitUse, Offer, Redemption
 from coupons.redeeming import LEDGER_COLUMNS, ledger_row, redeem, written_answer
+from coupons.redeeming_together import Redeeming, redeem_together
 from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
 from coupons.reserving import deciding
@@ -62,8 +65,11 @@ def redeem_for(database: Database, request: RedemptionRequest, *, client: str, k
             answer = _at_once(connection, request, client, key, now, random_bytes)
         if answer is not None:
             return answer
+    shared = None
+    if database.is_sqlite and request.reservation is None:
+        shared = Shared(redeem_together, Redeeming(request, client, key, now, random_bytes))
     return deciding(database, lambda connection: redeem(
-        connection, request, client=client, key=key, now=now, random_bytes=random_bytes), now=now)
+        connection, request, client=client, key=key, now=now, random_bytes=random_bytes), now=now, shared=shared)
 
 
 def _at_once(connection: Connection, request: RedemptionRequest, client: str, key: str, now: datetime,
@@ -71,7 +77,7 @@ def _at_once(connection: Connection, request: RedemptionRequest, client: str, ke
     """The answer when everything is ordinary; None: nothing was written."""
     asked = ask_in_one(connection, request, now=now)
     situation = look(connection, request, now=now, hold=False, asked=asked)
-    if situation is None or not _is_ordinary(situation):
+    if situation is None or not is_ordinary(situation):
         return None
     named = named_customers(connection, request, asked)
     cents = propose(situation, named, basket_for(connection, situation, named, request, asked), situation.at_us)
@@ -90,16 +96,10 @@ def _at_once(connection: Connection, request: RedemptionRequest, client: str, ke
         values |= {f"who_{place}": limit.who, f"period_{place}": limit.period, f"most_{place}": limit.uses,
                    f"most_cents_{place}": limit.cents}
     try:
-        _all_or_nothing(len(use.rows), use.offer_is_limited).row(connection, values)
+        _all_or_nothing(len(use.rows), use.offer_is_limited).answer(connection, values)
     except (DivisionByZero, DeadlockDetected):
         return None
     return answer
-
-
-def _is_ordinary(situation: Situation) -> bool:
-    """Whether nothing stands in the way that the long way has to look at under its locks."""
-    return (situation.redemption_id is None and situation.reserved == 0 and not situation.has_companions
-            and not situation.first_order_only)
 
 
 @lru_cache(maxsize=64)

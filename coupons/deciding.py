@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select
+from sqlalchemy import BigInteger, Connection, FromClause, Select, and_, bindparam, exists, or_, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from core.arrays import text_list
@@ -33,14 +33,6 @@ from customers.models import Address, Customer
 
 _OTHER = aliased(Redemption)
 _OTHER_HELD = aliased(Reservation)
-_has_companions = or_(
-    exists().where(_OTHER.shop == bindparam("shop"), _OTHER.order_ref == bindparam("order_ref"),
-                   _OTHER.state == "redeemed", _OTHER.code_id != Code.id),
-    exists().where(_OTHER_HELD.shop == bindparam("shop"), _OTHER_HELD.order_ref == bindparam("order_ref"),
-                   _OTHER_HELD.state == "held", _OTHER_HELD.expires_at > bindparam("at"),
-                   _OTHER_HELD.code_id != Code.id),
-)
-
 
 class Situation(NamedTuple):
     """Everything stored that bears on one request, at `at_us`; instants in microseconds."""
@@ -75,19 +67,39 @@ class Situation(NamedTuple):
         return self.offer.terms.first_order_only
 
 
-_LOOK = (
-    select(
-        Code.id, Code.code, Code.customer_id, Code.origin, Code.campaign, Code.state, Code.use_limit, Code.used,
-        Code.reserved, Code.valid_from, Code.valid_until, Offer.id, Offer.updated_at, Offer.used, Offer.reserved,
-        Offer.spent_cents, Offer.reserved_cents, Customer.external_id, Redemption.id, _has_companions,
-        exists().where(CancelledOrder.shop == bindparam("shop"), CancelledOrder.order_ref == bindparam("order_ref")),
+def looking(code: Any, shop: Any, order_ref: Any, at: Any, *, of: FromClause | None = None
+            ) -> Select[*tuple[Any, ...]]:
+    """The statement that reads the first columns of `Situation`, up to `order_is_cancelled`, for these values.
+
+    `of` is the table they are columns of, where many are asked for.
+    """
+    has_companions = or_(
+        exists().where(_OTHER.shop == shop, _OTHER.order_ref == order_ref, _OTHER.state == "redeemed",
+                       _OTHER.code_id != Code.id),
+        exists().where(_OTHER_HELD.shop == shop, _OTHER_HELD.order_ref == order_ref, _OTHER_HELD.state == "held",
+                       _OTHER_HELD.expires_at > at, _OTHER_HELD.code_id != Code.id),
     )
-    .join(Offer, Offer.id == Code.offer_id)
-    .outerjoin(Customer, Customer.id == Code.customer_id)
-    .outerjoin(Redemption, and_(Redemption.shop == bindparam("shop"), Redemption.order_ref == bindparam("order_ref"),
-                                Redemption.code_id == Code.id))
-    .where(Code.code == bindparam("code"), Code.state != "stock")  # nobody was given what lies in a pool
-)
+    asked = (
+        select(
+            Code.id, Code.code, Code.customer_id, Code.origin, Code.campaign, Code.state, Code.use_limit, Code.used,
+            Code.reserved, type_coerce(Code.valid_from, BigInteger), type_coerce(Code.valid_until, BigInteger),
+            Offer.id.label("of_offer"), type_coerce(Offer.updated_at, BigInteger).label("offer_version"),
+            Offer.used.label("offer_used"), Offer.reserved.label("offer_reserved"), Offer.spent_cents,
+            Offer.reserved_cents, Customer.external_id, Redemption.id.label("redemption"),
+            has_companions.label("has_companions"),
+            exists().where(CancelledOrder.shop == shop, CancelledOrder.order_ref == order_ref).label("is_cancelled"),
+        )
+        .where(Code.state != "stock")  # nobody was given what lies in a pool
+    )
+    asked = asked.where(Code.code == code) if of is None else asked.select_from(of).join(Code, Code.code == code)
+    return (
+        asked.join(Offer, Offer.id == Code.offer_id)
+        .outerjoin(Customer, Customer.id == Code.customer_id)
+        .outerjoin(Redemption, and_(Redemption.shop == shop, Redemption.order_ref == order_ref,
+                                    Redemption.code_id == Code.id)))
+
+
+_LOOK = looking(bindparam("code"), bindparam("shop"), bindparam("order_ref"), bindparam("at"))
 _LOOK_ONLY = Hot(_LOOK)
 _LOOK_AND_HOLD = Hot(_LOOK.with_for_update(of=Offer, read=True, key_share=True))
 _LOOK_WITH_MARKS = Hot(_LOOK.add_columns(all_marks()))
@@ -122,7 +134,7 @@ def send_questions(connection: Connection, request: RedemptionRequest, *, now: d
 def ask_in_one(connection: Connection, request: RedemptionRequest, *, now: datetime) -> Asked:
     """The same questions, situation and goods in one statement, for PostgreSQL; nothing is held."""
     skus = text_list(sorted({line.sku for line in request.order.lines}), connection.dialect.name)
-    row = _LOOK_WITH_MARKS.row(connection, {**_look_values(request, now), "skus": skus})
+    row = _LOOK_WITH_MARKS.answer(connection, {**_look_values(request, now), "skus": skus})
     situation = [] if row is None else [row[:-1]]
     marks = [] if row is None else [tuple(mark) for mark in row[-1] or ()]
     return Asked(Sent(None, (situation, len(situation))), _send_named(connection, request),
@@ -136,14 +148,22 @@ def look(connection: Connection, request: RedemptionRequest, *, now: datetime, h
         row = asked.situation.row()
     else:
         row = (_LOOK_AND_HOLD if hold else _LOOK_ONLY).row(connection, _look_values(request, now))
-    return None if row is None else Situation._make((*row, offer_facts(connection, row[11], row[12]), to_us(now)))
+    return None if row is None else situation_of(connection, row, now=now)
+
+
+def situation_of(connection: Connection, row: Sequence[Any], *, now: datetime) -> Situation:
+    """The situation by what `looking` found."""
+    return Situation._make((*row, offer_facts(connection, row[11], row[12]), to_us(now)))
 
 
 def _look_values(request: RedemptionRequest, now: datetime) -> dict[str, Any]:
+    return {"code": code_asked(request), "shop": request.shop, "order_ref": request.order.id, "at": to_us(now)}
+
+
+def code_asked(request: RedemptionRequest) -> str:
+    """The code as it is stored; empty when it is longer than any: the same work and answer as for an unknown one."""
     code = canonical(request.code)
-    if len(code) > LONGEST:
-        code = ""  # nothing is stored under this: the same work, and the same answer, as for any unknown code
-    return {"code": code, "shop": request.shop, "order_ref": request.order.id, "at": to_us(now)}
+    return code if len(code) <= LONGEST else ""
 
 
 def named_customers(connection: Connection, request: RedemptionRequest, asked: Asked | None = None) -> Named:
@@ -158,6 +178,12 @@ def _send_named(connection: Connection, request: RedemptionRequest) -> Sent | No
     if request.customer_email is not None:
         return _BY_EMAIL.send(connection, {"lookup": email_lookup(request.customer_email)})
     return None
+
+
+def is_ordinary(situation: Situation) -> bool:
+    """Whether nothing stands in the way that only redeeming step by step looks at."""
+    return (situation.redemption_id is None and situation.reserved == 0 and not situation.has_companions
+            and not situation.first_order_only)
 
 
 def redeemer_of(situation: Situation, named: Named) -> tuple[int | None, str | None]:

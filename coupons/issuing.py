@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import psycopg
@@ -94,7 +95,7 @@ def issue_what_there_is(
     starts = {pair: stamps[start] for pair, start in zip(pairs, counts_from, strict=True)}
     for _attempt in range(_ATTEMPTS):
         held = _held(connection, offer_id, starts)
-        missing = [pair for pair in starts if pair not in held]
+        missing = [pair for pair in starts if pair not in held] if held else list(starts)
         if missing and not offer.active:
             raise Conflict(f"The offer {offer.key} is switched off and issues no more codes.")
         if missing and offer.code_source != "generated":
@@ -102,7 +103,9 @@ def issue_what_there_is(
             missing = [] if offer.code_source == "pool" else [pair for pair in starts if pair not in held]
         made = _insert(connection, offer_id, offer, missing, starts, campaign, now, random_bytes)
         if made is not None:
-            held |= made
+            if not held and len(made) == len(pairs):
+                return [*made]  # nobody had one and nobody was named twice: they are in order
+            held.update(zip(missing, made, strict=True))
             return [held.get(pair) for pair in pairs]
     raise RuntimeError("no free codes were found in several draws: the source of random bytes is broken")
 
@@ -142,27 +145,27 @@ def _held(connection: Connection, offer_id: int, wanted: dict[Pair, int]) -> dic
 
 def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]], pairs: list[Pair],
             starts: dict[Pair, int], campaign: str | None, now: datetime,
-            random_bytes: Callable[[int], bytes]) -> dict[Pair, Issued] | None:
+            random_bytes: Callable[[int], bytes]) -> list[Issued] | None:
     """Store a fresh code per pair; None when a code was taken or another worker was faster: then look again."""
     count = len(pairs)
     if count == 0:
-        return {}
+        return []
     codes = pattern_codes(count, offer.pattern, random_bytes=random_bytes) if offer.pattern else new_codes(
         count, prefix=offer.prefix, random_bytes=random_bytes)
-    if connection.dialect.name == "sqlite":
-        rows = sorted(zip(codes, pairs, strict=True))  # rising codes go into their index much faster
-        codes, pairs = [code for code, _ in rows], [pair for _, pair in rows]
-    else:  # the order of people keeps two workers who issue for the same ones from waiting for each other for ever
-        pairs = sorted(pairs)
+    sqlite = connection.dialect.name == "sqlite"
+    # On SQLite rising codes go into their index much faster; elsewhere the order of people keeps two workers who issue
+    # for the same ones from waiting for each other for ever.
+    order = sorted(range(count), key=codes.__getitem__ if sqlite else pairs.__getitem__)
     ids = reserve_ids(connection, _CODES, count)
     windows = {start: _window(to_us(now), start, offer) for start in set(starts.values())}
-    held = [windows[starts[pair]] for pair in pairs]
+    held = [next(iter(windows.values()))] * count if len(windows) == 1 else [
+        windows[starts[pairs[place]]] for place in order]
     columns: dict[str, list[Any]] = {
         "id": ids,
-        "code": codes,
+        "code": [codes[place] for place in order],
         "offer_id": [offer_id] * count,
-        "customer_id": [customer for customer, _ in pairs],
-        "origin": [origin for _, origin in pairs],
+        "customer_id": [pairs[place][0] for place in order],
+        "origin": [pairs[place][1] for place in order],
         "campaign": [campaign] * count,
         "state": ["issued"] * count,
         "use_limit": [offer.limit_per_code] * count,
@@ -173,7 +176,6 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     }
     # On SQLite a block that fails undoes itself and nobody else writes: what went in before it is found as held when we
     # look again. A savepoint around all of it would copy every page of the index of codes first.
-    sqlite = connection.dialect.name == "sqlite"
     try:
         with nullcontext() if sqlite else connection.begin_nested():
             bulk_insert(connection, _CODES, columns)
@@ -181,10 +183,14 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
         if "unique" not in str(error).lower():
             raise
         return None
-    instants = {at: from_us(at) for window in windows.values() for at in window if at is not None}
-    begins = [instants[start] for start, _ in held]
-    ends = [None if end is None else instants[end] for _, end in held]
-    return dict(zip(pairs, map(Issued, ids, codes, begins, ends), strict=True))
+    shown = {window: tuple(None if at is None else from_us(at) for at in window) for window in set(held)}
+    made = dict(zip(order, zip(ids, columns["code"], *zip(*map(shown.__getitem__, held), strict=True), strict=True),
+                    strict=True))
+    return [_as_issued(made[place]) for place in range(count)]
+
+
+_as_issued: Callable[[tuple[Any, ...]], Issued] = partial(tuple.__new__, Issued)
+"""A row of the four as `Issued`: half as long as calling it, a million times."""
 
 
 def _window(now_us: int, counts_from: int, offer: Row[*tuple[Any, ...]]) -> tuple[int, int | None]:

@@ -18,6 +18,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select
 from sqlalchemy.exc import OperationalError
 
 from core.database import Database
+from core.group_commit import Shared
 from core.hot import Hot
 
 T = TypeVar("T")
@@ -57,11 +58,11 @@ def lock_people(connection: Connection, customer_ids: Collection[int]) -> None:
             _LOCK.rows(connection, {"number": _number(f"first order of customer {customer_id}")})
 
 
-def in_turn(database: Database, job: Callable[[Connection], T]) -> T:
+def in_turn(database: Database, job: Callable[[Connection], T], *, shared: Shared | None = None) -> T:
     """Run a small write job as `Database.small` does, again from the start when it was given up to break a ring."""
     for turn in range(1, _TURNS + 1):
         try:
-            return database.small(job)
+            return database.small(job, shared=shared)
         except (DeadlockDetected, OperationalError) as error:
             if turn == _TURNS or not isinstance(getattr(error, "orig", error), DeadlockDetected):
                 raise

@@ -10,7 +10,7 @@ and a crash leaves neither.
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ from coupons.refusals import Refused
 from coupons.requests import Answer, RedemptionRequest
 from coupons.reserving import beware_of_lapsed, hold_for, spend
 from coupons.showing import redemption_body, stored_redemption
-from coupons.taking import Hold, Use, give_back, lock_code, send_take, take, took
+from coupons.taking import Hold, Use, give_back, lock_code, take
 
 _ATTEMPTS = 4
 
@@ -74,7 +74,6 @@ def _write_redemption(dialect_insert: Any) -> Hot:
 
 
 _WRITE_REDEMPTION = {"sqlite": _write_redemption(sqlite.insert), "postgresql": _write_redemption(postgresql.insert)}
-_SAVEPOINT, _BACK = Hot(text("SAVEPOINT at_once")), Hot(text("ROLLBACK TO SAVEPOINT at_once"))
 _WRITE_REFUSAL = insert(Refusal).inline()
 
 
@@ -99,30 +98,15 @@ def redeem(
     if claimed.count() != 1:
         return _repeated(connection, client, key, digest)
     named = named_customers(connection, request, asked)
-    keep = Keeping(client, key)
-    outcome, situation = _decide(connection, request, named, asked, keep, now, random_bytes)
+    outcome, situation = _decide(connection, request, named, asked, now, random_bytes)
     if isinstance(outcome, Refused):
         if situation is not None:
             beware_of_lapsed(connection, outcome, situation, now=now)
         _record_refusal(connection, outcome, request, situation, named, now)
         outcome = Answer(outcome.status, {"reason": outcome.reason, "detail": outcome.detail})
-    if not keep.kept:
-        _KEEP.count(connection, keep.values(outcome))
+    _KEEP.count(connection, {"of_client": client, "of_key": key, "new_status": outcome.status,
+                             "new_answer": json.dumps(outcome.body)})
     return outcome
-
-
-@dataclass
-class Keeping:
-    """Under which key the answer is kept, and whether it has been."""
-
-    client: str
-    key: str
-    kept: bool = False
-
-    def values(self, answer: Answer) -> dict[str, Any]:
-        """What the statement that keeps it takes."""
-        return {"of_client": self.client, "of_key": self.key, "new_status": answer.status,
-                "new_answer": json.dumps(answer.body)}
 
 
 def validate(connection: Connection, code: str, request: RedemptionRequest, *, now: datetime) -> dict[str, Any]:
@@ -181,8 +165,8 @@ def _repeated(connection: Connection, client: str, key: str, digest: str) -> Ans
     return Answer(200 if kept.status == 201 else kept.status, kept.answer)
 
 
-def _decide(connection: Connection, request: RedemptionRequest, named: Named, asked: Asked | None, keep: Keeping,
-            now: datetime, random_bytes: Callable[[int], bytes]) -> tuple[Answer | Refused, Situation | None]:
+def _decide(connection: Connection, request: RedemptionRequest, named: Named, asked: Asked | None, now: datetime,
+            random_bytes: Callable[[int], bytes]) -> tuple[Answer | Refused, Situation | None]:
     """Look, propose, take; look again when somebody was faster, from then on holding the code's row."""
     for _attempt in range(_ATTEMPTS):
         situation = look(connection, request, now=now, hold=True, asked=asked)
@@ -200,10 +184,6 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, as
         use = use_of(connection, situation, named, request, proposed, now=now)
         row = ledger_row(situation, named, request, use, proposed, now, random_bytes)
         answer = written_answer(row, situation, named, now)
-        # On PostgreSQL all counters are asked in one piece, unless one of them says no: then one after the other.
-        quick = asked is not None and hold is None and connection.dialect.name == "postgresql"
-        if quick and _all_at_once(connection, use, row, answer, keep, now):
-            return answer, situation
         taken = take(connection, use, now=now, hold=hold)
         if isinstance(taken, Refused):
             return taken, situation
@@ -216,21 +196,6 @@ def _decide(connection: Connection, request: RedemptionRequest, named: Named, as
         lock_code(connection, situation.code_id)
         asked = None
     raise Conflict("This code changed several times while it was being redeemed; send the request again.")
-
-
-def _all_at_once(connection: Connection, use: Use, row: dict[str, Any], answer: Answer, keep: Keeping,
-                 now: datetime) -> bool:
-    with together(connection):
-        _SAVEPOINT.send(connection, {})
-        taking = send_take(connection, use, now=now)
-        written = _WRITE_REDEMPTION["postgresql"].send(connection, row)
-        _KEEP.send(connection, keep.values(answer))
-    if took(taking) and written.count() == 1:
-        keep.kept = True
-        return True
-    # Nothing is undone by hand: the locks go with what was written, so that they are taken in their order again.
-    _BACK.count(connection, {})
-    return False
 
 
 def ledger_row(situation: Situation, named: Named, request: RedemptionRequest, use: Use, discount: int,

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from core.database import Database
 from core.errors import Conflict, NotFound
+from core.group_commit import Shared
 from core.hot import Hot
 from core.types import from_us, to_us
 from coupons.deciding import (
@@ -88,14 +89,15 @@ class HoldsLapsed(Exception):
         self.offer_id = offer_id
 
 
-def deciding(database: Database, job: Callable[[Connection], T], *, now: datetime) -> T:
+def deciding(database: Database, job: Callable[[Connection], T], *, now: datetime, shared: Shared | None = None) -> T:
     """Run a decision in a transaction of its own; uses that lapsed reservations hold are freed first where it matters.
 
-    The job is run again from the start then: what it had written was taken back with its transaction.
+    The job is run again from the start then: what it had written was taken back with its transaction. `shared`: see
+    `Database.small`.
     """
     while True:
         try:
-            return in_turn(database, job)
+            return in_turn(database, job, shared=shared)
         except HoldsLapsed as lapsed:
             free_lapsed(database, now=now, offer_id=lapsed.offer_id)
 

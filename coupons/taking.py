@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Connection, Update, and_, bindparam, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.hot import Hot, Sent
+from core.hot import Hot
 from core.types import to_us
 from coupons.limits import LimitRow
 from coupons.models import Code, LimitUse, Offer
@@ -62,25 +62,29 @@ def _number(name: str) -> Any:
     return bindparam(name, type_=BigInteger())
 
 
-_USES_UP = Code.used + _number("uses") >= Code.use_limit
+_NAMES = ("code_id", "uses", "holds", "good_at", "at")
 
 
-def take_code() -> Update:
-    """The UPDATE that takes a use of a code, or holds one, while its own row allows it."""
+def take_code(**given: Any) -> Update:
+    """The UPDATE that takes uses of a code, or holds them, while its own row allows it.
+
+    Its values are bound by `code_id, uses, holds, good_at, at`, but for those given as expressions.
+    """
+    code_id, uses, holds, good_at, at = (given.get(name, _number(name)) for name in _NAMES)
+    uses_up = Code.used + uses >= Code.use_limit
     return (
         update(Code)
         .where(
-            Code.id == bindparam("code_id"), Code.state == "issued",
-            Code.used + Code.reserved + _number("uses") + _number("holds") <= Code.use_limit,
-            or_(_number("good_at").is_(None), and_(
-                Code.valid_from <= _number("good_at"),
-                or_(Code.valid_until.is_(None), Code.valid_until > _number("good_at")))),
+            Code.id == code_id, Code.state == "issued",
+            Code.used + Code.reserved + uses + holds <= Code.use_limit,
+            or_(good_at.is_(None), and_(
+                Code.valid_from <= good_at, or_(Code.valid_until.is_(None), Code.valid_until > good_at))),
         )
         .values(
-            used=Code.used + _number("uses"),
-            reserved=Code.reserved + _number("holds"),
-            state=case((_USES_UP, "redeemed"), else_="issued"),
-            redeemed_at=case((_USES_UP, bindparam("at")), else_=Code.redeemed_at),
+            used=Code.used + uses,
+            reserved=Code.reserved + holds,
+            state=case((uses_up, "redeemed"), else_="issued"),
+            redeemed_at=case((uses_up, at), else_=Code.redeemed_at),
         )
     )
 
@@ -101,13 +105,15 @@ _GIVE_CODE_BACK = Hot(
 _LOCK_CODE = Hot(select(Code.id).where(Code.id == bindparam("code_id")).with_for_update(key_share=True))
 
 
-def row_has_room(most: ColumnElement[int], most_cents: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether the row of a limit allows the change, for a limit of `most` uses and `most_cents` of money (or NULL)."""
+def row_has_room(most: ColumnElement[int], most_cents: ColumnElement[int], **given: Any) -> ColumnElement[bool]:
+    """Whether the row of a limit allows the change, for a limit of `most` uses and `most_cents` of money (or NULL).
+
+    The change is bound by `uses, holds, cents, held_cents`, but for what is given as an expression.
+    """
+    uses, holds, cents, held = (given.get(name, _number(name)) for name in ("uses", "holds", "cents", "held_cents"))
     return and_(
-        or_(most.is_(None),
-            LimitUse.used + LimitUse.reserved + _number("uses") + _number("holds") <= most),
-        or_(most_cents.is_(None),
-            LimitUse.spent_cents + LimitUse.reserved_cents + _number("cents") + _number("held_cents") <= most_cents),
+        or_(most.is_(None), LimitUse.used + LimitUse.reserved + uses + holds <= most),
+        or_(most_cents.is_(None), LimitUse.spent_cents + LimitUse.reserved_cents + cents + held <= most_cents),
     )
 
 
@@ -157,7 +163,7 @@ OFFER_HAS_ROOM = and_(
         Offer.spent_cents + Offer.reserved_cents + _number("cents") + _number("held_cents") <= Offer.budget_cents),
 )
 """Whether the offer's own row allows the change."""
-_TAKE_OFFER = Hot(
+TAKE_OFFER = Hot(
     update(Offer)
     .where(
         Offer.id == bindparam("offer"),
@@ -189,39 +195,11 @@ def take(connection: Connection, use: Use, *, now: datetime, hold: Hold | None =
             _undo(connection, use, change, done)
             return refused
         done.append((row, moved))
-    if use.offer_is_limited and _TAKE_OFFER.count(connection, {"offer": use.offer_id, **change.values()}) != 1:
+    if use.offer_is_limited and TAKE_OFFER.count(connection, {"offer": use.offer_id, **change.values()}) != 1:
         refused = Refused(_why_offer(connection, use, change))
         _undo(connection, use, change, done)
         return refused
     return True
-
-
-@dataclass(frozen=True)
-class Taking:
-    """The counters of one use on their way to the database, all asked at once."""
-
-    code: Sent
-    rows: tuple[tuple[LimitRow, Sent], ...]
-    offer: Sent | None
-
-
-def send_take(connection: Connection, use: Use, *, now: datetime) -> Taking:
-    """Ask for a use of every counter in the fixed order, inside a block of `together`.
-
-    When one says no, later ones may hold locks out of order: the caller goes back to a savepoint before it goes on.
-    """
-    change = _change(use.cents, None, reserve=False)
-    at = to_us(now)
-    code = _TAKE_CODE.send(connection, {"code_id": use.code_id, "at": at, "good_at": at, "uses": 1, "holds": 0})
-    rows = tuple((row, _TAKE_ROW.send(connection, _row_values(use, row, change))) for row in use.rows)
-    offer = _TAKE_OFFER.send(connection, {"offer": use.offer_id, **change.values()}) if use.offer_is_limited else None
-    return Taking(code, rows, offer)
-
-
-def took(taking: Taking) -> bool:
-    """Whether every counter gave its use."""
-    counters = [taking.code, *(sent for _row, sent in taking.rows), *([taking.offer] if taking.offer else [])]
-    return all(sent.count() == 1 for sent in counters)
 
 
 def give_back(connection: Connection, use: Use, *, whole: bool, reserved: bool = False) -> None:

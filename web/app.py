@@ -17,6 +17,7 @@ from flask_wtf.csrf import CSRFProtect
 from core.database import Database, open_database
 from core.settings import Settings
 from web import access, errors, headers, presentation
+from web.express import Express
 from web.registry import register_all
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -85,5 +86,6 @@ def create_app(settings: Settings, database: Database | None = None) -> Flask:
     for name, door in doors.items():
         if door != "pages":  # keys, signatures and tokens prove the caller there; a browser sends none by itself
             csrf.exempt(app.blueprints[name])
+    app.wsgi_app = Express(app, https=https)  # type: ignore[assignment, method-assign]
     return app
 

@@ -73,6 +73,11 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorate
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database can store this text: no NUL, no half of a surrogate pair."""
+    return "\x00" not in text and (text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text))
+
+
 class Words(fields.String):
     """Text of 1 to `longest` characters that every database can store."""
 
@@ -85,7 +90,7 @@ class Words(fields.String):
             raise ValidationError("Use text in quotes.")
         if not self.shortest <= len(value) <= self.longest:
             raise ValidationError(f"Use {self.shortest} to {self.longest} characters.")
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_storable(value):
             raise ValidationError("This holds characters that are no text.")
         return value
 

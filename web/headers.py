@@ -35,8 +35,7 @@ def preview_policy() -> str:
     return content_policy(**{**PREVIEW, "script_src": "'none'", "form_action": "'none'"})
 
 
-def protect(app: Flask, *, https: bool) -> None:
-    """Put the headers on every answer; a view's own content policy stays."""
+def _fixed(*, https: bool) -> dict[str, str]:
     fixed = {
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "same-origin",
@@ -46,6 +45,17 @@ def protect(app: Flask, *, https: bool) -> None:
     }
     if https:
         fixed["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    return fixed
+
+
+def of_programs(*, https: bool) -> dict[str, str]:
+    """What `protect` puts on an answer in JSON."""
+    return {"Content-Security-Policy": content_policy(), "X-Frame-Options": "DENY", **_fixed(https=https)}
+
+
+def protect(app: Flask, *, https: bool) -> None:
+    """Put the headers on every answer; a view's own content policy stays."""
+    fixed = _fixed(https=https)
 
     @app.after_request
     def add(response: Response) -> Response:

@@ -1,7 +1,10 @@
 """Transactions: what they return from is committed; reads cannot write; writers take turns."""
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 
 import psycopg
 import pytest
@@ -10,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 
 from core.cursors import advance, head, position, read_changes
 from core.database import Database
+from core.group_commit import Apart, Shared, _Waiting
+from core.group_commit import _run as run_batch
 from core.leases import dead, enlist, take
 from core.models import Cursor
 from customers.models import Customer
@@ -69,6 +74,43 @@ def test_small_jobs_are_committed_when_they_answer_and_one_failing_job_takes_no_
         thread.join()
     assert sorted(map(int, failures)) == list(range(0, 40, 5))
     assert _count(database) == 32
+
+
+def test_jobs_that_wait_for_one_commit_are_done_together_or_alone_and_each_once(
+    sqlite_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = sqlite_database
+
+    def together(connection: Connection, items: Sequence[str]) -> list[str | None]:
+        """Does those that need not be alone; leaves rows behind before it gives up."""
+        for name in items:
+            if not name.startswith("alone"):
+                _add(connection, name)
+        if "apart" in items:
+            raise Apart
+        if "broken" in items:
+            raise ValueError("a mistake of ours")
+        return [None if name.startswith("alone") else f"together {name}" for name in items]
+
+    def all_of(*names: str) -> dict[str, str]:
+        def alone(connection: Connection, name: str) -> str:
+            _add(connection, name)
+            return f"alone {name}"
+
+        batch = [_Waiting(partial(alone, name=name), Future(), Shared(together, name)) for name in names]
+        batch.append(_Waiting(partial(alone, name=f"other {names[0]}"), Future(), None))
+        answers = database.small(lambda connection: list(run_batch(connection, batch)))
+        places = [waiting.future for waiting in batch]
+        return {("other", *names)[places.index(future) + 1 if future is not places[-1] else 0]: value
+                for future, value, _failure in answers}
+
+    assert all_of("a", "alone 1", "b") == {
+        "a": "together a", "alone 1": "alone alone 1", "b": "together b", "other": "alone other a"}
+    assert all_of("c", "apart") == {"c": "alone c", "apart": "alone apart", "other": "alone other c"}
+    assert caplog.records == []
+    assert all_of("d", "broken") == {"d": "alone d", "broken": "alone broken", "other": "alone other d"}
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert _count(database) == 10
 
 
 def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> None:

@@ -18,6 +18,7 @@ from coupons.issuing import revoke, start_validity
 from coupons.models import Code, KeptAnswer, LimitUse, Offer, Redemption
 from coupons.offers import save_offer
 from coupons.redeeming import cancel_order, redeem, roll_back
+from coupons.reserving import deciding
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 THREADS = 12
@@ -244,7 +245,8 @@ def test_what_changed_between_looking_and_taking_is_looked_at_again(database: Da
                 other.execute(update(Code).values(state="revoked", revoked_at=now))
 
     event.listen(database.engine, "before_cursor_execute", spoil)
-    answer = use(database, ask(code.code), now=now)
+    answer = deciding(database, lambda connection: redeem(
+        connection, ask(code.code), client="shop", key="k", now=now), now=now)
     assert spoiled == [True]
     assert (answer.status, answer.reason) == (422, "revoked")
     with database.reading() as session:

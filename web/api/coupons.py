@@ -1,5 +1,6 @@
 """What would this code be worth, and can it be held for a basket? The resource `coupons`."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +25,8 @@ blueprint = Resource("api-coupons", __name__, url_prefix="/api/v1",
                      description="Asking what a code would be worth, and holding it for a basket.")
 
 MOST_LINES = 1000
+MOST_QUANTITY = 10**9
+CURRENCY = re.compile(r"[A-Z]{3}\Z")
 
 
 class LineSchema(Schema):
@@ -32,7 +35,7 @@ class LineSchema(Schema):
     sku = Words(longest=100, required=True)
     category = Words(longest=200, shortest=0, required=True, allow_none=True)
     brand = Words(longest=200, shortest=0, allow_none=True, load_default=None)
-    quantity = Exact(least=0, most=10**9, places=3, required=True)
+    quantity = Exact(least=0, most=MOST_QUANTITY, places=3, required=True)
     unit_price_cents = Whole(required=True)
     sale = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
     non_discountable = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
@@ -44,7 +47,7 @@ class OrderSchema(Schema):
     id = Words(longest=200, required=True)
     total_cents = Whole(required=True)
     currency = fields.String(required=True, validate=validate.Regexp(
-        r"[A-Z]{3}\Z", error="Use three capital letters, for example EUR."))
+        CURRENCY, error="Use three capital letters, for example EUR."))
     lines = fields.List(fields.Nested(LineSchema), required=True, validate=validate.Length(max=MOST_LINES))
     shipping_cents = Whole(allow_none=True, load_default=None)
 
@@ -132,8 +135,13 @@ def written(given: Answer) -> Response:
 
 def caller_of(asked: RedemptionRequest) -> str:
     """Whose unknown codes are counted together: one key, one address, one customer named."""
+    return caller_name(g.api_key.id, request.remote_addr, asked)
+
+
+def caller_name(key_id: int, address: str | None, asked: RedemptionRequest) -> str:
+    """The same for who came through a door that is not Flask's."""
     who = asked.customer_external_id or asked.customer_email or ""
-    return f"{g.api_key.id} {request.remote_addr} {who}"
+    return f"{key_id} {address} {who}"
 
 
 @blueprint.route("/coupons/<code>/validate", methods=["POST"])
