@@ -94,15 +94,33 @@ class _Builder:
     def statement(self, plan: Part) -> Select[int]:
         parts = plan.parts if isinstance(plan, Group) and plan.every else (plan,)
         first, *later = self._stages(self._sorted(parts))
-        people = self._everybody().where(*(self._holds(part, CUSTOMERS.c.id, None) for part in first))
+        named = self._named_by_sums(first) if later else None
+        people = named if named is not None else self._everybody().where(
+            *(self._holds(part, CUSTOMERS.c.id, None) for part in first))
         for stage in later:
             survivors = people.cte()
             person = survivors.c.id
             people = select(person)
             if any(map(self._needs_person, stage)):
                 people, person = select(CUSTOMERS.c.id).where(CUSTOMERS.c.id.in_(_ids(survivors))), CUSTOMERS.c.id
+            if named is not None and stage is later[0]:
+                people = people.where(person.in_(self._everybody().correlate(None)))
             people = people.where(*(self._holds(part, person, survivors) for part in stage))
         return people.add_cte(*self.apart) if self.apart else people
+
+    def _named_by_sums(self, stage: Sequence[Part]) -> Select[int] | None:
+        """Those whom the sums alone name, each once: who of them was forgotten is asked of the few who are left.
+
+        None when the sums tell only who is not meant, or when more than one look at them is needed.
+        """
+        part, *more = stage or (None,)
+        if more or part is None or isinstance(part, Group) or not is_measured(part) or not self._is_summed(part):
+            return None
+        found = self._found_in_sums(part, None)
+        if found is None or found[1]:
+            return None
+        inside = found[0].subquery()
+        return select(inside.c[0].label("id"))
 
     def at_once(self, plan: Part) -> Select[int]:
         """Everything in one place, for an engine that orders the work itself."""
@@ -203,19 +221,32 @@ class _Builder:
         self, part: Leaf | Pile | Stopped, person: ColumnElement[Any], survivors: FromClause | None
     ) -> ColumnElement[bool]:
         """Out of the sums for whoever had ordered last by `as_of`; whoever ordered later too is counted by then."""
+        found = self._found_in_sums(part, survivors)
+        if found is None:
+            sums, answer = self._judged(part, summed=True)
+            return self._simple(self._begun(sums), answer, person, survivors)
+        return _nowhere(found[0], person) if found[1] else person.in_(found[0])
+
+    def _begun(self, sums: Rows) -> Rows:
+        """The sums of whoever had ordered by `as_of`."""
+        return replace(sums, holds=(*sums.holds, SUMS.c.first_at < instant(self.cuts, lambda as_of: as_of)))
+
+    def _found_in_sums(
+        self, part: Leaf | Pile | Stopped, survivors: FromClause | None
+    ) -> tuple[CompoundSelect[Any], bool] | None:
+        """The people whom the sums name, and whether it is the others who are meant; None: having orders is enough."""
         sums, answer = self._judged(part, summed=True)
-        as_of = instant(self.cuts, lambda as_of: as_of)
-        begun = replace(sums, holds=(*sums.holds, SUMS.c.first_at < as_of))
         if isinstance(answer.having, bool):
-            return self._simple(begun, answer, person, survivors)
+            return None
+        as_of = instant(self.cuts, lambda as_of: as_of)
+        begun = self._begun(sums)
         ask = answer.opposite() if answer.without else answer
         assert not isinstance(ask.having, bool)
         settled = select(sums.person).where(*sums.holds, SUMS.c.last_at < as_of, ask.having)
         others = select(sums.person).where(*begun.holds, SUMS.c.last_at >= as_of).correlate(None)
         rows, answer = self._verdict(part)
         counted = self._grouped(rows, answer, survivors).where(rows.person.in_(others))
-        found = union_all(settled.correlate(None), counted)
-        return _nowhere(found, person) if answer.without else person.in_(found)
+        return union_all(settled.correlate(None), counted), answer.without
 
     def _grouped(self, rows: Rows, answer: Verdict, survivors: FromClause | None) -> Select[Any]:
         """Of the people who have such rows, those who pass; those who fail if one without any passes."""

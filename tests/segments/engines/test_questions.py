@@ -92,6 +92,14 @@ def test_a_forgotten_person_is_in_no_audience(questions: Questions) -> None:
         session.execute(update(Customer).where(Customer.id == 1).values(forgotten_at=AS_OF))
     for rule in ({"all": []}, {"not": {"any": []}}, {"not": {"customer": "country", "is": "XX"}}):
         assert 1 not in questions.ids(parse_rule(rule), as_of=AS_OF).value
+    # the mirror names buyers out of their sums, and looks at the people themselves only afterwards
+    anywhere = {"not": {"customer": "country", "is": "XX"}}
+    for rule in ({"orders": "count", "at_least": 2}, {"orders": "revenue", "at_least": 1}):
+        both = parse_rule({"all": [rule, anywhere]})
+        buyer = questions.ids(both, as_of=AS_OF).value[0]
+        with questions.database.writing() as session:
+            session.execute(update(Customer).where(Customer.id == buyer).values(forgotten_at=AS_OF))
+        assert buyer not in questions.ids(both, as_of=AS_OF).value
 
 
 def test_mixed_currencies_are_an_error_for_money_unless_one_is_named(questions: Questions) -> None:
