@@ -20,9 +20,9 @@ from core.bulk import bulk_insert, chunks
 from core.codes import new_codes
 from core.database import Database, open_database
 from core.types import to_us
-from coupons.issuing import issue
+from coupons.codes.issuing import issue
 from coupons.models import Code
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Customer
 from winback.schema import name_installation, upgrade
 

@@ -23,13 +23,14 @@ from core.database import Database, open_database
 from core.settings import read_settings
 from core.types import to_us
 from coupons.models import Code
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Address, Consent, Customer
 from delivery.contents import save_content
 from delivery.models import Message
-from journeys import enrolling, running
-from journeys.editing import publish, save_draft
+from journeys.editing.editing import publish, save_draft
+from journeys.entry import enrolling
 from journeys.models import Enrolment, Visit
+from journeys.walk import running
 from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment

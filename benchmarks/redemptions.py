@@ -33,10 +33,10 @@ from core.bulk import bulk_insert
 from core.database import Database, open_database
 from core.settings import read_settings
 from core.types import to_us
-from coupons.invariants import drift
-from coupons.issuing import issue
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import issue
 from coupons.models import Redemption
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Customer
 from web.app import create_app
 from web.keys import issue_key

@@ -231,7 +231,7 @@ class Redemption(Base):
     )
     agent: Mapped[str | None] = mapped_column(String(200), doc="who redeemed it for a phone or letter order")
     flags: Mapped[str] = mapped_column(
-        String(120), server_default="", doc="words of coupons.flags.FLAGS with spaces; empty: nothing odd"
+        String(120), server_default="", doc="words of coupons.till.flags.FLAGS with spaces; empty: nothing odd"
     )
     flags_seen_at: Mapped[datetime | None] = mapped_column(Instant, doc="somebody has looked at the flags")
     uncounted: Mapped[bool] = mapped_column(

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
-from journeys.graph import BestArm, Graph, Send, Split, Step, ways_of
-from journeys.holding_out import share_left_alone
+from journeys.entry.holding_out import share_left_alone
+from journeys.graphs.graph import BestArm, Graph, Send, Split, Step, ways_of
+from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Journey, Version
-from journeys.reading import parse_graph
 
 ONLY_ARM = "all"
 """The name of the arm of a campaign that does not split."""

@@ -20,8 +20,8 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, list_campaigns
 from core.types import to_us
 from coupons.models import Offer
-from journeys.audience import Audience, graph_of
-from journeys.graph import Graph, Leave, Send, ways_of
+from journeys.editing.audience import Audience, graph_of
+from journeys.graphs.graph import Graph, Leave, Send, ways_of
 from reporting.reports import campaign_report
 from segments.compiling.amounts import margin_cents, margin_unknown, net_cents
 from segments.compiling.sources import LINES

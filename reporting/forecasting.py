@@ -19,11 +19,11 @@ from campaigns.models import Campaign
 from core.statistics.estimates import finite_or_none
 from core.statistics.power import smallest_lift_of_rate
 from coupons.models import Code, Offer
+from journeys.entry.ranking import ranking_from
 from journeys.forecasting.asking import Wish
 from journeys.forecasting.playing import Drafted, Frame, Outlook, Surroundings, frame, play
-from journeys.forecasting.responding import Curve, Response
 from journeys.forecasting.tallying import Days, StepDays
-from journeys.ranking import ranking_from
+from journeys.responding import Curve, Response
 from reporting.break_even import Worth, worth_it
 from reporting.response_model import fit_response
 from segments.engines.questions import Questions

@@ -23,7 +23,7 @@ from core.statistics.proportions import Count, compare_rates, lift_of_rates, rat
 from core.statistics.sequential import PLANNED_PEOPLE, always_valid_means, always_valid_rates
 from core.types import from_us, to_us
 from coupons.models import Offer
-from journeys.posting import count_crossed
+from journeys.walk.posting import count_crossed
 from reporting import aggregates
 from reporting.aggregates import Heads, MessageCount, Sums
 from reporting.audience import NOT_DRAWN, Design, Frame, design_of, frame_of

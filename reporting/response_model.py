@@ -23,7 +23,7 @@ from core.types import to_us
 from coupons.models import Redemption
 from customers.models import Order, OrderLine
 from delivery.models import CallTask, Message
-from journeys.forecasting.responding import DAY_US, Curve, Numbers, Response, features_of, flat
+from journeys.responding import DAY_US, Curve, Numbers, Response, features_of, flat
 from reporting.histories import chosen_campaigns, responses, started_at
 from segments.engines.questions import Questions
 from segments.language.conditions import All, InSegment

@@ -12,6 +12,10 @@ FLOORS = [["core"], ["customers"], ["coupons", "delivery"], ["segments"], ["camp
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 SEGMENT_FLOORS = [["models", "dialects"], ["language"], ["saving", "compiling"], ["telling", "engines"],
                   ["choosing", "figures", "membership", "proposals"]]
+JOURNEY_FLOORS = [["models"], ["pruning", "responding", "states", "uses"], ["graphs"], ["arms", "exits"],
+                  ["entry", "telling"], ["walk"], ["editing"], ["forecasting"]]
+COUPON_FLOORS = [["models"], ["locking", "refusals", "states"], ["offers"], ["codes"], ["checks", "till"]]
+FOLDERS_OF_FILES = {"plays"}
 # The command line and the migrations wire rooms together; the two doors may share what starts them.
 DOORS = {"web", "winback"}
 
@@ -52,20 +56,22 @@ def test_a_room_imports_only_lower_floors(room: str) -> None:
     assert _violations(room) == []
 
 
-def test_inside_segments_the_arrows_point_one_way_too() -> None:
+@pytest.mark.parametrize(("house", "inside"), [
+    ("coupons", COUPON_FLOORS), ("segments", SEGMENT_FLOORS), ("journeys", JOURNEY_FLOORS)])
+def test_inside_the_large_rooms_the_arrows_point_one_way_too(house: str, inside: list[list[str]]) -> None:
     """`language` may look at `models`; strangers on one floor (`telling`, `engines`) do not know each other."""
-    floors = {room: number for number, rooms in enumerate(SEGMENT_FLOORS) for room in rooms}
+    floors = {room: number for number, rooms in enumerate(inside) for room in rooms}
     wrong = []
-    for path in sorted((ROOT / "segments").rglob("*.py")):
-        own = path.relative_to(ROOT / "segments").parts[0].removesuffix(".py")
+    for path in sorted((ROOT / house).rglob("*.py")):
+        own = path.relative_to(ROOT / house).parts[0].removesuffix(".py")
         for line, target in _modules(path):
-            house, _, inside = target.partition(".")
-            room = inside.partition(".")[0]
-            if house == "segments" and room != own and floors[room] >= floors[own]:
+            of, _, rest = target.partition(".")
+            room = rest.partition(".")[0]
+            if of == house and room != own and floors[room] >= floors[own]:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
     assert wrong == []
-    standing = {path.stem for path in (ROOT / "segments").iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert standing - {"__init__", "__pycache__"} == set(floors)
+    standing = {path.stem for path in (ROOT / house).iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert standing - {"__init__", "__pycache__"} - FOLDERS_OF_FILES == set(floors)
 
 
 def test_no_room_imports_the_tests_and_only_doors_read_the_clock_or_the_environment() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.approving import OFF, Person, Standing, history_of, is_needed, standing_of
 from campaigns.models import Approval, Campaign
-from journeys.approval_parts import parts_of
+from journeys.editing.approval_parts import parts_of
 from web.access import person
 from web.models import ApiKey, AuditEntry, User
 

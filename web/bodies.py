@@ -17,7 +17,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from core.errors import Invalid
-from coupons.discount import MAX_CENTS
+from coupons.offers.discount import MAX_CENTS
 
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -10,8 +10,8 @@ from datetime import datetime
 
 from flask import url_for
 
+from coupons.codes.story import CodeStory
 from coupons.models import CodeRenewal, Redemption, Refusal, Reservation
-from coupons.story import CodeStory
 from customers.models import Order, OrderLine
 from delivery.person import Spoken
 from web.campaign_messages import STATE_WORDS

@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.person import past_campaigns_of
 from core.codes import grouped
+from coupons.codes.person import codes_of, redemptions_of, refusals_of
 from coupons.models import Code, Offer, Redemption, Refusal
-from coupons.person import codes_of, redemptions_of, refusals_of
 from customers.events import events_before
 from customers.models import Consent, Contact, Event, Order, OrderLine
 from customers.story import consents_before, contacts_before, orders_before
 from delivery.person import Spoken, messages_before
-from journeys.person import Passage, passages_of
-from journeys.posting import Crossing, crossed
+from journeys.telling.person import Passage, passages_of
+from journeys.walk.posting import Crossing, crossed
 from web.campaign_messages import STATE_WORDS
 from web.formatting import day, money, span
 from web.people_words import BASIS_WORDS, CHANNEL_ICONS, CHANNEL_WORDS, CONSENT_VERBS, CONTACT_ICONS, CONTACT_WORDS

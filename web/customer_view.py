@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from coupons.person import codes_of
+from coupons.codes.person import codes_of
 from coupons.states import shown_state
 from customers.models import Customer
 from customers.people import Facts
@@ -20,7 +20,7 @@ from customers.story import LineSums
 from delivery.person import contact_evidence
 from delivery.policy import CHANNELS, verdicts
 from delivery.preference import choose_channels
-from journeys.person import Passage
+from journeys.telling.person import Passage
 from segments.telling.kept import Kept
 from web import formatting
 from web.links import page_url

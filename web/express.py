@@ -1,7 +1,7 @@
 """How is a plain redemption answered without the way through Flask, which takes longer than deciding it?
 
 Owns the WSGI door in front of the application. It reads a redemption whose headers and body are plainly in order,
-lets `coupons/at_once.py` decide, and writes the answer of one that was accepted. Everything else it hands on untouched:
+lets `coupons/till/at_once.py` decide, and writes the answer of one that was accepted. Everything else it hands on:
 what is malformed, forbidden, throttled, unusual or for another address is read, judged and worded by Flask alone; a
 refusal or an error that it met it hands on as decided. The promise: nobody can tell by an answer which way it went.
 """
@@ -13,9 +13,9 @@ from typing import Any, TypeGuard
 
 from flask import Flask
 
-from coupons.at_once import redeem_for
-from coupons.discount import MAX_CENTS, Line
-from coupons.requests import Answer, Order, RedemptionRequest
+from coupons.offers.discount import MAX_CENTS, Line
+from coupons.till.at_once import redeem_for
+from coupons.till.requests import Answer, Order, RedemptionRequest
 from web.api.coupons import CURRENCY, MOST_LINES, MOST_QUANTITY, caller_name
 from web.bodies import is_storable
 from web.guessing import at_fault

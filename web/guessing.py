@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from werkzeug.exceptions import TooManyRequests
 
 from core.database import Database
-from coupons.guessing import caller_hash, callers_at_fault, note_guess
+from coupons.till.guessing import caller_hash, callers_at_fault, note_guess
 from web.transactions import database
 
 UNKNOWN_PER_MINUTE = 120

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from journeys.comparing import Comparison
-from journeys.graph import Graph, ways_of
+from journeys.graphs.comparing import Comparison
+from journeys.graphs.graph import Graph, ways_of
 from web.journey_words import Names, step_words
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.problems import Problem
-from journeys.graph import Change, Give, Graph, Jump, Send, Step, Wait, Webhook, ways_of
-from journeys.showing import Traffic
+from journeys.graphs.graph import Change, Give, Graph, Jump, Send, Step, Wait, Webhook, ways_of
+from journeys.telling.showing import Traffic
 from web.formatting import count
 from web.journey_words import LINE_PIXELS, NAME_PIXELS, Names, StepWords, cut, step_words
 from web.layout import Layout, Line, lay_out

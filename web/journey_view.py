@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.problems import Problem
-from coupons.offers import list_offers
+from coupons.offers.offers import list_offers
 from delivery.contents import list_contents
-from journeys.graph import ENTERING, LEAVING, Graph
-from journeys.reading import read_graph
-from journeys.showing import Traffic
+from journeys.graphs.graph import ENTERING, LEAVING, Graph
+from journeys.graphs.reading import read_graph
+from journeys.telling.showing import Traffic
 from segments.saving.saved import list_segments
 from web.journey_drawing import Drawing, Frame, draw
 from web.journey_words import Names, StepWords, entry_line

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from journeys.graph import (
+from journeys.graphs.graph import (
     BestArm,
     Branch,
     Call,

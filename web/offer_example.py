@@ -6,9 +6,9 @@ as at the till, in a sentence and line by line.
 
 from dataclasses import dataclass, replace
 
-from coupons.discount import Line, discount_cents, split_over_lines
 from coupons.models import Offer
-from coupons.terms import Terms, terms_of
+from coupons.offers.discount import Line, discount_cents, split_over_lines
+from coupons.offers.terms import Terms, terms_of
 from web import formatting
 
 TYPICAL_CENTS = 12_990

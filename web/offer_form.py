@@ -1,7 +1,7 @@
 """How is an offer written in a form?
 
 Owns reading the offer form: everything typed stays, each field with its own error. The terms themselves are checked
-where they are saved, in `coupons/checking.py`; what a basket would pay is reckoned in `web/offer_example.py`.
+where they are saved, in `coupons/offers/checking.py`; what a basket would pay is reckoned in `web/offer_example.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from core.errors import Invalid
-from coupons.checking import Given, checked_terms, minute_of
 from coupons.models import Offer
-from coupons.wording import clock_text
+from coupons.offers.checking import Given, checked_terms, minute_of
+from coupons.offers.wording import clock_text
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 
 MONEY = ("amount_cents", "price_cents", "minimum_cents", "cap_cents", "budget_cents", "budget_per_day_cents",

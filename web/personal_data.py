@@ -14,14 +14,14 @@ from sqlalchemy.orm import Session
 from campaigns.person import held_history
 from core.errors import NotFound
 from core.settings import Settings
-from coupons.person import erase_kept_answers, held_codes
+from coupons.codes.person import erase_kept_answers, held_codes
 from customers.forgetting import export_customer, forget_customer
 from customers.people import find_customer
 from delivery.channels.memory import erase as erase_sink
 from delivery.hook_outbox import erase_calls, held_calls
 from delivery.person import erase_messages, held_messages, ledger_ids
 from delivery.print_runs import erase_letters
-from journeys.person import erase_errors, held_passages
+from journeys.telling.person import erase_errors, held_passages
 from segments.membership.person import erase_listings, held_segments
 from web.shops.inbox import erase_bodies, held_deliveries
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from core.database import Database
 from core.errors import Conflict, NotFound
-from coupons import stopping
-from coupons.stopping import Target
+from coupons.codes import stopping
+from coupons.codes.stopping import Target
 from web.audit import record
 from web.models import AuditEntry, User
 

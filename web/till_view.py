@@ -11,7 +11,7 @@ from datetime import datetime
 from flask import url_for
 
 from core.codes import grouped
-from coupons.till import AtTheTill, TillSums
+from coupons.till.till import AtTheTill, TillSums
 from web.formatting import clock_time, count, day, local_date, machine_time, money
 from web.presentation import zone
 from web.words import FLAG_WORDS, refused_words

@@ -18,7 +18,7 @@ from typing import IO
 from campaigns.importing import KIND as CAMPAIGNS
 from core.database import Database
 from core.errors import Invalid, NotFound
-from coupons.importing import KIND as REDEMPTIONS
+from coupons.codes.importing import KIND as REDEMPTIONS
 from customers.importing import KINDS, ImportResult, Kind, import_file
 from customers.importing.sources import open_source
 

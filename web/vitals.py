@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core import cursors
 from core.mirror import Manifest
-from coupons.standing import redemption_counts
+from coupons.till.standing import redemption_counts
 from delivery.standing import due_count, state_counts
 
 

@@ -17,8 +17,8 @@ from campaigns.showing import segment_names
 from core.errors import WinbackError
 from customers.models import Customer
 from delivery.person import Spoken, messages_before
-from journeys.audience import graph_of
-from journeys.person import Passage, passages_of
+from journeys.editing.audience import graph_of
+from journeys.telling.person import Passage, passages_of
 from segments.engines.members import matching
 from segments.saving.saved import segment_rule
 from web.formatting import day

@@ -29,7 +29,7 @@ FLAG_WORDS: Mapping[str, str] = {
     "revoked": "withdrawn code", "unknown_code": "none of our codes", "wrong_customer": "not by its holder",
     "discount_differs": "other discount", "refund_capped": "refund above discount",
 }
-"""What is odd about a redemption -> in two or three words; coupons.flags has the sentence."""
+"""What is odd about a redemption -> in two or three words; coupons.till.flags has the sentence."""
 
 
 def refused_words(reason: str) -> str:

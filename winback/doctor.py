@@ -14,7 +14,7 @@ from sqlalchemy import select, text
 from core import leases
 from core.errors import NotReady
 from core.models import Installation
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from delivery.models import Message
 from delivery.standing import state_counts
 from segments.engines.mirrored import open_mirror

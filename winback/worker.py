@@ -18,11 +18,15 @@ from core import clock, cursors, leases
 from core.database import Database
 from core.errors import Conflict, Invalid
 from core.mirror import TOO_MANY_CHANGES
-from coupons import following, nightly, reserving
+from coupons.checks import nightly
+from coupons.till import following, reserving
 from delivery import hook_sending, sending
-from journeys import due, duties, exits, noticing, pruning, settling
-from journeys.objecting import objections
-from journeys.running import Services
+from journeys import pruning
+from journeys.entry import noticing
+from journeys.exits import exits
+from journeys.exits.objecting import objections
+from journeys.walk import due, duties, settling
+from journeys.walk.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from segments.membership import duty
 from web.shops import processing

@@ -19,16 +19,16 @@ from sqlalchemy import BigInteger, Table, func, select, type_coerce
 from core.bulk import bulk_insert, reserve_ids
 from core.database import Database
 from core.types import from_us, to_us
-from coupons.discount import Line
-from coupons.redeeming import redeem
-from coupons.requests import Order as Basket
-from coupons.requests import RedemptionRequest
-from coupons.reserving import deciding
+from coupons.offers.discount import Line
+from coupons.till.redeeming import redeem
+from coupons.till.requests import Order as Basket
+from coupons.till.requests import RedemptionRequest
+from coupons.till.reserving import deciding
 from customers.models import Customer, Event, Order, OrderLine
 from delivery import supposing
 from delivery.models import Message
 from delivery.settings import DeliverySettings
-from journeys.forecasting.responding import DAY_US, Numbers, Response, features_of
+from journeys.responding import DAY_US, Numbers, Response, features_of
 
 _ORDERS: Table = Order.__table__  # type: ignore[assignment]
 _LINES: Table = OrderLine.__table__  # type: ignore[assignment]

@@ -29,22 +29,22 @@ from customers.models import Event
 from delivery import supposing
 from delivery.models import Message
 from delivery.settings import DeliverySettings
-from journeys import due, duties
-from journeys.approval_parts import parts_of
-from journeys.checking_draft import check_draft
-from journeys.due import NEVER
-from journeys.editing import newest_version, publish, save_draft
+from journeys.editing.approval_parts import parts_of
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import newest_version, publish, save_draft
+from journeys.exits.happened import fits
+from journeys.exits.objecting import objections
 from journeys.forecasting.living import Living, Shopping
-from journeys.forecasting.responding import Response
 from journeys.forecasting.scratch import World, world
 from journeys.forecasting.tallying import Tally, tally
-from journeys.graph import Call, Give, Graph, Send
-from journeys.happened import fits
+from journeys.graphs.graph import Call, Give, Graph, Send
+from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Forecast, Journey
-from journeys.objecting import objections
-from journeys.reading import parse_graph
-from journeys.running import Services
+from journeys.responding import Response
 from journeys.states import INSIDE
+from journeys.walk import due, duties
+from journeys.walk.due import NEVER
+from journeys.walk.running import Services
 from segments.engines.questions import Questions
 from segments.language.conditions import All, InSegment, Rule
 from segments.membership.refreshing import refresh

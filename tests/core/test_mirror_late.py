@@ -19,7 +19,7 @@ from core.database import Database
 from core.mirror import Mirror, MirrorTable
 from core.mirror_rows import KEYS_AT_ONCE
 from coupons.models import Code, Offer
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Contact, Customer
 from segments.engines.mirrored import open_mirror
 from tests.conftest import only_postgresql

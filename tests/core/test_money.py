@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.money import Minor, amount_words
-from coupons.wording import money as offer_money
+from coupons.offers.wording import money as offer_money
 from reporting.wording import amount
 from segments.telling.phrases import PHRASES
 from web.formatting import money

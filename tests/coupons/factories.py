@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import insert
 
 from core.database import Database
-from coupons.at_once import redeem_for
-from coupons.discount import Line
-from coupons.issuing import Issued, issue
+from coupons.codes.issuing import Issued, issue
 from coupons.models import Offer
-from coupons.offers import save_offer
-from coupons.requests import Answer, Order, RedemptionRequest
+from coupons.offers.discount import Line
+from coupons.offers.offers import save_offer
+from coupons.till.at_once import redeem_for
+from coupons.till.requests import Answer, Order, RedemptionRequest
 from customers.models import Address, Customer
 
 _keys = itertools.count(1)

@@ -17,12 +17,12 @@ from typing import Any
 
 from core.database import Database, open_database
 from core.errors import Conflict, Invalid
-from coupons.at_once import redeem_for
-from coupons.discount import Line
 from coupons.locking import in_turn
-from coupons.redeeming import cancel_order, roll_back
-from coupons.requests import Order, RedemptionRequest
-from coupons.reserving import deciding, free_lapsed, release, reserve
+from coupons.offers.discount import Line
+from coupons.till.at_once import redeem_for
+from coupons.till.redeeming import cancel_order, roll_back
+from coupons.till.requests import Order, RedemptionRequest
+from coupons.till.reserving import deciding, free_lapsed, release, reserve
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 GOODS = (Line("SOFA-1", "furniture", 1000, 5_000),)

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.database import Database, open_database
-from coupons.at_once import redeem_for
-from coupons.redeeming import roll_back, validate
-from coupons.requests import Order, RedemptionRequest
-from coupons.reserving import asking
+from coupons.till.at_once import redeem_for
+from coupons.till.redeeming import roll_back, validate
+from coupons.till.requests import Order, RedemptionRequest
+from coupons.till.reserving import asking
 from tests.coupons.linearizing import Operation
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)

@@ -13,15 +13,15 @@ from sqlalchemy import select, text
 
 from core.database import Database
 from core.errors import Conflict
-from coupons import offers
-from coupons.at_once import _at_once, redeem_for
-from coupons.invariants import broken
+from coupons.checks.invariants import broken
 from coupons.locking import OFFER_LOCKS
 from coupons.models import Code, KeptAnswer, LimitUse, Offer, Redemption
-from coupons.offers import save_offer
-from coupons.redeeming import cancel_order, redeem
-from coupons.requests import Answer
-from coupons.reserving import deciding, reserve
+from coupons.offers import offers
+from coupons.offers.offers import save_offer
+from coupons.till.at_once import _at_once, redeem_for
+from coupons.till.redeeming import cancel_order, redeem
+from coupons.till.requests import Answer
+from coupons.till.reserving import deciding, reserve
 from tests.conftest import only_postgresql
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 

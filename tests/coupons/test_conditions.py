@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from core.database import Database
-from coupons.checking import HOLDERS, KINDS, Given
-from coupons.conditions import TELLERS, UNTOLD, offer_terms
+from coupons.codes.showing import names_for, offer_body
 from coupons.models import Offer
-from coupons.showing import names_for, offer_body
+from coupons.offers.checking import HOLDERS, KINDS, Given
+from coupons.offers.conditions import TELLERS, UNTOLD, offer_terms
 from customers.models import Product
 from tests.coupons.factories import make_offer
 
@@ -45,7 +45,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
 
 def test_every_column_of_an_offer_is_told_or_excused() -> None:
     columns = {column.key for column in Offer.__table__.columns}
-    assert columns - TOLD == set(UNTOLD), "tell the new column in coupons/conditions.py, or say why nobody need know"
+    assert columns - TOLD == set(UNTOLD), "tell the new column in conditions.py, or say why nobody need know"
     assert set(CHANGES) == TOLD
 
 

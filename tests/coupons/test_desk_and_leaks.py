@@ -7,13 +7,13 @@ from sqlalchemy import select, update
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
-from coupons import desk
-from coupons.invariants import drift
-from coupons.leaks import count_flagged, flagged, look_at_flags, travelling
+from coupons.checks.invariants import drift
+from coupons.codes.leaks import count_flagged, flagged, look_at_flags, travelling
+from coupons.codes.pools import add_public_codes, configure_source, import_pool
+from coupons.codes.stopping import Target, reach, release, stop
 from coupons.models import Code, CodeRenewal, Offer, Redemption
-from coupons.pools import add_public_codes, configure_source, import_pool
-from coupons.reserving import deciding
-from coupons.stopping import Target, reach, release, stop
+from coupons.till import desk
+from coupons.till.reserving import deciding
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coupons.discount import Line, discount_cents, eligible_cents, is_eligible, split_over_lines
-from coupons.returning import discount_after_return
-from coupons.terms import Terms
+from coupons.offers.discount import Line, discount_cents, eligible_cents, is_eligible, split_over_lines
+from coupons.offers.terms import Terms
+from coupons.till.returning import discount_after_return
 
 _GOODS = st.sampled_from(["a", "B", "c"])
 _LINES = st.lists(st.builds(

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
-from coupons.discount import Line
-from coupons.eligibility import Basket, Companion, goes_with, objections, why_not
 from coupons.models import Offer
-from coupons.redeeming import validate
-from coupons.requests import Order, RedemptionRequest
-from coupons.terms import Terms
+from coupons.offers.discount import Line
+from coupons.offers.eligibility import Basket, Companion, goes_with, objections, why_not
+from coupons.offers.terms import Terms
+from coupons.till.redeeming import validate
+from coupons.till.requests import Order, RedemptionRequest
 from customers.models import Order as BookedOrder
 from customers.models import Product
 from tests.coupons.factories import LAMP, SOFA, ask, make_codes, make_customers, make_offer, use

@@ -6,9 +6,9 @@ from sqlalchemy import func, select, update
 
 from core.cursors import head, prune
 from core.database import Database
-from coupons import following
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Code, Redemption
+from coupons.till import following
 from customers.models import Order
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import event, select
 
 from core.database import Database
-from coupons.invariants import INVARIANTS, broken
+from coupons.checks.invariants import INVARIANTS, broken
 from coupons.models import CancelledOrder, LimitUse, Offer, Redemption, Reservation
 from tests.conftest import only_postgresql
 from tests.coupons import hammering

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from core.database import Database
-from coupons.importing import KIND
+from coupons.codes.importing import KIND
 from tests.customers.files import Desk, reasons
 
 HEAD = "redemption_id,code,offer,campaign_id,customer_id,order_id,redeemed_at,discount,currency\n"

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from core.codes import check
 from core.database import Database
 from core.errors import Conflict, NotFound
-from coupons.issuing import issue, revoke, revoke_origins, start_validity
+from coupons.codes.issuing import issue, revoke, revoke_origins, start_validity
 from coupons.models import Code
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from coupons.states import CODE_MOVES, move, shown_state
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from core.database import Database
-from coupons.invariants import broken
+from coupons.checks.invariants import broken
 from tests.conftest import only_postgresql
 from tests.coupons import historian
 from tests.coupons.factories import make_codes, make_customers, make_offer

@@ -14,16 +14,16 @@ from sqlalchemy import func, select
 
 from core.database import Database
 from core.errors import Conflict
-from coupons.desk import renew_code
-from coupons.invariants import broken
-from coupons.issuing import issue, start_validity
+from coupons.checks.invariants import broken
+from coupons.codes.issuing import issue, start_validity
+from coupons.codes.pools import generate_pool, import_pool
 from coupons.locking import in_turn
 from coupons.models import Code, CodeRenewal, Offer, Redemption
-from coupons.offers import save_offer
-from coupons.pools import generate_pool, import_pool
-from coupons.redeeming import cancel_order, roll_back
-from coupons.requests import Answer
-from coupons.reserving import deciding, free_lapsed, release, reserve
+from coupons.offers.offers import save_offer
+from coupons.till.desk import renew_code
+from coupons.till.redeeming import cancel_order, roll_back
+from coupons.till.requests import Answer
+from coupons.till.reserving import deciding, free_lapsed, release, reserve
 from tests.conftest import only_postgresql
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from tests.coupons.stage import Change, Stage

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 
 from core.database import Database
-from coupons.redeeming import cancel_order
+from coupons.till.redeeming import cancel_order
 from tests.conftest import only_postgresql
 from tests.coupons.factories import ask, use
 from tests.coupons.stage import Change, Stage

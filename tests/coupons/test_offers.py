@@ -8,10 +8,10 @@ from sqlalchemy import update
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
-from coupons.invariants import broken
+from coupons.checks.invariants import broken
 from coupons.models import Offer
-from coupons.offers import list_offers, offer_by_key, save_offer
-from coupons.wording import offer_words
+from coupons.offers.offers import list_offers, offer_by_key, save_offer
+from coupons.offers.wording import offer_words
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 

@@ -10,10 +10,9 @@ from sqlalchemy import func, select
 from core.codes import check, pattern_codes
 from core.database import Database
 from core.errors import Conflict, Invalid
-from coupons.invariants import drift
-from coupons.issuing import issue, issue_what_there_is, take_back_unsent
-from coupons.models import Batch, Code, Offer
-from coupons.pools import (
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import issue, issue_what_there_is, take_back_unsent
+from coupons.codes.pools import (
     CHUNK,
     add_public_codes,
     codes_of_pool,
@@ -23,6 +22,7 @@ from coupons.pools import (
     list_pools,
     pools_running_low,
 )
+from coupons.models import Batch, Code, Offer
 from tests.coupons.factories import ask, make_customers, make_offer, use
 
 

@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
-from coupons.invariants import drift
-from coupons.issuing import revoke
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import revoke
 from coupons.models import Code, LimitUse, Offer, Redemption, Refusal
-from coupons.offers import save_offer
-from coupons.redeeming import cancel_order, roll_back, validate
+from coupons.offers.offers import save_offer
+from coupons.till.redeeming import cancel_order, roll_back, validate
 from tests.coupons.factories import LAMP, SOFA, ask, make_codes, make_customers, make_offer, use
 
 

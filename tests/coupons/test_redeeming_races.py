@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from core.database import Database
-from coupons.invariants import drift
-from coupons.issuing import revoke, start_validity
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import revoke, start_validity
 from coupons.models import Code, KeptAnswer, LimitUse, Offer, Redemption
-from coupons.offers import save_offer
-from coupons.redeeming import cancel_order, redeem, roll_back
-from coupons.reserving import deciding
+from coupons.offers.offers import save_offer
+from coupons.till.redeeming import cancel_order, redeem, roll_back
+from coupons.till.reserving import deciding
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 THREADS = 12

@@ -10,13 +10,13 @@ from sqlalchemy import Connection, select, text
 
 from core.database import Database
 from core.group_commit import Apart
-from coupons import redeeming_together
-from coupons.invariants import broken
+from coupons.checks.invariants import broken
 from coupons.models import Code, KeptAnswer, LimitUse, Offer, Redemption
-from coupons.redeeming import cancel_order, redeem
-from coupons.redeeming_together import Redeeming, redeem_together
-from coupons.requests import Answer, RedemptionRequest
-from coupons.reserving import deciding, reserve
+from coupons.till import redeeming_together
+from coupons.till.redeeming import cancel_order, redeem
+from coupons.till.redeeming_together import Redeeming, redeem_together
+from coupons.till.requests import Answer, RedemptionRequest
+from coupons.till.reserving import deciding, reserve
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from tests.coupons.test_at_once import rows
 

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from core.database import Database
-from coupons.invariants import drift
-from coupons.issuing import revoke
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import revoke
 from coupons.models import Code, Offer, Redemption
-from coupons.redeeming import cancel_order, roll_back
-from coupons.reported import Recorded, ReportedUse, follow_returns, record_use
-from coupons.reserving import deciding
+from coupons.till.redeeming import cancel_order, roll_back
+from coupons.till.reported import Recorded, ReportedUse, follow_returns, record_use
+from coupons.till.reserving import deciding
 from customers.models import Order
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 

@@ -8,13 +8,13 @@ from sqlalchemy import select
 
 from core.database import Database
 from core.errors import Invalid, NotFound
-from coupons.counters import recount
-from coupons.invariants import broken
+from coupons.checks.invariants import broken
 from coupons.models import Code, LimitUse, Offer, Reservation
-from coupons.offers import save_offer
-from coupons.redeeming import roll_back, validate
-from coupons.requests import Answer, RedemptionRequest
-from coupons.reserving import asking, deciding, free_lapsed, release, reserve
+from coupons.offers.counters import recount
+from coupons.offers.offers import save_offer
+from coupons.till.redeeming import roll_back, validate
+from coupons.till.requests import Answer, RedemptionRequest
+from coupons.till.reserving import asking, deciding, free_lapsed, release, reserve
 from tests.coupons.factories import LAMP, ask, make_codes, make_customers, make_offer, use
 
 

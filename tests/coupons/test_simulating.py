@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from core.database import Database
-from coupons.invariants import drift
-from coupons.requests import RedemptionRequest
-from coupons.reserving import deciding, reserve
-from coupons.simulating import simulate
+from coupons.checks.invariants import drift
+from coupons.till.requests import RedemptionRequest
+from coupons.till.reserving import deciding, reserve
+from coupons.till.simulating import simulate
 from tests.coupons.factories import LAMP, ask, make_codes, make_customers, make_offer, use
 
 

@@ -17,16 +17,16 @@ from sqlalchemy import select
 
 from core.database import Database
 from core.errors import Invalid
-from coupons.at_once import redeem_for
-from coupons.invariants import broken
-from coupons.issuing import issue
+from coupons.checks.invariants import broken
+from coupons.codes.issuing import issue
+from coupons.codes.pools import add_public_codes
+from coupons.codes.stopping import Target, stop
 from coupons.models import Code, Offer
-from coupons.offers import save_offer
-from coupons.pools import add_public_codes
-from coupons.redeeming import cancel_order, roll_back, validate
-from coupons.requests import Order, RedemptionRequest
-from coupons.reserving import asking, deciding, free_lapsed, release, reserve
-from coupons.stopping import Target, stop
+from coupons.offers.offers import save_offer
+from coupons.till.at_once import redeem_for
+from coupons.till.redeeming import cancel_order, roll_back, validate
+from coupons.till.requests import Order, RedemptionRequest
+from coupons.till.reserving import asking, deciding, free_lapsed, release, reserve
 from customers.models import Customer
 from tests.conftest import PROOFS
 from tests.coupons.naive import NaiveCode, NaiveHold, NaiveOffer, NaiveTill, NaiveUse

@@ -8,8 +8,8 @@ from sqlalchemy import insert
 from core.database import Database
 from core.errors import Invalid
 from coupons.models import Redemption
-from coupons.redeeming import roll_back
-from coupons.till import OUTCOMES, TillFilter, TillSums, at_the_till, latest, till_sums
+from coupons.till.redeeming import roll_back
+from coupons.till.till import OUTCOMES, TillFilter, TillSums, at_the_till, latest, till_sums
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 
 

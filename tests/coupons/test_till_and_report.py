@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from core.database import Database
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Code, Redemption
-from coupons.reported import Recorded, ReportedUse, record_use
-from coupons.requests import Answer
-from coupons.reserving import deciding
+from coupons.till.reported import Recorded, ReportedUse, record_use
+from coupons.till.requests import Answer
+from coupons.till.reserving import deciding
 from customers.models import Order
 from tests.conftest import only_postgresql
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use

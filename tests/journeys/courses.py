@@ -14,8 +14,8 @@ from customers.consents import record_consent
 from customers.models import Customer
 from delivery.channels import Channel
 from delivery.contact_rules import save_contact_rules
-from journeys.checking_draft import check_draft
-from journeys.editing import journey_by_key, pause, publish, resume, save_draft
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import journey_by_key, pause, publish, resume, save_draft
 from journeys.models import Enrolment
 from tests.delivery.ledger import sink
 from tests.journeys.shop import add_event, add_order, day, furnish, go

@@ -13,16 +13,16 @@ from core.database import Database
 from core.leases import enlist
 from core.settings import read_settings
 from coupons.models import Code, Redemption
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Event, Order, OrderLine
 from delivery import sending
 from delivery.channels import Channel
 from delivery.models import Message
-from journeys import duties
-from journeys.editing import publish, save_draft
+from journeys.editing.editing import publish, save_draft
+from journeys.exits.objecting import objections
 from journeys.models import Enrolment, Version, Visit
-from journeys.objecting import objections
-from journeys.running import Services
+from journeys.walk import duties
+from journeys.walk.running import Services
 from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment

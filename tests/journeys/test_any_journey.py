@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.database import Database, open_database
 from coupons.models import Code
 from delivery.models import Message
-from journeys.exits import enrolment_of
+from journeys.exits.exits import enrolment_of
 from journeys.models import ArmDraw, Enrolment, Version, Visit
 from journeys.states import INSIDE
 from tests.conftest import NOW, PROOFS

@@ -11,11 +11,11 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, save_campaign
 from core.database import Database
 from core.errors import Conflict, Forbidden, Invalid
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Customer
 from delivery.contents import save_content
-from journeys.approval_parts import parts_of
-from journeys.editing import publish, save_draft
+from journeys.editing.approval_parts import parts_of
+from journeys.editing.editing import publish, save_draft
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from tests.delivery.ledger import MJML

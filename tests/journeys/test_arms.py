@@ -16,16 +16,16 @@ from core.errors import Conflict, Invalid
 from coupons.models import Redemption
 from delivery.hook_models import HookCall
 from delivery.receivers import add_receiver
-from journeys import best_arms
-from journeys.best_arms import belief_of, evidence, shares_of
-from journeys.checking_draft import check_draft
-from journeys.deciding import WON, decide, judge
-from journeys.editing import pause, resume
-from journeys.graph import BestArm, Rest, Split
+from journeys.arms import best_arms
+from journeys.arms.best_arms import belief_of, evidence, shares_of
+from journeys.arms.deciding import WON, decide, judge
+from journeys.arms.outcomes import Came
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import pause, resume
+from journeys.graphs.graph import BestArm, Rest, Split
+from journeys.graphs.plans import load_plans
+from journeys.graphs.schema import graph_schema
 from journeys.models import ArmBelief, ArmDraw, Visit, Winner
-from journeys.outcomes import Came
-from journeys.plans import load_plans
-from journeys.schema import graph_schema
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import add_order, codes, enrolments, everything, furnish, go, path_of, walk, with_steps
 

@@ -15,12 +15,12 @@ from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
 from delivery.models import Content
-from journeys.bundling import bring, bundle_schema, export, read_bundle, written
-from journeys.checking_draft import check_draft
-from journeys.graph import Step
+from journeys.editing.bundling import bring, bundle_schema, export, read_bundle, written
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.playbook import plays, use_play
+from journeys.graphs.graph import Step
+from journeys.graphs.schema import graph_schema
 from journeys.models import Journey
-from journeys.playbook import plays, use_play
-from journeys.schema import graph_schema
 from tests.delivery.ledger import KEY
 from winback.commands.journeys import journey as commands
 from winback.context import Context

@@ -9,7 +9,7 @@ import pytest
 from core.database import Database
 from core.errors import Invalid
 from delivery.calls import open_calls, record_outcome, take_call, tidy
-from journeys.moving import take_over
+from journeys.editing.moving import take_over
 from tests.delivery.ledger import KEY, SETTINGS
 from tests.journeys.shop import add_order, codes, day, enrolments, furnish, go, ledger, path_of, walk, with_steps
 

@@ -8,7 +8,7 @@ from sqlalchemy import event, select
 
 from core.database import Database
 from customers.models import AttributeType, Customer
-from journeys.checking_draft import check_draft
+from journeys.editing.checking_draft import check_draft
 from journeys.uses import uses_of
 from segments.models import ListedPerson, Segment
 from segments.saving.lists import Entry, add_people, make_list

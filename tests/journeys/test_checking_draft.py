@@ -11,8 +11,8 @@ from core.database import Database
 from core.errors import Conflict, WinbackError
 from core.types import to_us
 from customers.scores.keeping import note_names, write_scores
-from journeys.checking_draft import check_draft
-from journeys.editing import journey_by_key, publish, save_draft
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import journey_by_key, publish, save_draft
 from journeys.uses import higher_uses, uses_of
 from segments.language.rules import parse_rule
 from segments.saving.filing import delete_segment

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core.errors import Invalid
-from journeys.cron import last_ring, next_ring, read_cron
+from journeys.graphs.cron import last_ring, next_ring, read_cron
 
 BERLIN = "Europe/Berlin"
 

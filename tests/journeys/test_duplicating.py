@@ -9,7 +9,7 @@ from sqlalchemy import select
 from campaigns.planning import save_campaign
 from core.database import Database
 from core.errors import Conflict
-from journeys.duplicating import duplicate
+from journeys.editing.duplicating import duplicate
 from journeys.models import Journey, Version
 from tests.journeys.shop import ONE_MAIL, furnish, go, walk
 

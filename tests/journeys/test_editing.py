@@ -14,9 +14,9 @@ from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
 from customers.models import Customer
 from delivery.models import Message
-from journeys.due import next_due_at
-from journeys.editing import end, journey_by_key, newest_version, pause, publish, resume, save_draft
+from journeys.editing.editing import end, journey_by_key, newest_version, pause, publish, resume, save_draft
 from journeys.models import Enrolment, Journey, Version
+from journeys.walk.due import next_due_at
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from tests.delivery.ledger import add_content, add_people, sink
@@ -206,8 +206,8 @@ def test_a_member_whose_data_were_erased_is_excluded_with_the_reason(
 ) -> None:
     furnish(database, [1, 2], now=now)
     go(database, ONE_MAIL, now=now)
-    from journeys import enrolling
-    from journeys.plans import load_plans
+    from journeys.entry import enrolling
+    from journeys.graphs.plans import load_plans
 
     with database.writing() as session:
         session.get_one(Customer, 2).forgotten_at = now

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from core.database import Database
+from coupons.codes.pools import configure_source, generate_pool, pools_running_low
 from coupons.models import Code
-from coupons.pools import configure_source, generate_pool, pools_running_low
 from delivery.models import Message
-from journeys.editing import pause
+from journeys.editing.editing import pause
 from journeys.models import Enrolment
 from tests.journeys.shop import ONE_MAIL, furnish, go, walk
 

@@ -10,10 +10,10 @@ from sqlalchemy import event, select
 from campaigns.problems import InvalidPlan
 from core.database import Database
 from customers.models import Customer
-from journeys import following
-from journeys.editing import pause, resume
+from journeys.editing.editing import pause, resume
+from journeys.entry import following
+from journeys.graphs.steps import held_out
 from journeys.models import Enrolment, Version
-from journeys.steps import held_out
 from segments.language.rules import parse_rule
 from segments.membership.refreshing import refresh
 from segments.membership.snapshots import freeze

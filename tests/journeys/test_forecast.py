@@ -14,12 +14,12 @@ from core.settings import read_settings
 from core.types import Base
 from coupons.models import Code, Offer
 from delivery.channels.memory import MemoryChannel
-from journeys.editing import publish, save_draft
+from journeys.editing.editing import publish, save_draft
 from journeys.forecasting import scratch
 from journeys.forecasting.asking import Wish, ask, claim, settle
 from journeys.forecasting.playing import Outlook, Surroundings, frame, play
-from journeys.forecasting.responding import Response, flat
 from journeys.models import Enrolment, Forecast
+from journeys.responding import Response, flat
 from segments.engines.questions import Questions
 from tests.delivery.ledger import KEY, SETTINGS
 from tests.journeys.shop import GRAPH, ONE_MAIL, add_event, add_order, day, furnish, go, ledger

@@ -7,10 +7,10 @@ import jsonschema_rs
 import pytest
 
 from campaigns.problems import InvalidPlan, Problem
-from journeys.checking import check_graph
-from journeys.graph import Branch, Send, Split, Wait
-from journeys.reading import parse_graph
-from journeys.schema import graph_schema
+from journeys.graphs.checking import check_graph
+from journeys.graphs.graph import Branch, Send, Split, Wait
+from journeys.graphs.reading import parse_graph
+from journeys.graphs.schema import graph_schema
 from tests.journeys.shop import GRAPH, ONE_MAIL, with_steps
 
 KNOWN: dict[str, Any] = {"known_segments": {"lapsed"}, "known_offers": {"ten-percent", "fifteen"},

@@ -9,10 +9,10 @@ import pytest
 from campaigns.planning import save_campaign
 from core.database import Database
 from core.errors import Invalid
-from journeys.editing import publish, save_draft
-from journeys.holding_out import SALT, set_global_percent, share_left_alone
+from journeys.editing.editing import publish, save_draft
+from journeys.entry.holding_out import SALT, set_global_percent, share_left_alone
+from journeys.graphs.steps import DRAWS, drawn
 from journeys.models import Version
-from journeys.steps import DRAWS, drawn
 from reporting.audience import design_of
 from tests.delivery.ledger import sink
 from tests.journeys.shop import add_event, codes, day, enrolments, furnish, go, ledger, passages, walk, with_steps

@@ -10,9 +10,9 @@ from sqlalchemy import update
 
 from core.database import Database
 from customers.models import Customer
-from journeys.audience import audience, people_in
-from journeys.checking import check_graph
-from journeys.schema import graph_schema
+from journeys.editing.audience import audience, people_in
+from journeys.graphs.checking import check_graph
+from journeys.graphs.schema import graph_schema
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, passages, questions, walk, with_steps
 

@@ -11,16 +11,16 @@ from campaigns.planning import save_campaign
 from campaigns.standing import save_standing
 from core.database import Database
 from core.errors import NotFound
-from coupons.stopping import Target, stop
+from coupons.codes.stopping import Target, stop
 from customers.models import Contact, Customer
 from delivery.calls import NoCall, open_calls, take_call
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
-from journeys.audience import audience, people_in
-from journeys.editing import save_draft
+from journeys.editing.audience import audience, people_in
+from journeys.editing.editing import save_draft
+from journeys.exits.objecting import objections
 from journeys.models import Version
-from journeys.objecting import objections
-from journeys.showing import excluded_reasons, people_here
+from journeys.telling.showing import excluded_reasons, people_here
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from tests.delivery.ledger import KEY, SETTINGS, add_people

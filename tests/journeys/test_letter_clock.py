@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from journeys.letter_clock import letter_problems
-from journeys.reading import parse_graph
+from journeys.graphs.letter_clock import letter_problems
+from journeys.graphs.reading import parse_graph
 
 FIRST = {"kind": "send", "content": "a", "offer": "ten", "next": "pause"}
 LETTER = {"kind": "send", "content": "a", "offer": "ten", "channel": "letter", "next": "end"}

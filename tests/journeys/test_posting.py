@@ -9,7 +9,7 @@ import pytest
 from core.database import Database
 from core.errors import Invalid, NotFound
 from delivery.channels.memory import MemoryChannel
-from journeys.posting import count_crossed, crossed, posted
+from journeys.walk.posting import count_crossed, crossed, posted
 from reporting.reports import campaign_report
 from tests.journeys.shop import add_order, codes, day, enrolments, furnish, go, ledger, with_steps
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from core.database import Database
 from journeys import pruning
 from journeys.models import Version, Visit
-from journeys.showing import traffic
+from journeys.telling.showing import traffic
 from tests.journeys.shop import furnish, go, walk, with_steps
 
 GRAPH = {**with_steps(

@@ -8,12 +8,12 @@ import pytest
 
 from campaigns.problems import InvalidPlan
 from core.database import Database
-from journeys.audience import BEYOND, audience, people_in
+from journeys.editing.audience import BEYOND, audience, people_in
+from journeys.entry.ranking import ranking_from
 from journeys.forecasting.asking import Wish, ask, claim, settle
-from journeys.forecasting.responding import Curve
-from journeys.ranking import ranking_from
-from journeys.reading import read_graph
-from journeys.schema import graph_schema
+from journeys.graphs.reading import read_graph
+from journeys.graphs.schema import graph_schema
+from journeys.responding import Curve
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import ONE_MAIL, add_order, enrolments, furnish, go, questions, walk
 from tests.journeys.test_forecast import EVERYBODY, drafted, foreseen

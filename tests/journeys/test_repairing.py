@@ -12,11 +12,11 @@ from core.database import Database
 from core.errors import NotFound
 from delivery.contents import save_content
 from delivery.models import Content, ContentRevision, Message
-from journeys.checking_draft import check_draft
-from journeys.editing import journey_by_key, publish, resume
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import journey_by_key, publish, resume
+from journeys.editing.moving import take_over
+from journeys.editing.repairing import repair, spoken
 from journeys.models import Journey
-from journeys.moving import take_over
-from journeys.repairing import repair, spoken
 from segments.models import ListedPerson, Segment
 from tests.delivery.ledger import sink
 from tests.journeys.shop import day, deliver, enrolments, furnish, go, ledger, path_of, walk, with_steps

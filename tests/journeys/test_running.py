@@ -11,9 +11,9 @@ from campaigns.models import Campaign
 from core.database import Database
 from customers.models import Customer
 from delivery.models import Message
-from journeys import running
-from journeys.editing import let_in_again
+from journeys.editing.editing import let_in_again
 from journeys.models import Enrolment, Visit
+from journeys.walk import running
 from tests.conftest import PROOFS, only_postgresql
 from tests.delivery.ledger import sink
 from tests.journeys.shop import (
@@ -156,7 +156,7 @@ def test_the_end_state_after_a_death_at_each_statement_equals_an_undisturbed_run
 def test_two_workers_walk_nobody_twice(database: Database, tmp_path: Path, now: datetime) -> None:
     furnish(database, range(1, 201), now=now)
     go(database, GRAPH, now=now)
-    from journeys import enrolling
+    from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
     enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
@@ -184,7 +184,7 @@ def test_two_workers_walk_nobody_twice(database: Database, tmp_path: Path, now: 
 def test_a_worker_passes_over_people_whom_another_one_holds(database: Database, tmp_path: Path, now: datetime) -> None:
     furnish(database, range(1, 11), now=now)
     go(database, ONE_MAIL, now=now)
-    from journeys import enrolling
+    from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
     enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
@@ -200,7 +200,7 @@ def test_one_poison_person_is_set_aside_with_the_error_and_can_be_let_in_again(
 ) -> None:
     furnish(database, range(1, 21), now=now)
     go(database, ONE_MAIL, now=now)
-    from journeys import enrolling
+    from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
     enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
@@ -222,7 +222,7 @@ def test_when_everybody_fails_nobody_is_set_aside_and_the_error_is_raised(
 ) -> None:
     furnish(database, range(1, 41), now=now)
     go(database, ONE_MAIL, now=now)
-    from journeys import enrolling
+    from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
     enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
@@ -242,7 +242,7 @@ def test_a_person_passes_several_steps_at_once_but_no_more_than_the_bound(
     steps |= {"s30": {"kind": "leave"}, "end": {"kind": "leave"}}
     furnish(sqlite_database, [1], now=now)
     go(sqlite_database, {"entry": {"segment": "lapsed"}, "start": "s0", "steps": steps}, now=now)
-    from journeys import enrolling
+    from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
     enrolling.tick(sqlite_database, now=now, limit=1000, questions=questions(sqlite_database, tmp_path))

@@ -6,14 +6,14 @@ from pathlib import Path
 from sqlalchemy import select
 
 from core.database import Database
-from coupons.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
+from coupons.codes.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.models import Offer
-from coupons.till import latest
+from coupons.till.till import latest
 from delivery.showing import MessageFilter, count_messages, list_messages, message_counts, sent_between
-from journeys.editing import journey_by_key
+from journeys.editing.editing import journey_by_key
 from journeys.models import Version
-from journeys.overview import due_steps, journey_lines
-from journeys.showing import people_here, people_who_went, traffic
+from journeys.telling.overview import due_steps, journey_lines
+from journeys.telling.showing import people_here, people_who_went, traffic
 from tests.web.story import play
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from core.types import from_us, to_us
 from core.wall_clock import local_instant
-from journeys.graph import Split, Wait
-from journeys.steps import arms, drawn, due, due_before_end, held_out
+from journeys.graphs.graph import Split, Wait
+from journeys.graphs.steps import arms, drawn, due, due_before_end, held_out
 
 BERLIN = "Europe/Berlin"
 

@@ -9,12 +9,12 @@ from sqlalchemy import update
 
 from core.database import Database
 from core.errors import Conflict, Invalid
-from journeys.comparing import compare, standing
-from journeys.editing import journey_by_key, let_in_again, newest_version, pause, release, resume
+from journeys.editing.editing import journey_by_key, let_in_again, newest_version, pause, release, resume
+from journeys.editing.moving import retire, take_over
+from journeys.graphs.comparing import compare, standing
+from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment
-from journeys.moving import retire, take_over
-from journeys.reading import parse_graph
-from journeys.showing import version_of
+from journeys.telling.showing import version_of
 from tests.delivery.ledger import sink
 from tests.journeys.shop import codes, day, enrolments, furnish, go, ledger, path_of, walk, with_steps
 

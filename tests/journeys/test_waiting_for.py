@@ -11,16 +11,17 @@ from sqlalchemy import select
 from core.cursors import advance, head
 from core.database import Database
 from coupons.models import Code
-from coupons.redeeming import redeem
-from coupons.requests import Order, RedemptionRequest
+from coupons.till.redeeming import redeem
+from coupons.till.requests import Order, RedemptionRequest
 from customers.consents import record_consent
 from delivery.states import move
-from journeys import noticing, running
-from journeys.editing import pause, resume
+from journeys.editing.editing import pause, resume
+from journeys.entry import noticing
+from journeys.graphs.plans import load_plans
 from journeys.models import Enrolment
-from journeys.plans import load_plans
-from journeys.speaking import Shelf
-from journeys.walking import Walk
+from journeys.walk import running
+from journeys.walk.speaking import Shelf
+from journeys.walk.walking import Walk
 from tests.conftest import only_postgresql
 from tests.delivery.ledger import sink
 from tests.journeys.shop import (

@@ -9,11 +9,11 @@ import pytest
 from core.cursors import advance
 from core.database import Database
 from core.errors import Conflict
-from journeys import noticing
-from journeys.checking import check_graph
-from journeys.due import next_due_at
-from journeys.editing import pause, resume
-from journeys.entering import enter, open_by_hand
+from journeys.editing.editing import pause, resume
+from journeys.editing.entering import enter, open_by_hand
+from journeys.entry import noticing
+from journeys.graphs.checking import check_graph
+from journeys.walk.due import next_due_at
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from tests.delivery.ledger import sink

@@ -11,8 +11,8 @@ from campaigns.house import save_house
 from campaigns.planning import save_campaign
 from core.database import Database
 from customers.models import OrderLine
-from journeys.audience import audience
-from journeys.editing import save_draft
+from journeys.editing.audience import audience
+from journeys.editing.editing import save_draft
 from reporting.break_even import BreakEven, break_even
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import GRAPH, add_order, furnish, questions

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.clock import stand_at
 from core.database import Database
 from core.settings import Settings
-from journeys.editing import publish
+from journeys.editing.editing import publish
 from winback.context import Context
 from winback.demo import generated, story
 from winback.demo.plot import Plot, furniture_shop

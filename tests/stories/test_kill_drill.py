@@ -22,7 +22,7 @@ from sqlalchemy.engine import make_url
 
 from core.database import open_database
 from core.settings import read_settings
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Code
 from customers.models import Customer
 from delivery.channels.memory import received

@@ -12,9 +12,9 @@ from customers.models import Contact, Event
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
 from delivery.models import Message
-from journeys.checking_draft import check_draft
-from journeys.editing import publish
-from journeys.playbook import play_by_key, plays, use_play
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import publish
+from journeys.editing.playbook import play_by_key, plays, use_play
 from segments.membership.refreshing import refresh
 from segments.saving.saved import list_segments
 from tests.delivery.ledger import add_people

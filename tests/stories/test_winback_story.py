@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from campaigns.planning import save_campaign
 from core.database import Database
 from coupons.models import Redemption
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.models import Customer
 from delivery.channels.memory import MemoryChannel
 from journeys.models import Visit

@@ -10,11 +10,11 @@ from campaigns.planning import save_campaign
 from core.clock import stand_at
 from core.database import Database
 from coupons.models import Code, Redemption
-from coupons.redeeming import redeem
-from coupons.requests import Order, RedemptionRequest
+from coupons.till.redeeming import redeem
+from coupons.till.requests import Order, RedemptionRequest
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
-from journeys.editing import save_draft
+from journeys.editing.editing import save_draft
 from tests.journeys.shop import GRAPH, add_order, day, furnish, go
 
 HOSTILE = "<script>alert('x')</script> & \"Möbel\" {{ 7*7 }} \u202e"

@@ -13,8 +13,8 @@ from werkzeug.test import TestResponse
 
 from core.clock import wall_now
 from core.database import Database
-from coupons.invariants import drift
-from coupons.issuing import Issued
+from coupons.checks.invariants import drift
+from coupons.codes.issuing import Issued
 from coupons.models import Guess, Redemption, Refusal
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from web.guessing import UNKNOWN_PER_MINUTE

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 
 from core.clock import wall_now
 from core.database import Database
-from coupons import following
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Redemption
+from coupons.till import following
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.web.test_api_redemptions import ORDER, post
 

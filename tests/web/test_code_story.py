@@ -13,10 +13,10 @@ from sqlalchemy import update
 from core.clock import stand_at
 from core.codes import grouped
 from core.database import Database
-from coupons.desk import renew_code
+from coupons.codes.pools import add_public_codes, import_pool
 from coupons.models import Code
-from coupons.pools import add_public_codes, import_pool
-from coupons.reserving import deciding, reserve
+from coupons.till.desk import renew_code
+from coupons.till.reserving import deciding, reserve
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from tests.web.shops import connect, iso, order
 from tests.web.test_campaign_pages import words

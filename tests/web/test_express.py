@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from core.clock import wall_now
 from core.database import Database
-from coupons.issuing import Issued
+from coupons.codes.issuing import Issued
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.web.test_api_redemptions import ORDER, changed
 from web.api.coupons import RedemptionSchema, request_of

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from core.database import Database
-from journeys.editing import journey_by_key, publish, save_draft
+from journeys.editing.editing import journey_by_key, publish, save_draft
 from journeys.models import Enrolment, Version
 from tests.conftest import NOW
 from tests.journeys.shop import with_steps

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from core.database import Database
-from journeys.editing import journey_by_key
+from journeys.editing.editing import journey_by_key
 from journeys.models import Version
 from tests.journeys.shop import GRAPH
 from tests.web.conftest import Live, browser_of

@@ -11,9 +11,9 @@ from sqlalchemy import update
 from core.database import Database
 from core.errors import Invalid
 from core.settings import Settings
-from coupons import nightly
+from coupons.checks import nightly
 from coupons.models import Code, Offer
-from coupons.redeeming import roll_back
+from coupons.till.redeeming import roll_back
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from winback.commands.system import doctor
 from winback.context import Context

@@ -12,8 +12,8 @@ from core import clock
 from core.codes import grouped
 from core.database import Database
 from core.settings import Settings, read_settings
-from coupons.offers import offer_by_key
-from coupons.showing import find_code
+from coupons.codes.showing import find_code
+from coupons.offers.offers import offer_by_key
 from tests.coupons.factories import ask, make_codes, make_offer, use
 from tests.web.people import make_people
 from web.amounts import read_cents, written_cents

@@ -19,7 +19,7 @@ from delivery.desk import calls_on_desk, desk_counts
 from delivery.person import contact_evidence, messages_before
 from delivery.profile import Profile, get_profile, save_profile
 from delivery.statements import take_statement
-from journeys.person import passages_of, visits_of
+from journeys.telling.person import passages_of, visits_of
 from tests.delivery.ledger import prepared
 from tests.web import story
 from web.customer_story import Teller, tell

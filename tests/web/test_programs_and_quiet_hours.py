@@ -7,7 +7,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from core.database import Database
-from journeys.editing import journey_by_key, save_draft
+from journeys.editing.editing import journey_by_key, save_draft
 from tests.conftest import NOW
 from tests.journeys.shop import with_steps
 from tests.web.test_campaign_pages import words

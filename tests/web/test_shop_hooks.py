@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core.database import Database
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Code, Redemption
 from customers.models import Address, Customer, Order, OrderLine, Product
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from core.database import Database
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Redemption
 from customers.models import Order, OrderLine
 from tests.coupons.factories import make_codes, make_customers, make_offer

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from core.clock import stand_at
 from core.database import Database
+from coupons.codes.pools import import_pool
 from coupons.models import Code, Offer
-from coupons.pools import import_pool
 from coupons.states import withdraw
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from web.audit import record

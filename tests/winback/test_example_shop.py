@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 from core.clock import stand_at
 from core.database import Database
 from core.settings import Settings
-from coupons.invariants import drift
+from coupons.checks.invariants import drift
 from coupons.models import Redemption
 from customers.models import Order, OrderLine
 from tests.coupons.factories import make_codes, make_customers, make_offer

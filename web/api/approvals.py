@@ -13,7 +13,7 @@ from campaigns.approving import ask
 from campaigns.house import house
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
-from journeys.approval_parts import parts_of
+from journeys.editing.approval_parts import parts_of
 from web.api.campaigns import blueprint
 from web.approvals_view import approval_view, asking_person
 from web.audit import record

@@ -3,7 +3,7 @@
 from flask import Response, current_app, jsonify
 from marshmallow import Schema, fields
 
-from journeys.audience import audience
+from journeys.editing.audience import audience
 from reporting.break_even import break_even
 from web.api.campaigns import blueprint
 from web.questions import questions

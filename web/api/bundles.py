@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import INCLUDE, Schema, fields
 
-from journeys.bundling import FORMAT, bring, bundle_schema, export, read_bundle
+from journeys.editing.bundling import FORMAT, bring, bundle_schema, export, read_bundle
 from web.api.campaigns import blueprint
 from web.approvals_view import asking_person
 from web.audit import record

@@ -6,7 +6,7 @@ from flask import Response, current_app, jsonify
 from marshmallow import Schema, fields
 
 from customers.people import numbers_of
-from journeys.audience import audience, people_in
+from journeys.editing.audience import audience, people_in
 from web.api.campaigns import blueprint
 from web.bodies import Page, Words, listed, page_of
 from web.questions import questions

@@ -6,7 +6,7 @@ from flask import Response, jsonify
 from marshmallow import Schema
 
 from campaigns.showing import campaign_body, segment_key
-from journeys.duplicating import duplicate
+from journeys.editing.duplicating import duplicate
 from web.api.campaigns import CampaignAnswer, blueprint
 from web.audit import record
 from web.bodies import Words

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields, validate
 
-from coupons.showing import find_code, list_codes
+from coupons.codes.showing import find_code, list_codes
 from coupons.states import SHOWN_STATES
 from web.bodies import Page, Resource, Words, listed, page_of
 from web.transactions import reading, request_now

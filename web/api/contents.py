@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict
-from coupons.showing import instant_text
+from coupons.codes.showing import instant_text
 from delivery.content import ContentSource, compile_content, compiled_from
 from delivery.contents import content_by_key, list_contents, newest_revision, save_content
 from delivery.models import Content

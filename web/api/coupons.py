@@ -9,12 +9,12 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from core.codes import canonical
 from core.errors import Invalid
-from coupons.discount import Line
 from coupons.locking import in_turn
-from coupons.redeeming import validate as foresee
+from coupons.offers.discount import Line
 from coupons.refusals import refusal_words
-from coupons.requests import Answer, Order, RedemptionRequest
-from coupons.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
+from coupons.till.redeeming import validate as foresee
+from coupons.till.requests import Answer, Order, RedemptionRequest
+from coupons.till.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
 from web.access import needs_scope
 from web.bodies import Exact, Resource, Whole, Words
 from web.errors import Problem, answer

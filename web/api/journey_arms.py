@@ -5,9 +5,9 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from journeys.best_arms import beliefs
-from journeys.deciding import decide, decisions
-from journeys.editing import journey_by_key
+from journeys.arms.best_arms import beliefs
+from journeys.arms.deciding import decide, decisions
+from journeys.editing.editing import journey_by_key
 from web.api.customers import clean
 from web.audit import record
 from web.bodies import Resource

@@ -11,12 +11,12 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from campaigns.problems import Problem
 from core.errors import NotFound
-from journeys import editing
-from journeys.checking_draft import check_draft
-from journeys.entering import enter
+from journeys.editing import editing
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.entering import enter
+from journeys.graphs.schema import graph_schema
 from journeys.models import Journey, Version
-from journeys.schema import graph_schema
-from journeys.showing import Traffic, page_of_journeys, traffic, versions_of
+from journeys.telling.showing import Traffic, page_of_journeys, traffic, versions_of
 from web.api.customers import clean
 from web.audit import record
 from web.bodies import Page, Resource, Whole, Words, listed, page_of

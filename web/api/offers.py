@@ -6,9 +6,9 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from coupons.checking import minute_of
-from coupons.offers import list_offers, offer_by_key, save_offer
-from coupons.showing import offer_body
+from coupons.codes.showing import offer_body
+from coupons.offers.checking import minute_of
+from coupons.offers.offers import list_offers, offer_by_key, save_offer
 from web.audit import record
 from web.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
 from web.transactions import reading, request_now, writing

@@ -6,7 +6,7 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from campaigns.showing import campaign_body, segment_key
-from journeys.playbook import play_by_key, plays, use_play
+from journeys.editing.playbook import play_by_key, plays, use_play
 from web.api.campaigns import CampaignAnswer
 from web.audit import record
 from web.bodies import Resource, Words

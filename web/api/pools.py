@@ -5,8 +5,8 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from coupons.pools import Pool, find_pool, generate_pool, import_pool, list_pools
-from coupons.showing import instant_text
+from coupons.codes.pools import Pool, find_pool, generate_pool, import_pool, list_pools
+from coupons.codes.showing import instant_text
 from web.audit import record
 from web.bodies import Page, Resource, Whole, Words, listed, page_of
 from web.transactions import database, reading, request_now, writing

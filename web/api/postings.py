@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from journeys.posting import posted, read_day
+from journeys.walk.posting import posted, read_day
 from web.api.messages import blueprint
 from web.audit import record
 from web.bodies import Words

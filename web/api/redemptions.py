@@ -6,11 +6,11 @@ from flask import Response, g, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from core.errors import Invalid, NotFound
-from coupons.at_once import redeem_for
+from coupons.codes.showing import instant_text, list_redemptions, stored_redemption
 from coupons.locking import in_turn
-from coupons.redeeming import roll_back
-from coupons.showing import instant_text, list_redemptions, stored_redemption
-from coupons.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
+from coupons.till.at_once import redeem_for
+from coupons.till.redeeming import roll_back
+from coupons.till.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
 from web.access import needs_scope
 from web.api.coupons import RedemptionSchema, caller_of, request_of, written
 from web.bodies import Page, Resource, Whole, Words, limit_of, listed, page_of

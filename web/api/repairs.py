@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from journeys.repairing import repair, spoken
+from journeys.editing.repairing import repair, spoken
 from web.api.campaigns import blueprint
 from web.approvals_view import asking_person
 from web.audit import record

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from coupons.showing import instant_text
+from coupons.codes.showing import instant_text
 from journeys.uses import higher_uses, uses_of
 from segments.language.rules import parse_rule
 from segments.saving.filing import (

@@ -6,7 +6,7 @@ from flask import Response, g, jsonify
 from marshmallow import Schema, fields
 
 from core.errors import Conflict, Invalid
-from coupons.showing import instant_text
+from coupons.codes.showing import instant_text
 from customers.people import numbers_of
 from segments.membership.refreshing import refresh
 from segments.membership.snapshots import freeze

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid
-from coupons.showing import instant_text
+from coupons.codes.showing import instant_text
 from segments.language.rules import parse_rule
 from segments.models import Segment
 from segments.saving.saved import list_segments, save_segment, segment_by_key, segment_rule

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
-from journeys.holding_out import global_percent, set_global_percent
+from journeys.entry.holding_out import global_percent, set_global_percent
 from web.audit import record
 from web.bodies import Resource
 from web.transactions import reading, request_now, writing

@@ -12,7 +12,7 @@ from core.errors import Conflict, Invalid
 from core.types import from_us, to_us
 from delivery.calls import NoCall, record_outcome, release_call, take_call
 from delivery.desk import calls_on_desk, desk_counts, held_by
-from journeys.objecting import objections
+from journeys.exits.objecting import objections
 from web.access import needs_role, person
 from web.audit import record
 from web.presentation import zone

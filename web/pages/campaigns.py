@@ -14,14 +14,14 @@ from campaigns.showing import count_campaigns, past_sizes, segment_key, segment_
 from campaigns.standing import list_standing
 from campaigns.states import SENTENCES
 from core.errors import Conflict, Invalid
-from coupons.feed import redeemed_by_campaign
+from coupons.codes.feed import redeemed_by_campaign
 from customers.categories import list_categories
 from delivery.showing import MessageFilter, count_messages, list_messages, message_counts
-from journeys import editing
+from journeys.editing import editing
+from journeys.editing.playbook import plays
 from journeys.models import Journey
-from journeys.overview import journey_lines, journeys_by_campaign
-from journeys.playbook import plays
-from journeys.showing import excluded_reasons, traffic
+from journeys.telling.overview import journey_lines, journeys_by_campaign
+from journeys.telling.showing import excluded_reasons, traffic
 from segments.saving.saved import list_segments
 from web.access import person
 from web.approvals_view import STATES as APPROVAL_STATES

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from campaigns.approving import ask, decide
 from campaigns.planning import campaign_by_key
 from core.errors import Conflict, Forbidden, Invalid
-from journeys.approval_parts import parts_of
+from journeys.editing.approval_parts import parts_of
 from web.approvals_view import asking_person
 from web.audit import record
 from web.pages.campaigns import blueprint

@@ -14,7 +14,7 @@ from core.errors import NotFound, NotReady, TooSlow
 from customers.people import customers_with_city, display_name, find_customer
 from delivery.policy import CHANNELS
 from delivery.preference import choose_channels
-from journeys.audience import REACHED, START, Audience, Line, audience, people_in
+from journeys.editing.audience import REACHED, START, Audience, Line, audience, people_in
 from web.links import customer_url, segment_url
 from web.pages.campaigns import CHANNEL_WORDS, PAGE, blueprint
 from web.paging import cursor

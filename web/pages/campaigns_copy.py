@@ -4,7 +4,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.planning import campaign_by_key, list_campaigns
-from journeys.duplicating import duplicate
+from journeys.editing.duplicating import duplicate
 from web.access import person
 from web.audit import record
 from web.campaign_form import key_from

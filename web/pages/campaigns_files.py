@@ -6,7 +6,7 @@ from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid
-from journeys.bundling import bring, export, read_bundle, written
+from journeys.editing.bundling import bring, export, read_bundle, written
 from web.access import needs_role, person
 from web.audit import record
 from web.pages.campaigns import blueprint

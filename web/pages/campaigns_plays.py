@@ -4,7 +4,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from campaigns.planning import list_campaigns
-from journeys.playbook import play_by_key, use_play
+from journeys.editing.playbook import play_by_key, use_play
 from web.access import person
 from web.audit import record
 from web.campaign_form import key_from

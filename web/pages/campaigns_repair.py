@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.planning import campaign_by_key
 from core.errors import Invalid
-from journeys.repairing import repair, spoken
+from journeys.editing.repairing import repair, spoken
 from web.access import person
 from web.audit import record
 from web.pages.campaigns import blueprint

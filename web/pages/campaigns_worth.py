@@ -4,7 +4,7 @@ from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from core.errors import NotFound, NotReady, TooSlow
-from journeys.audience import audience
+from journeys.editing.audience import audience
 from reporting.break_even import break_even
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
 from web.questions import questions

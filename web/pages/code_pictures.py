@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from core.codes import canonical, grouped
 from core.errors import Conflict, Invalid, NotFound
 from core.qr import qr_png, qr_svg
-from coupons.conditions import offer_terms
-from coupons.showing import names_for
-from coupons.story import code_story
-from coupons.wording import moment, offer_words
+from coupons.codes.showing import names_for
+from coupons.codes.story import code_story
+from coupons.offers.conditions import offer_terms
+from coupons.offers.wording import moment, offer_words
 from delivery.channels.poster import Poster, draw_poster
 from delivery.profile import get_profile
 from web.code_links import link_of

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from campaigns.planning import list_campaigns
 from core.codes import canonical, grouped
 from core.errors import Invalid, NotFound
-from coupons.offers import list_offers
-from coupons.redeeming import roll_back
-from coupons.showing import find_code, list_codes, names_for, stored_redemption
+from coupons.codes.showing import find_code, list_codes, names_for, stored_redemption
+from coupons.codes.stopping import Target
+from coupons.codes.story import CodeStory, code_story
+from coupons.offers.offers import list_offers
+from coupons.offers.wording import offer_words
 from coupons.states import SHOWN_STATES
-from coupons.stopping import Target
-from coupons.story import CodeStory, code_story
-from coupons.wording import offer_words
+from coupons.till.redeeming import roll_back
 from delivery.person import messages_before
 from web import formatting
 from web.access import needs_role

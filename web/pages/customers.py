@@ -24,9 +24,9 @@ from customers.people import (
 from customers.preferring import WISHES, set_wish
 from customers.story import household_of, line_sums
 from delivery.statements import take_statement
-from journeys.editing import journey_by_key
-from journeys.entering import LONGEST_KEY, enter, open_by_hand
-from journeys.person import passage, passages_of, visits_of
+from journeys.editing.editing import journey_by_key
+from journeys.editing.entering import LONGEST_KEY, enter, open_by_hand
+from journeys.telling.person import passage, passages_of, visits_of
 from segments.telling.kept import kept_money
 from web import customer_view as view
 from web import formatting

@@ -8,13 +8,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Conflict, Invalid, NotFound, WinbackError
-from coupons.desk import LONGEST_RENEWAL_DAYS, desk_work, latest_renewals, redeem_at_desk, renew_code
-from coupons.discount import MAX_CENTS, Line
-from coupons.offers import usual_currency
-from coupons.redeeming import validate
+from coupons.offers.discount import MAX_CENTS, Line
+from coupons.offers.offers import usual_currency
 from coupons.refusals import REASONS
-from coupons.requests import Order, RedemptionRequest
-from coupons.reserving import asking, deciding
+from coupons.till.desk import LONGEST_RENEWAL_DAYS, desk_work, latest_renewals, redeem_at_desk, renew_code
+from coupons.till.redeeming import validate
+from coupons.till.requests import Order, RedemptionRequest
+from coupons.till.reserving import asking, deciding
 from web import formatting
 from web.access import needs_role, person
 from web.audit import record

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from campaigns.approving import waiting_for_others
 from campaigns.planning import list_campaigns
-from coupons.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
-from coupons.leaks import count_flagged, travelling
-from coupons.nightly import places_broken
-from coupons.pools import pools_running_low
-from coupons.till import latest
+from coupons.checks.nightly import places_broken
+from coupons.codes.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
+from coupons.codes.leaks import count_flagged, travelling
+from coupons.codes.pools import pools_running_low
+from coupons.till.till import latest
 from delivery.showing import MessageFilter, count_messages, count_open_calls, due_between, sent_between
-from journeys.checking_draft import check_draft
-from journeys.overview import JourneyLine, due_steps, journey_lines
-from journeys.showing import set_aside
+from journeys.editing.checking_draft import check_draft
+from journeys.telling.overview import JourneyLine, due_steps, journey_lines
+from journeys.telling.showing import set_aside
 from reporting.leaks import held_out_redeemers
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport

@@ -11,18 +11,18 @@ from campaigns.models import Campaign
 from campaigns.planning import list_campaigns
 from campaigns.problems import InvalidPlan
 from core.errors import Invalid, NotFound
-from coupons.feed import redeemed_by_campaign
+from coupons.codes.feed import redeemed_by_campaign
 from delivery.showing import message_counts
-from journeys import editing
-from journeys.best_arms import beliefs
-from journeys.checking_draft import check_draft
-from journeys.deciding import decisions
-from journeys.graph import LEAVING, Graph
+from journeys.arms.best_arms import beliefs
+from journeys.arms.deciding import decisions
+from journeys.editing import editing
+from journeys.editing.checking_draft import check_draft
+from journeys.graphs.graph import LEAVING, Graph
+from journeys.graphs.reading import read_graph
 from journeys.models import Journey, Version
-from journeys.overview import count_journeys, journey_lines
-from journeys.reading import read_graph
-from journeys.showing import people_here, people_who_went, traffic, version_of, versions_of
 from journeys.states import SENTENCES
+from journeys.telling.overview import count_journeys, journey_lines
+from journeys.telling.showing import people_here, people_who_went, traffic, version_of, versions_of
 from web.access import person
 from web.audit import record
 from web.journey_view import picture

@@ -4,7 +4,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Conflict, Invalid
-from journeys.deciding import decide
+from journeys.arms.deciding import decide
 from web.access import needs_role, person
 from web.audit import record
 from web.pages.journeys import blueprint

@@ -10,10 +10,10 @@ from campaigns.models import Campaign
 from campaigns.problems import Problem
 from core.errors import Conflict, Invalid
 from core.money import MINUS
-from journeys import editing
-from journeys.checking_draft import check_draft
+from journeys.editing import editing
+from journeys.editing.checking_draft import check_draft
 from journeys.models import Journey
-from journeys.showing import versions_of
+from journeys.telling.showing import versions_of
 from web.audit import record
 from web.journey_template import SNIPPETS
 from web.journey_view import names_of

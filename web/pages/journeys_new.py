@@ -10,12 +10,12 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, list_campaigns
 from campaigns.showing import segment_key
 from core.errors import Invalid
-from coupons.offers import list_offers
-from coupons.wording import offer_words
+from coupons.offers.offers import list_offers
+from coupons.offers.wording import offer_words
 from delivery.contents import list_contents
-from journeys import editing
-from journeys.graph import ENTERING, LEAVING, MOVES
-from journeys.overview import journeys_by_campaign
+from journeys.editing import editing
+from journeys.graphs.graph import ENTERING, LEAVING, MOVES
+from journeys.telling.overview import journeys_by_campaign
 from segments.saving.saved import list_segments
 from web.amounts import read_whole
 from web.audit import record

@@ -5,10 +5,10 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.models import Campaign
 from core.errors import NotFound
-from journeys import editing, moving
-from journeys.comparing import compare, standing
-from journeys.reading import parse_graph
-from journeys.showing import version_of, versions_of
+from journeys.editing import editing, moving
+from journeys.graphs.comparing import compare, standing
+from journeys.graphs.reading import parse_graph
+from journeys.telling.showing import version_of, versions_of
 from web.access import needs_role
 from web.audit import record
 from web.formatting import count

@@ -4,8 +4,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from coupons.flags import FLAGS
-from coupons.leaks import BASKETS, count_flagged, flagged, look_at_flags, travelling
+from coupons.codes.leaks import BASKETS, count_flagged, flagged, look_at_flags, travelling
+from coupons.till.flags import FLAGS
 from reporting.leaks import held_out_redeemers
 from web.audit import record
 from web.stops import list_stops

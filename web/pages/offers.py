@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict, NotFound, WinbackError
-from coupons.conditions import offer_terms
+from coupons.codes.showing import names_for, offer_body
 from coupons.models import Offer
-from coupons.offers import list_offers, offer_by_key, save_offer, usual_currency
-from coupons.showing import names_for, offer_body
-from coupons.till import latest
-from coupons.wording import offer_words
+from coupons.offers.conditions import offer_terms
+from coupons.offers.offers import list_offers, offer_by_key, save_offer, usual_currency
+from coupons.offers.wording import offer_words
+from coupons.till.till import latest
 from segments.choosing.choices import choices
 from web.access import needs_role
 from web.audit import record

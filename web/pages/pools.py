@@ -9,8 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid, WinbackError
-from coupons.offers import list_offers
-from coupons.pools import (
+from coupons.codes.pools import (
     UNLIMITED,
     add_public_codes,
     batch_of,
@@ -23,6 +22,7 @@ from coupons.pools import (
     list_pools,
     pool_page,
 )
+from coupons.offers.offers import list_offers
 from coupons.states import shown_state
 from web.audit import record
 from web.code_links import link_of

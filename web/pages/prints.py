@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from flask.typing import ResponseReturnValue
 
 from delivery.print_runs import letter_path, letters_of, manifest_path, print_runs
-from journeys.posting import posted, read_day
+from journeys.walk.posting import posted, read_day
 from web.access import needs_role
 from web.audit import record
 from web.paging import cursor

@@ -7,8 +7,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from campaigns.planning import list_campaigns
-from coupons.offers import list_offers
-from coupons.till import OUTCOMES, TillFilter, at_the_till, till_sums
+from coupons.offers.offers import list_offers
+from coupons.till.till import OUTCOMES, TillFilter, at_the_till, till_sums
 from web.pages.home import day_start
 from web.shops.connections import list_connections
 from web.till_view import sums_words, till_rows

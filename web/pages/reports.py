@@ -13,8 +13,8 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, list_campaigns
 from campaigns.showing import segment_key
 from core.errors import Invalid
-from coupons.feed import redeemed_by_campaign
-from journeys.overview import journey_lines
+from coupons.codes.feed import redeemed_by_campaign
+from journeys.telling.overview import journey_lines
 from reporting.exporting import csv_report
 from reporting.histories import past_campaigns
 from reporting.reports import campaign_report

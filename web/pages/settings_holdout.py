@@ -4,7 +4,7 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid
-from journeys.holding_out import SALT, global_percent, set_global_percent
+from journeys.entry.holding_out import SALT, global_percent, set_global_percent
 from web.access import needs_role, person
 from web.audit import record
 from web.pages.settings import blueprint

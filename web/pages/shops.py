@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import wall_now
 from core.errors import Conflict, Invalid, NotFound, WinbackError
-from coupons.offers import usual_currency
+from coupons.offers.offers import usual_currency
 from web.access import needs_role
 from web.audit import record
 from web.formatting import money

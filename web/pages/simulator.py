@@ -9,14 +9,14 @@ from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid, NotFound
-from coupons.conditions import offer_terms
-from coupons.discount import MAX_CENTS, Line
-from coupons.offers import list_offers, usual_currency
+from coupons.codes.showing import names_for
+from coupons.offers.conditions import offer_terms
+from coupons.offers.discount import MAX_CENTS, Line
+from coupons.offers.offers import list_offers, usual_currency
+from coupons.offers.wording import offer_words
 from coupons.refusals import REASONS
-from coupons.requests import Order, RedemptionRequest
-from coupons.showing import names_for
-from coupons.simulating import Simulation, offer_and_code, simulate
-from coupons.wording import offer_words
+from coupons.till.requests import Order, RedemptionRequest
+from coupons.till.simulating import Simulation, offer_and_code, simulate
 from web import formatting
 from web.amounts import read_cents, read_decimal
 from web.transactions import reading, request_now

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from core.codes import canonical
 from core.errors import Conflict, NotFound
-from coupons.stopping import Reach, Target, reach
+from coupons.codes.stopping import Reach, Target, reach
 from web.access import needs_role
 from web.formatting import count
 from web.links import page_url

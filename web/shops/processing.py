@@ -17,9 +17,9 @@ from core import leases
 from core.database import Database
 from core.errors import Invalid, WinbackError
 from coupons.locking import in_turn
-from coupons.redeeming import cancel_order
-from coupons.reported import ReportedUse, follow_returns, record_use, reopen_order
-from coupons.reserving import deciding
+from coupons.till.redeeming import cancel_order
+from coupons.till.reported import ReportedUse, follow_returns, record_use, reopen_order
+from coupons.till.reserving import deciding
 from customers.reported import ReportedOrder, remove_order, upsert_order
 from web.shops.inbox import Outcome, settle
 from web.shops.models import InboxDelivery, ShopConnection

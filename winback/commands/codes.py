@@ -13,7 +13,7 @@ from typing import IO
 import click
 
 from core.errors import Invalid
-from coupons.pools import (
+from coupons.codes.pools import (
     SOURCES,
     add_public_codes,
     codes_of_pool,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from campaigns.importing import KIND as CAMPAIGNS
 from core.errors import WinbackError
-from coupons.importing import KIND as REDEMPTIONS
+from coupons.codes.importing import KIND as REDEMPTIONS
 from customers.importing import KINDS, ImportResult, Kind, import_file
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from campaigns.planning import save_campaign
 from campaigns.problems import Problem, insist
 from core.clock import current_now
 from core.errors import Invalid
-from journeys.bundling import Bundle, bring, export, is_bundle, read_bundle, written
-from journeys.checking_draft import check_draft
-from journeys.editing import publish, save_draft
+from journeys.editing.bundling import Bundle, bring, export, is_bundle, read_bundle, written
+from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import publish, save_draft
 from journeys.forecasting.asking import Wish, wish_problems
 from journeys.forecasting.playing import USUAL_DAYS, Drafted
 from journeys.forecasting.telling import told

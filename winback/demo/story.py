@@ -27,15 +27,15 @@ from campaigns.planning import save_campaign
 from core import clock, cursors
 from core.errors import Conflict, Invalid
 from core.models import Cursor, Installation
-from coupons.offers import save_offer
+from coupons.offers.offers import save_offer
 from customers.importing.running import import_file
 from customers.models import Customer
 from delivery.calls import NoCall, open_calls, record_outcome, take_call
 from delivery.contents import save_content
 from delivery.profile import Profile, save_profile
-from journeys.editing import publish, save_draft
+from journeys.editing.editing import publish, save_draft
+from journeys.exits.objecting import objections
 from journeys.models import Journey
-from journeys.objecting import objections
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from web.keys import issue_key

@@ -1,0 +1,1 @@
+"""Do the counters agree with the ledger?"""

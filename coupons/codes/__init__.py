@@ -1,0 +1,1 @@
+"""Which codes are there, whose are they, and what became of each?"""

@@ -1,0 +1,1 @@
+"""What is a code worth, to whom, for which goods, and how often?"""

@@ -1,0 +1,101 @@
+"""How do people inside come to another version, and how does a version end?
+
+Owns taking over those who stand at one step of an older version, and retiring a version. Nobody is moved by publishing:
+somebody decides it, having seen how many stand where. What people got stays theirs: arm, code, the count of their
+visits and the day from which their wait counts; nothing is said twice.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, select, type_coerce, update
+from sqlalchemy.orm import Session
+
+from core.arrays import in_ids
+from core.bulk import bulk_insert, chunks
+from core.errors import Conflict, Invalid, NotFound
+from core.types import to_us
+from journeys.editing.editing import journey_by_key, newest_version
+from journeys.exits.leaving import VISITS, leave
+from journeys.graphs.graph import Call, Leave
+from journeys.graphs.reading import parse_graph
+from journeys.models import Enrolment, Journey, Version
+
+AT_ONCE = 5_000
+
+
+def take_over(
+    session: Session, key: str, *, number: int, step: str, target: str | None = None,
+    expected_people: int | None = None, now: datetime,
+) -> int:
+    """Bring those who stand at `step` of version `number` to the newest version, to the step `target` (None: the one
+    of the same name); returns how many. There they are looked at anew.
+
+    `expected_people` is the number somebody was shown. Raises NotFound, Invalid for a step that is not there, Conflict
+    when the journey is over or far more people stand there than were shown.
+    """
+    journey = _living(session, key)
+    old, new = _version(session, journey, number), newest_version(session, journey)
+    assert new is not None
+    if old.id == new.id:
+        raise Invalid(f"Version {number} is the newest one. People can be moved to it, not from it.", place="version")
+    if isinstance(parse_graph(old.graph).steps.get(step), Call):
+        raise Invalid("People wait there for a call. Let the calls be made first, or retire the version.", place="step")
+    goal = target or step
+    steps = parse_graph(new.graph).steps
+    if goal not in steps:
+        raise Invalid(f"Version {new.number} has no step called {goal}. Choose one of {', '.join(list(steps)[:12])}.",
+                      place="target")
+    rows = session.execute(
+        select(Enrolment.id, Enrolment.visit, type_coerce(Enrolment.step_entered_at, BigInteger))
+        .where(Enrolment.version_id == old.id, Enrolment.step == step, Enrolment.state.in_(("active", "failed")))
+        .order_by(Enrolment.id).with_for_update()).all()
+    if expected_people is not None and len(rows) > expected_people * 1.1 + 10:
+        raise Conflict(f"{len(rows)} people stand there by now, not {expected_people}. Look again before moving them.")
+    for part in chunks(rows, AT_ONCE):
+        bulk_insert(session.connection(), VISITS, {
+            "enrolment_id": [row[0] for row in part], "number": [row[1] for row in part], "step": [step] * len(part),
+            "entered_at": [row[2] for row in part], "left_at": [to_us(now)] * len(part),
+            "outcome": ["moved"] * len(part), "detail": [f"moved to version {new.number}"] * len(part)})
+        session.execute(
+            update(Enrolment).where(in_ids(Enrolment.id, [row[0] for row in part]))
+            .values(version_id=new.id, step=goal, visit=Enrolment.visit + 1, due_at=now, until_at=None, state="active",
+                    error=None)
+            .execution_options(synchronize_session=False))
+    return len(rows)
+
+
+def retire(session: Session, key: str, *, number: int, now: datetime) -> int:
+    """End an older version: whoever is still inside it leaves, the people left alone too; returns how many.
+
+    Raises NotFound, Invalid for the newest version, Conflict when the journey is over.
+    """
+    journey = _living(session, key)
+    version, newest = _version(session, journey, number), newest_version(session, journey)
+    if newest is not None and version.id == newest.id:
+        raise Invalid(f"Version {number} is the newest one. Publish another first, or end the journey.",
+                      place="version")
+    ids = session.scalars(select(Enrolment.id).where(
+        Enrolment.version_id == version.id, Enrolment.state.in_(("active", "followed", "failed", "finished")))
+        .order_by(Enrolment.id)).all()
+    return sum(leave(session.connection(), dict.fromkeys(part, "retired"), to="over", now=now)
+               for part in chunks(ids, AT_ONCE))
+
+
+def steps_to_choose(version: Version) -> list[str]:
+    """The steps of a version people can be brought to, in the order of the graph."""
+    return [key for key, step in parse_graph(version.graph).steps.items() if not isinstance(step, Leave)]
+
+
+def _living(session: Session, key: str) -> Journey:
+    journey = journey_by_key(session, key)
+    session.refresh(journey, with_for_update=True)
+    if journey.state not in ("running", "paused"):
+        raise Conflict(f"The journey {journey.name} does not run. Nobody can be moved in it.")
+    return journey
+
+
+def _version(session: Session, journey: Journey, number: int) -> Version:
+    found = session.scalar(select(Version).where(Version.journey_id == journey.id, Version.number == number))
+    if found is None:
+        raise NotFound(f"{journey.name} has no version {number}.")
+    return found

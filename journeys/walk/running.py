@@ -1,0 +1,142 @@
+"""Who is due, and what happens to them?
+
+Owns the batch runner: claim due enrolments, walk them through their steps as columns, and write moves, visits, messages
+and codes in the same transaction. The promises: a crash leaves nothing half done, two workers never walk the same
+person, a paused journey moves nobody, and one poison person is set aside with the error, never the batch.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Row, exc, select
+from sqlalchemy.orm import Session
+
+from core.arrays import in_ids
+from core.database import Database
+from journeys.graphs.plans import Plan, load_plans
+from journeys.models import Enrolment, Journey
+from journeys.states import move
+from journeys.walk.claiming import CLAIM
+from journeys.walk.speaking import Shelf
+from journeys.walk.walking import Walk
+
+log = logging.getLogger("winback.journeys")
+
+SQLITE_CHUNK = 2_000
+POSTGRESQL_CHUNK = 5_000
+MOST_SET_ASIDE = 25
+"""If more people than this fail in one chunk, the fault is not theirs: the chunk stays due and the error is raised."""
+
+_OUTAGES = (exc.OperationalError, exc.InterfaceError, sqlite3.OperationalError, psycopg.OperationalError)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What steps need from the installation. `chunk` is people per transaction; None: what suits the database."""
+
+    secret_key: str
+    chunk: int | None = None
+
+
+@dataclass
+class _Round:
+    """One call of `tick`: what it knows and whom it set aside in the chunk at hand."""
+
+    database: Database
+    plans: Mapping[int, Plan]
+    now: datetime
+    services: Services
+    shelf: Shelf = field(default_factory=Shelf)
+    failures: int = 0
+
+
+def tick(database: Database, *, now: datetime, limit: int, services: Services) -> int:
+    """Walk at most `limit` people who are due; returns how many were walked (or set aside)."""
+    with database.reading() as session:
+        plans = load_plans(session.connection(), states=("running",))
+    if not plans:
+        return 0
+    this = _Round(database, plans, now, services)
+    size = services.chunk or (SQLITE_CHUNK if database.is_sqlite else POSTGRESQL_CHUNK)
+    walked = 0
+    while walked < limit:
+        this.failures = 0
+        done = _chunk(this, size=min(size, limit - walked))
+        if done == 0:
+            break
+        walked += done
+    return walked
+
+
+def _chunk(this: _Round, *, size: int) -> int:
+    """Claim and walk one chunk; after an error walk the same people in halves until the one at fault stands alone."""
+    claimed: list[int] = []
+    try:
+        with this.database.writing() as session:
+            rows = _claim(session, this, size=size)
+            claimed += [row[0] for row in rows]
+            Walk(session, this.plans, rows, now=this.now, secret_key=this.services.secret_key, shelf=this.shelf).run()
+    except _OUTAGES:
+        raise
+    except Exception:
+        if not claimed:
+            raise
+        log.exception("a chunk of %s people failed; walking them in halves", len(claimed))
+        _in_halves(this, claimed)
+    return len(claimed)
+
+
+def _in_halves(this: _Round, ids: Sequence[int]) -> None:
+    if len(ids) > 1:
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            if not _walked(this, half):
+                _in_halves(this, half)
+    elif not _walked(this, ids):
+        # Alone and failing twice: this is the one.
+        _walked(this, ids, last=True)
+
+
+def _walked(this: _Round, ids: Sequence[int], *, last: bool = False) -> bool:
+    try:
+        with this.database.writing() as session:
+            rows = _claim(session, this, size=len(ids), ids=ids)
+            Walk(session, this.plans, rows, now=this.now, secret_key=this.services.secret_key, shelf=this.shelf).run()
+        return True
+    except _OUTAGES:
+        raise
+    except Exception as error:
+        if last:
+            this.failures += 1
+            if this.failures > MOST_SET_ASIDE:
+                raise
+            _set_aside(this, ids[0], error)
+        return False
+
+
+def _set_aside(this: _Round, enrolment_id: int, error: Exception) -> None:
+    log.error("enrolment %s is set aside: %s", enrolment_id, error)
+    words = f"{type(error).__name__}: {error}"[:2000].replace("\0", "")
+    with this.database.writing() as session:
+        move(session.connection(), [enrolment_id], "failed", from_="active", now=this.now, error=words, due_at=None)
+
+
+def _claim(
+    session: Session, this: _Round, *, size: int, ids: Sequence[int] | None = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Lock due people of running journeys, oldest first; the journeys are held so that a pause waits for this chunk."""
+    running = set(session.scalars(
+        select(Journey.id).where(in_ids(Journey.id, sorted({plan.journey_id for plan in this.plans.values()})),
+                                 Journey.state == "running")
+        .order_by(Journey.id).with_for_update(read=True)
+    ))
+    versions = [plan.version_id for plan in this.plans.values() if plan.journey_id in running]
+    query = CLAIM.where(in_ids(Enrolment.version_id, versions), Enrolment.due_at <= this.now).limit(size)
+    if ids is not None:
+        query = query.where(in_ids(Enrolment.id, ids))
+    return session.execute(query).all()
