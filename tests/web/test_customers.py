@@ -28,6 +28,7 @@ from delivery.models import Message, MessageEvent
 from delivery.preference import choose_channels
 from tests.web import story
 from tests.web.story import HOSTILE
+from web.formatting import money
 
 _ORDERS = text("SELECT count(*) FROM orders WHERE customer_id = :i")
 SECRET = "test-secret-key-0123456789"
@@ -304,4 +305,4 @@ def test_what_orders_left_is_told_where_every_cost_is_known(marketer: FlaskClien
             line.total_cents, line.discount_cents, line.quantity_milli = 12_500, 0, 2_000
         left = 8_000 * sum(not line.cancelled for line in lines)
     page = marketer.get(f"/customers/{number}").text
-    assert "after returns, VAT and cost" in page and f"€{left / 100:,.2f}" in page
+    assert "after returns, VAT and cost" in page and money(left) in page
