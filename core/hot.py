@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.sql.elements import ClauseElement
 
-from core.prepared import Prepared
+from core.prepared import Prepared, is_watched
 
 _numbers = count()
 _Compiled = tuple[str, tuple[str, ...] | None, dict[str, Any]]
@@ -78,7 +78,7 @@ class Hot:
 
     def answer(self, connection: Connection, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
         """As `row`, by the shortest way to PostgreSQL (core/prepared.py); for a statement that answers with rows."""
-        if connection.dialect.name != "postgresql" or _is_heard(connection):
+        if connection.dialect.name != "postgresql" or _is_heard(connection) or is_watched(_driver(connection)):
             return self.row(connection, values)
         text, _order, fixed = self._compiled.get("postgresql") or self._compile(connection)
         prepared = self._prepared

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from psycopg import OperationalError, errors, pq
+from psycopg import Cursor, OperationalError, errors, pq
 
 _NAMED = re.compile(r"%\((\w+)\)s|%%")
 _LOADERS: dict[int, Callable[[bytes], Any]] = {
@@ -23,6 +23,11 @@ _LOADERS: dict[int, Callable[[bytes], Any]] = {
 }
 """By the number of PostgreSQL's type: boolean, whole numbers, text, JSON, numeric."""
 _BOOLEAN = 16
+
+
+def is_watched(connection: Any) -> bool:
+    """Whether somebody gave this connection of psycopg cursors of their own, to see what is run: they must be used."""
+    return connection.cursor_factory is not Cursor
 
 
 class Prepared:
