@@ -70,7 +70,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     So no worker is left alone at the end; browser tests wait more than they work, and begin beside the stories.
     """
     for item in items:
-        if _asks_a_mirror_of_postgresql(item):
+        if _asks_a_mirror_of_postgresql(item) or (
+                item.get_closest_marker("sqlite_first") and _database_of(item) == "postgresql"):
             item.add_marker(pytest.mark.proofs)
     if not PROOFS:
         left_out = [item for item in items if item.get_closest_marker("proofs")]
@@ -87,9 +88,13 @@ MIRRORED = ("segments/test_proposals.py", "segments/test_figures.py", "winback/t
 
 def _asks_a_mirror_of_postgresql(item: pytest.Item) -> bool:
     """Slow to fill for every test; what it says is tried in test_616.py, test_engines_agree.py and core's tests."""
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    mirrored = "mirror" in params.values() or str(item.path).endswith(MIRRORED)
-    return params.get("database_url") == "postgresql" and mirrored
+    return _database_of(item) == "postgresql" and (
+        "mirror" in item.callspec.params.values() or str(item.path).endswith(MIRRORED))
+
+
+def _database_of(item: pytest.Item) -> Any:
+    return item.callspec.params.get("database_url") if isinstance(item, pytest.Function) and hasattr(
+        item, "callspec") else None
 
 
 def pytest_collection_finish() -> None:

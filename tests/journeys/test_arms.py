@@ -100,6 +100,7 @@ def test_a_learning_arm_is_kept_with_its_probability_and_follows_what_came_of_it
         assert known["A"]["redeemers"] == 0 and known["B"]["redeemers"] == 60
 
 
+@pytest.mark.sqlite_first
 def test_the_rest_waits_until_an_arm_has_won_and_belongs_to_no_arm(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:

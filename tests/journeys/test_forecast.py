@@ -60,6 +60,7 @@ def said(found: Outlook) -> dict[tuple[str, str], int]:
             for channel, days in step.channels.items()}
 
 
+@pytest.mark.sqlite_first
 def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:

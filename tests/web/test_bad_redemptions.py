@@ -169,6 +169,7 @@ def test_an_order_that_was_cancelled_before_it_came_redeems_nothing(
     assert answer.json is not None and (answer.status_code, answer.json["reason"]) == (409, "order_cancelled")
 
 
+@pytest.mark.sqlite_first
 def test_a_hundred_thousand_lines_and_five_megabytes_are_refused_before_anything_is_asked(
     client: FlaskClient, headers: dict[str, str], database: Database, shop: Shop
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -58,6 +59,7 @@ def test_the_list_names_every_address(app: Flask) -> None:
     assert served == set(DOORS)
 
 
+@pytest.mark.sqlite_first
 def test_each_role_comes_where_it_may_and_nowhere_else(sign_in: Callable[..., FlaskClient]) -> None:
     for role in sorted(ALL):
         browser = sign_in(role)
