@@ -142,7 +142,7 @@ class Course:
         elif act == "order":
             add_order(self.database, person, at=self.now, number=number)
         elif act == "event":
-            add_event(self.database, person, "visit", at=self.now)
+            add_event(self.database, person, "visit", at=self.now, told=number)
         elif act == "redeem":
             self._redeem(person, number)
         elif act == "withdraw":
