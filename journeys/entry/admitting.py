@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from campaigns.excluding import exclusions, left_out
 from campaigns.models import Campaign
 from core.arrays import in_ids
-from core.bulk import bulk_insert, reserve_ids
+from core.bulk import bulk_insert, chunks, reserve_ids
+from core.database import Database
 from core.types import MICROSECOND, to_us
 from customers.models import Customer
 from journeys.entry.grouping import make_way
@@ -53,6 +54,20 @@ def enrol(session: Session, plan: Plan, customer_ids: Sequence[int], *, now: dat
     """Let these people in as of now, for one cause; returns how many walk (or are held out)."""
     count = len(customer_ids)
     return admit(session, plan, Arrivals(customer_ids, [None] * count, [cause] * count, [to_us(now)] * count), now=now)
+
+
+def enrol_all(
+    database: Database, plan: Plan, customer_ids: Sequence[int], *, limit: int, now: datetime, cause: str | None = None
+) -> tuple[int, bool]:
+    """Let these people in, `limit` per transaction; returns how many walk, and whether it came to the end: a journey
+    that is stopped or paused meanwhile lets nobody else in."""
+    entered = 0
+    for part in chunks(customer_ids, limit):
+        with database.writing() as session:
+            if not may_enter(session, plan):
+                return entered, False
+            entered += enrol(session, plan, part, now=now, cause=cause)
+    return entered, True
 
 
 def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) -> int:

@@ -12,10 +12,9 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.bulk import chunks
 from core.database import Database
 from journeys.entry import ringing
-from journeys.entry.admitting import enrol, may_enter
+from journeys.entry.admitting import enrol_all
 from journeys.entry.households import HOUSEHOLD, best_first, others_of_homes
 from journeys.entry.ranking import best
 from journeys.graphs.plans import Plan, load_plans
@@ -56,12 +55,9 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
     elif plan.graph.unit == HOUSEHOLD:
         with database.reading() as session:
             members = best_first(session.connection(), members)
-    entered = 0
-    for part in chunks(members, limit):
-        with database.writing() as session:
-            if not may_enter(session, plan):
-                return entered
-            entered += enrol(session, plan, part, now=now)
+    entered, whole = enrol_all(database, plan, members, limit=limit, now=now)
+    if not whole:
+        return entered
     with database.writing() as session:
         session.execute(update(Version).where(Version.id == plan.version_id, Version.entered_at.is_(None))
                         .values(entered_at=now))

@@ -8,11 +8,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from core.bulk import chunks
 from core.cursors import advance, position
 from core.database import Database
 from core.types import MICROSECOND, to_us
-from journeys.entry.admitting import enrol, may_enter
+from journeys.entry.admitting import enrol_all
 from journeys.entry.households import HOUSEHOLD, best_first
 from journeys.graphs.cron import last_ring, next_ring, read_cron
 from journeys.graphs.plans import Plan
@@ -47,12 +46,10 @@ def ring(database: Database, plan: Plan, *, now: datetime, limit: int, questions
     if plan.graph.unit == HOUSEHOLD:
         with database.reading() as session:
             members = best_first(session.connection(), members)
-    entered = 0
-    for part in chunks(members, limit):
-        with database.writing() as session:
-            if not may_enter(session, plan):
-                return entered
-            entered += enrol(session, plan, part, cause=f"schedule:{rang_at:%Y-%m-%dT%H:%MZ}", now=now)
+    entered, whole = enrol_all(database, plan, members, limit=limit, now=now,
+                               cause=f"schedule:{rang_at:%Y-%m-%dT%H:%MZ}")
+    if not whole:
+        return entered
     # Last: a ring that is repeated after a crash lets nobody in twice.
     database.small(lambda connection: advance(connection, reader, rang_us))
     log.info("%s: %s of %s members entered by the schedule", plan.journey_key, entered, len(members))
