@@ -206,14 +206,14 @@ def test_a_member_whose_data_were_erased_is_excluded_with_the_reason(
 ) -> None:
     furnish(database, [1, 2], now=now)
     go(database, ONE_MAIL, now=now)
-    from journeys.entry import enrolling
+    from journeys.entry import admitting
     from journeys.graphs.plans import load_plans
 
     with database.writing() as session:
         session.get_one(Customer, 2).forgotten_at = now
         session.flush()
         [plan] = load_plans(session.connection(), states=("running",)).values()
-        assert enrolling.enrol(session, plan, [1, 2], now=now) == 1
+        assert admitting.enrol(session, plan, [1, 2], now=now) == 1
     people = enrolments(database)
     assert (people[2].state, people[2].left_reason, people[2].step) == ("excluded", "erased", None)
     walk(database, tmp_path, now=now)
