@@ -70,8 +70,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     So no worker is left alone at the end; browser tests wait more than they work, and begin beside the stories.
     """
     for item in items:
-        if _asks_a_mirror_of_postgresql(item) or (
-                item.get_closest_marker("sqlite_first") and _database_of(item) == "postgresql"):
+        if _database_of(item) == "postgresql" and (
+                _asks_a_mirror(item) or _is_a_page(item) or item.get_closest_marker("sqlite_first")):
             item.add_marker(pytest.mark.proofs)
     if not PROOFS:
         left_out = [item for item in items if item.get_closest_marker("proofs")]
@@ -83,13 +83,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_turn)
 
 
+PAGES = "/tests/web/"
+ON_BOTH = ("/test_api_", "/test_shop_hooks", "/test_redemptions", "/test_express", "/test_login", "/test_public_links",
+           "/test_health", "/test_every_link")
+"""Of the web door, what answers programs and strangers; pages say what verbs found that their rooms try on both."""
 MIRRORED = ("segments/test_proposals.py", "segments/test_figures.py", "winback/test_mirror_command.py")
 
 
-def _asks_a_mirror_of_postgresql(item: pytest.Item) -> bool:
+def _asks_a_mirror(item: Any) -> bool:
     """Slow to fill for every test; what it says is tried in test_616.py, test_engines_agree.py and core's tests."""
-    return _database_of(item) == "postgresql" and (
-        "mirror" in item.callspec.params.values() or str(item.path).endswith(MIRRORED))
+    return "mirror" in item.callspec.params.values() or str(item.path).endswith(MIRRORED)
+
+
+def _is_a_page(item: pytest.Item) -> bool:
+    return PAGES in str(item.path) and not any(name in str(item.path) for name in ON_BOTH)
 
 
 def _database_of(item: pytest.Item) -> Any:

@@ -8,7 +8,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core.cursors import advance, head, position, read_changes
@@ -22,7 +22,7 @@ from tests.conftest import only_postgresql
 
 
 def _add(connection: Connection, name: str) -> None:
-    connection.execute(Cursor.__table__.insert().values(name=name, position=1))
+    connection.execute(insert(Cursor.__table__).values(name=name, position=1))
 
 
 def _count(database: Database) -> int:
@@ -157,7 +157,7 @@ def test_changes_name_inserted_updated_and_deleted_rows_and_survive_a_late_commi
 @only_postgresql  # commits are serial on SQLite
 def test_a_commit_that_comes_late_is_not_missed(database: Database, now: datetime) -> None:
     with database.engine.begin() as slow:
-        slow.execute(Customer.__table__.insert().values(id=1, external_id="slow", attributes={}, imported_at=now))
+        slow.execute(insert(Customer.__table__).values(id=1, external_id="slow", attributes={}, imported_at=now))
         with database.writing() as session:
             session.add(Customer(id=2, external_id="fast", imported_at=now))
         with database.reading() as session:

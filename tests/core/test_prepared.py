@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from sqlalchemy import Boolean, String, bindparam, func, literal, null, select, text, type_coerce
+from sqlalchemy import Boolean, String, bindparam, func, insert, literal, null, select, text, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
 from core.arrays import in_texts_named
@@ -18,7 +18,7 @@ WORDS = ['plain', 'with "quotes"', "back\\slash", "ö🛋", "", "comma, {brace}"
 
 def test_values_of_every_kind_travel_as_with_a_cursor(database: Database) -> None:
     with database.writing() as session:
-        session.connection().execute(Cursor.__table__.insert(), [
+        session.connection().execute(insert(Cursor.__table__), [
             {"name": word or "empty", "position": place} for place, word in enumerate(WORDS)])
     kinds = Hot(select(
         Cursor.name, Cursor.position, (Cursor.position > 3).label("late"), null().label("nothing"),

@@ -113,7 +113,7 @@ class Till(RuleBasedStateMachine):
         request, asked = self._asked(code, order, goods, named)
         answer = deciding(self.database, lambda connection: reserve(
             connection, request, ttl_seconds=seconds, now=self.now), now=self.now)
-        told = self.naive.reserve(*asked, seconds)
+        told = self.naive.reserve(*asked, seconds)  # type: ignore[call-arg]
         assert (answer.status, answer.reason, answer.body.get("discount_cents", 0)) == told
         if answer.reason is None:
             self.holds.append((answer.body["id"], self.naive.holds[-1]))

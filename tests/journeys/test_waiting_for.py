@@ -19,7 +19,7 @@ from journeys.editing.editing import pause, resume
 from journeys.entry import noticing
 from journeys.graphs.plans import load_plans
 from journeys.models import Enrolment
-from journeys.walk import running
+from journeys.walk import claiming
 from journeys.walk.speaking import Shelf
 from journeys.walk.walking import Walk
 from tests.conftest import only_postgresql
@@ -162,7 +162,7 @@ def test_whoever_comes_to_the_step_while_the_event_is_read_is_woken_too(
 
     with database.writing() as session:
         plans = load_plans(session.connection(), states=("running",))
-        rows = session.execute(running.CLAIM.where(Enrolment.due_at <= at)).all()
+        rows = session.execute(claiming.CLAIM.where(Enrolment.due_at <= at)).all()
         Walk(session, plans, rows, now=at, secret_key=SERVICES.secret_key, shelf=Shelf()).run()
         session.flush()
         reader = threading.Thread(target=read)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 
 from core.database import Database
+from core.types import Base
 from coupons.models import Code, Offer, Redemption
 from customers.models import (
     Address,
@@ -134,7 +135,7 @@ def load(database: Database, shop: Sequence[Person]) -> None:
             session.execute(delete(table))
         for table, rows in (_rows(shop) | outreach_rows(shop, AS_OF)).items():
             if rows:
-                session.execute(insert(table), rows)
+                session.execute(insert(Base.metadata.tables[table.__tablename__]), rows)
         store(session, [(person.id, person.told) for person in shop], AS_OF)
 
 

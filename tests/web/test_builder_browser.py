@@ -1,6 +1,7 @@
 """Making things in a real browser: readable at both widths and looks, usable by keys, nothing lost on the way."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -33,7 +34,7 @@ def shop(live: Live) -> Iterator[Live]:
     yield live
 
 
-def count(page: Page) -> object:
+def count(page: Page) -> Any:
     return expect(page.locator("#said"))
 
 

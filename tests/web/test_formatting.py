@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.money import NBSP
 from web import formatting as f
 
 TODAY = date(2026, 11, 22)
 
 
 def plain(text: str) -> str:
-    return text.replace(f.NBSP, " ")
+    return text.replace(NBSP, " ")
 
 
 @pytest.mark.parametrize(
