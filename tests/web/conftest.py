@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
@@ -23,12 +24,15 @@ from core.settings import Settings, read_settings
 from reporting.reports import campaign_report
 from tests.conftest import NOW, made_once
 from tests.web.story import add_history, plan, play
+from web import passwords
 from web.app import create_app
 from web.keys import issue_key
 from web.models import User
 from web.passwords import hash_password
 
 PASSWORD = "correct horse battery"
+SLOW_HASHER = passwords._hasher
+passwords._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # a tenth of a second each otherwise
 
 
 class Reused:

@@ -12,6 +12,7 @@ from core import clock
 from core.database import Database
 from core.settings import Settings, read_settings
 from delivery.contents import content_by_key, revisions_of
+from tests.conftest import PROOFS
 
 MJML = """<mjml>
   <mj-body>
@@ -153,7 +154,8 @@ def test_an_archived_content_leaves_the_list_and_comes_back(marketer: FlaskClien
     assert 'href="/contents/offer-a"' in marketer.get("/contents").text
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.deeper
+@pytest.mark.parametrize("text", HOSTILE if PROOFS else HOSTILE[::4])
 def test_hostile_text_in_every_field_is_never_an_error_of_ours(marketer: FlaskClient, text: str) -> None:
     for name in GOOD:
         sent = {**GOOD, name: text}

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from core.database import Database
+from core.database import Database, open_database
 from customers.consents import current_consents
 from customers.models import (
     Consent,
@@ -26,6 +26,7 @@ from customers.models import (
 )
 from delivery.models import Message, MessageEvent
 from delivery.preference import choose_channels
+from tests.conftest import NOW, made_once
 from tests.web import story
 from tests.web.story import HOSTILE
 from web.formatting import money
@@ -42,10 +43,30 @@ def database_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def played(database: Database, tmp_path: Path, now: datetime) -> Database:
-    """A furniture shop ten days into its campaign."""
-    story.play(database, tmp_path, now=now, people=24)
-    return database
+def played(database_url: str, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A furniture shop ten days into its campaign, in the place of the empty database."""
+
+    def make(path: Path) -> None:
+        shutil.copyfile(sqlite_template, path)
+        made = open_database(f"sqlite:///{path}")
+        story.play(made, tmp_path_factory.mktemp("played"), now=NOW, people=24)
+        made.dispose()
+
+    shutil.copyfile(made_once(tmp_path_factory, "played24.db", make), database_url.removeprefix("sqlite:///"))
+    database = open_database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Database]:
+    """The played shop where a test asks for it, an empty one otherwise."""
+    if "played" in request.fixturenames:
+        yield request.getfixturevalue("played")
+        return
+    opened = open_database(database_url)
+    yield opened
+    opened.dispose()
 
 
 def _number(database: Database, where: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from core.clock import stand_at
 from core.database import Database
 from core.errors import Conflict, Invalid
-from tests.web.conftest import PASSWORD
+from tests.web.conftest import PASSWORD, SLOW_HASHER
 from web.keys import issue_key, key_of, revoke_key
 from web.logins import add_user, close_attempt, end_sessions, open_attempt, wait_after
 from web.models import ApiKey, AuditEntry, User
@@ -138,6 +138,10 @@ def test_people_are_added_once_with_a_long_password_and_a_known_role(database: D
 def test_nobodys_password_never_fits() -> None:
     assert not password_fits(None, "nobody has this password")
     assert not password_fits("not a hash", "x")
+
+
+def test_a_password_that_is_stolen_as_a_hash_costs_memory_and_time_to_guess() -> None:
+    assert (SLOW_HASHER.type.name, SLOW_HASHER.memory_cost, SLOW_HASHER.time_cost) >= ("ID", 47_104, 1)
 
 
 def test_a_key_is_stored_hashed_found_by_its_first_part_and_revocable(database: Database, now: datetime) -> None:
