@@ -131,6 +131,19 @@ class Exact(fields.Field[Decimal]):
         return exact
 
 
+class Few(fields.List):
+    """A list of at most `most` items; one with more is refused before any item is looked at."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int, **options: Any) -> None:
+        super().__init__(item, metadata={"maxItems": most}, **options)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.most:
+            raise ValidationError(f"Use at most {self.most} of them.")
+        return super()._deserialize(value, attr, data, **options)
+
+
 class Page(Schema):
     """How lists are walked: `limit` items after the cursor that the page before gave as `next`."""
 

@@ -4,18 +4,20 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coupons.offers.discount import Line, discount_cents, eligible_cents, is_eligible, split_over_lines
 from coupons.offers.terms import Terms
 from coupons.till.returning import discount_after_return
+from tests.conftest import PROOFS
 
 _GOODS = st.sampled_from(["a", "B", "c"])
 _LINES = st.lists(st.builds(
     Line, sku=st.sampled_from(["s", "t", "U"]), category=_GOODS, quantity_milli=st.integers(0, 10_000),
     unit_price_cents=st.integers(0, 10**9), brand=st.none() | _GOODS, sale=st.none() | st.booleans(),
     non_discountable=st.sampled_from([None, None, None, False, True])), max_size=8)
+FEW = settings(max_examples=500 if PROOFS else 40)
 _NAMES = st.sets(_GOODS, max_size=2)
 _WORTH: list[dict[str, st.SearchStrategy[Any]]] = [
     {"kind": st.just("percent"), "percent_bp": st.integers(1, 10_000)},
@@ -89,6 +91,8 @@ def _naive(terms: Terms, lines: list[Line], total: int, shipping: int | None) ->
     return max(0, min([_half_up(exact), *(int(bound) for bound in bounds)]))
 
 
+@pytest.mark.deeper
+@FEW
 @given(_TERMS, _LINES, st.integers(0, 10**12), st.none() | st.integers(0, 10**6))
 def test_every_kind_of_discount_is_what_the_plain_model_says(
     terms: Terms, lines: list[Line], total: int, shipping: int | None
@@ -97,6 +101,8 @@ def test_every_kind_of_discount_is_what_the_plain_model_says(
     assert [is_eligible(terms, line) for line in lines] == [_covered_plainly(terms, line) for line in lines]
 
 
+@pytest.mark.deeper
+@FEW
 @given(_TERMS, _LINES, st.integers(0, 10**12))
 def test_a_discount_is_never_negative_nor_above_eligible_lines_total_or_cap(
     terms: Terms, lines: list[Line], total: int
@@ -116,6 +122,8 @@ def test_a_percentage_is_the_exact_share_rounded_half_up(total: int, basis_point
     assert discount_cents(Terms(kind="percent", percent_bp=basis_points), [], total) == int(exact + Fraction(1, 2))
 
 
+@pytest.mark.deeper
+@FEW
 @given(_TERMS, _LINES, st.integers(0, 10**12))
 def test_the_parts_of_the_lines_add_up_and_none_exceeds_its_line(terms: Terms, lines: list[Line], total: int) -> None:
     discount = discount_cents(terms, lines, total)
@@ -129,6 +137,8 @@ def test_the_parts_of_the_lines_add_up_and_none_exceeds_its_line(terms: Terms, l
             assert part == 0
 
 
+@pytest.mark.deeper
+@FEW
 @given(_TERMS, _LINES, st.data())
 def test_after_a_return_no_more_stands_than_was_given_and_the_rules_stand_in_their_order(
     terms: Terms, lines: list[Line], data: st.DataObject

@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 from core.database import Database
 from coupons.checks.invariants import broken
-from tests.conftest import only_postgresql
+from tests.conftest import PROOFS, only_postgresql
 from tests.coupons import historian
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.coupons.linearizing import Counter, Operation, order_of
@@ -115,12 +115,14 @@ def _fits(database: Database, notes: list[dict[str, Any]], uses: int) -> None:
         assert broken(session.connection()) == []
 
 
+@pytest.mark.deeper
 def test_threads_and_another_process_see_one_counter(database: Database, database_url: str, now: datetime) -> None:
+    """To PostgreSQL a thread with a connection is what a process is, so only SQLite has another one here."""
     code = _code(database, now, 2)
-    [other] = _processes(database_url, code, range(1, 2), 3, 12, 20)
+    others = _processes(database_url, code, range(1, 2), 3, 12, 20) if database.is_sqlite or PROOFS else []
     notes: list[dict[str, Any]] = []
     historian.run(database, code, seed=0, threads=4, steps=15, orders=20, note=notes.append)
-    _fits(database, [*notes, *_heard(other)], 2)
+    _fits(database, [*notes, *(note for other in others for note in _heard(other))], 2)
 
 
 @only_postgresql

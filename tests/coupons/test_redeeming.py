@@ -105,7 +105,7 @@ def test_a_code_typed_with_spaces_dashes_small_letters_and_o_for_0_is_found(data
     assert use(database, ask(typed), now=now).status == 201
 
 
-@pytest.mark.parametrize(("fields", "request_fields", "reason", "status"), [
+NOT_FITTING: list[tuple[dict[str, Any], dict[str, Any], str, int]] = [
     ({"minimum_cents": 58_001}, {}, "minimum_not_met", 422),
     ({"categories": ["garden"]}, {}, "not_applicable", 422),
     ({"categories": ["furniture"]}, {"lines": (LAMP,)}, "not_applicable", 422),
@@ -119,21 +119,23 @@ def test_a_code_typed_with_spaces_dashes_small_letters_and_o_for_0_is_found(data
     ({"holder": "enforce"}, {"customer": "c2"}, "wrong_customer", 422),
     ({"holder": "enforce"}, {"email": "nobody@example.com"}, "wrong_customer", 422),
     ({}, {"total_cents": 0}, "not_applicable", 422),
-])
-def test_what_does_not_fit_is_refused_recorded_and_takes_nothing(
-    database: Database, now: datetime, fields: dict[str, Any], request_fields: dict[str, Any], reason: str, status: int
-) -> None:
+]
+
+
+def test_what_does_not_fit_is_refused_recorded_and_takes_nothing(database: Database, now: datetime) -> None:
     make_customers(database, 2, now=now)
-    [code] = make_codes(database, make_offer(database, now=now, **fields), [1], now=now)
-    asked = ask(code.code, **request_fields)
+    for turn, (fields, request_fields, reason, status) in enumerate(NOT_FITTING):
+        offer = make_offer(database, now=now, key=f"offer-{turn}", **fields)
+        [code] = make_codes(database, offer, [1], now=now)
+        asked = ask(code.code, f"o{turn}", **request_fields)
+        with database.reading() as session:
+            foreseen = validate(session.connection(), code.code, asked, now=now)
+        assert (foreseen["valid"], foreseen["reason"], foreseen["discount_cents"]) == (False, reason, 0), fields
+        answer = use(database, asked, now=now)
+        assert (answer.reason, answer.status) == (reason, status), fields
+        assert _refusals(database)[turn:] == [reason]
     with database.reading() as session:
-        foreseen = validate(session.connection(), code.code, asked, now=now)
-    assert (foreseen["valid"], foreseen["reason"], foreseen["discount_cents"]) == (False, reason, 0)
-    answer = use(database, asked, now=now)
-    assert (answer.reason, answer.status) == (reason, status)
-    assert _refusals(database) == [reason]
-    with database.reading() as session:
-        assert session.scalar(select(Code.used)) == 0
+        assert set(session.scalars(select(Code.used))) == {0}
     assert _drift(database) == []
 
 

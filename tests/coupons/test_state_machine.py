@@ -207,9 +207,9 @@ class Till(RuleBasedStateMachine):
 
 @pytest.mark.deeper
 def test_the_till_answers_as_one_that_counts_its_lists_anew(database: Database) -> None:
-    few = 20 if database.is_sqlite else 8
+    few = 8 if database.is_sqlite else 4
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: Till(database),
-        settings=settings(max_examples=few * 8 if PROOFS else few, stateful_step_count=40 if PROOFS else 30))
+        settings=settings(max_examples=few * 20 if PROOFS else few, stateful_step_count=40 if PROOFS else 30))
     with database.reading() as session:
         assert broken(session.connection()) == []

@@ -1,5 +1,6 @@
 """A till redeems while the order's own report comes in: whoever is first, it is one redemption."""
 
+import itertools
 from collections.abc import Callable
 from datetime import datetime
 
@@ -63,17 +64,20 @@ def test_report_and_till_at_once_are_one_redemption(database: Database, now: dat
 
 @only_postgresql
 @pytest.mark.parametrize("uses", [1, 3])
-@pytest.mark.parametrize("first", [_told, _redeemed])
-@pytest.mark.parametrize("stop", ["UPDATE codes", "INTO redemptions"])
-def test_in_every_course_they_are_one_redemption(
-    database: Database, now: datetime, uses: int, first: Callable[..., object], stop: str
-) -> None:
-    [code] = _shop(database, now, uses)
+def test_in_every_course_they_are_one_redemption(database: Database, now: datetime, uses: int) -> None:
+    courses = list(itertools.product((_told, _redeemed), ("UPDATE codes", "INTO redemptions")))
+    codes = _shop(database, now, uses, len(courses))
+    for number, (first, stop) in enumerate(courses):
+        _in_this_course(database, codes[number], f"o{number}", now, first, stop)
+    _one_each(database, len(courses))
+
+
+def _in_this_course(database: Database, code: str, order: str, now: datetime, first: Callable[..., object], stop: str
+                    ) -> None:
     second = _redeemed if first is _told else _told
     with Stage(database) as stage:
-        stage.before("one", stop, lambda: stage.meanwhile("two", lambda: second(database, code, "o0", now)))
-        stage.play("one", lambda: first(database, code, "o0", now))
+        stage.before("one", stop, lambda: stage.meanwhile("two", lambda: second(database, code, order, now)))
+        stage.play("one", lambda: first(database, code, order, now))
     told, decided = (stage.results[name] for name in (("one", "two") if first is _told else ("two", "one")))
     assert isinstance(told, Recorded) and isinstance(decided, Answer), stage.results
     assert decided.body["id"] == told.public_id
-    _one_each(database, 1)

@@ -53,26 +53,23 @@ def whole(database: Database) -> bool:
         return drift(session.connection()) == []
 
 
-@pytest.mark.parametrize("place", ["code", "order", "shop", "customer", "goods"])
 def test_hostile_words_are_words(
-    client: FlaskClient, headers: dict[str, str], database: Database, shop: Shop, place: str
+    client: FlaskClient, headers: dict[str, str], database: Database, shop: Shop
 ) -> None:
+    """In every place of an order at once, and as the code."""
     [code] = shop(limit_per_code=99)
     for turn, text in enumerate(HOSTILE):
-        order = {**ORDER, "id": text if place == "order" else f"o{turn}"}
-        if place == "goods":
-            order["lines"] = [{"sku": text, "category": text, "brand": text, "quantity": 1, "unit_price_cents": 58_000}]
-        body = {"code": text if place == "code" else code, "order": order,
-                "shop": text if place == "shop" else "s",
-                "customer": {"email": text} if place == "customer" else {"external_id": "c1"}}
+        order = {**ORDER, "id": text, "lines": [
+            {"sku": text, "category": text, "brand": text, "quantity": 1, "unit_price_cents": 58_000}]}
+        body = {"code": code, "order": order, "shop": text,
+                "customer": {"email": text} if turn % 2 else {"external_id": "c1"}}
         answer = post(client, headers, body, key=f"key {turn}")
         assert answer.json is not None
-        if place == "code":
-            assert (answer.status_code, answer.json["reason"]) in ((422, "unknown_code"), (429, "too_many_requests"))
-        else:
-            assert (answer.status_code, answer.json["order_id"]) == (201, order["id"])
-            shown = client.get(f"/api/v1/redemptions/{answer.json['id']}", headers=headers).json
-            assert shown == answer.json
+        assert (answer.status_code, answer.json["order_id"], answer.json["shop"]) == (201, text, text)
+        shown = client.get(f"/api/v1/redemptions/{answer.json['id']}", headers=headers).json
+        assert shown == answer.json
+        unknown = post(client, headers, {**body, "code": text}, key=f"code {turn}")
+        assert unknown.json is not None and (unknown.status_code, unknown.json["reason"]) == (422, "unknown_code")
     assert whole(database)
 
 
@@ -174,9 +171,10 @@ def test_a_hundred_thousand_lines_and_five_megabytes_are_refused_before_anything
     client: FlaskClient, headers: dict[str, str], database: Database, shop: Shop
 ) -> None:
     [code] = shop()
-    line = ORDER["lines"][0]
-    many = post(client, headers, {"code": code, "order": {**ORDER, "lines": [line] * 100_000}})
-    assert many.json is not None and many.status_code in (400, 413)
+    many = post(client, headers, {"code": code, "order": {**ORDER, "lines": [{}] * 100_000}})
+    assert many.json is not None and many.status_code == 400
+    # Of their number alone it speaks: to look at each of them would keep the process busy for seconds.
+    assert "Use at most" in many.text and "quantity" not in many.text
     large = post(client, headers, {"code": code, "order": {**ORDER, "id": "x" * 5_000_000}})
     assert large.json is not None and large.status_code in (400, 413)
     with database.reading() as session:

@@ -16,7 +16,7 @@ from coupons.till.redeeming import validate as foresee
 from coupons.till.requests import Answer, Order, RedemptionRequest
 from coupons.till.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
 from web.access import needs_scope
-from web.bodies import Exact, Resource, Whole, Words
+from web.bodies import Exact, Few, Resource, Whole, Words
 from web.errors import Problem, answer
 from web.guessing import note_unknown, refuse_guessers
 from web.transactions import database, request_now
@@ -48,7 +48,7 @@ class OrderSchema(Schema):
     total_cents = Whole(required=True)
     currency = fields.String(required=True, validate=validate.Regexp(
         CURRENCY, error="Use three capital letters, for example EUR."))
-    lines = fields.List(fields.Nested(LineSchema), required=True, validate=validate.Length(max=MOST_LINES))
+    lines = Few(fields.Nested(LineSchema), required=True, most=MOST_LINES)
     shipping_cents = Whole(allow_none=True, load_default=None)
 
 
