@@ -131,7 +131,7 @@ class Exact(fields.Field[Decimal]):
         return exact
 
 
-class Few(fields.List):
+class Few(fields.List[Any]):
     """A list of at most `most` items; one with more is refused before any item is looked at."""
 
     def __init__(self, item: fields.Field[Any], *, most: int, **options: Any) -> None:
