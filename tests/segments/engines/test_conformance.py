@@ -115,19 +115,19 @@ def test_every_operator_field_and_measure_means_the_same_everywhere(loaded: Load
         shop = people(90, 10 + number)
         engines = loaded(shop)
         for place, conditions in enumerate([*entries().values(), others(), others()]):
-            for rule in drawn(conditions, 6 if PROOFS else 3, 100 * number + place):
+            for rule in drawn(conditions, 6 if PROOFS else 2, 100 * number + place)[0 if PROOFS else -1:]:
                 check_same(rule, AS_OFS[len(asked) % 2], shop, engines)
                 asked.append(rule)
     assert operators_tried(asked) == set(OPERATORS)
 
 
 @pytest.mark.deeper
-@pytest.mark.parametrize("number", range(2, 8) if PROOFS else range(2))
+@pytest.mark.parametrize("number", range(8) if PROOFS else range(2))
 def test_any_rule_over_any_history_means_the_same_everywhere(loaded: Loaded, number: int) -> None:
     (size, chance), *_others = drawn(st.tuples(st.integers(0, 60), st.integers(0, 10**6)), 5, number)[::-1]
     shop = people(size, chance)
     engines = loaded(shop)
-    for place, rule in enumerate(drawn(rules(), 40 if PROOFS else 20, number)):
+    for place, rule in enumerate(drawn(rules(), 40 if PROOFS else 10, number)):
         check_same(rule, AS_OFS[place % 2], shop, engines)
 
 

@@ -45,6 +45,7 @@ def _tower(levels: int) -> dict[str, Any]:
     return rule
 
 
+@pytest.mark.sqlite_first
 def test_a_rule_of_two_hundred_levels_is_answered_and_said(database: Database) -> None:
     load(database, CROWD)
     for levels in (25, MAX_DEPTH):
@@ -65,6 +66,7 @@ def test_a_rule_of_two_hundred_levels_is_answered_and_said(database: Database) -
         assert render(prepare(read, summed=True).counting).text
 
 
+@pytest.mark.sqlite_first
 def test_segments_within_segments_add_their_levels_up(database: Database) -> None:
     load(database, CROWD)
     with database.writing() as session:

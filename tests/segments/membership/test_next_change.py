@@ -12,6 +12,7 @@ from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
 from segments.language.windows import months_before
 from segments.membership.next_change import UNSURE, months_after, next_change_at
+from tests.conftest import PROOFS
 from tests.segments.naive import Line, Person, Purchase
 from tests.segments.population import AS_OF, load, people
 
@@ -70,12 +71,13 @@ def upcoming(questions: Questions, rule: dict[str, Any], at: datetime) -> dateti
     return next_change_at(questions, read, as_of=at)
 
 
+@pytest.mark.deeper
 @pytest.mark.parametrize("seed", [3, pytest.param(8, marks=pytest.mark.proofs)])
 def test_members_stay_the_same_until_the_next_change(questions: Questions, seed: int) -> None:
     load(questions.database, people(60, seed=seed))
     questions.refresh(now=AS_OF)
-    exact = 0
-    for rule in RULES:
+    exact, rules = 0, RULES if PROOFS or questions.engine() == "rows" else RULES[::3]
+    for rule in rules:
         at, read = AS_OF, parse_rule(rule)
         for _hop in range(3):
             found = next_change_at(questions, read, as_of=at)
@@ -88,7 +90,7 @@ def test_members_stay_the_same_until_the_next_change(questions: Questions, seed:
                 break
             exact += questions.ids(read, as_of=found, fresh=False).value != now
             at = found
-    assert exact >= 10
+    assert exact >= len(rules) // 3
 
 
 def test_a_rule_that_time_cannot_move_has_no_next_change(questions: Questions) -> None:
