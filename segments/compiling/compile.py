@@ -192,7 +192,8 @@ class _Builder:
             return self._having(part, person, survivors)
         assert isinstance(part, Leaf)
         if isinstance(part.rule, Followed):
-            found = followed(part.rule, self.cuts, None if survivors is None else _ids(survivors))
+            found = followed(part.rule, self.cuts, None if survivors is None else _ids(survivors),
+                             halves=self.summed)
             return person.in_(found) if part.holds else _nowhere(found, person)
         return fact(part.rule, part.holds, person, self.cuts, correlated=self.among is not None,
                     within=None if survivors is None else _ids(survivors))

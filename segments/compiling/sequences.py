@@ -7,28 +7,36 @@ counted yet.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, exists, literal, not_, select, type_coerce
+from sqlalchemy import BigInteger, Select, and_, exists, literal, not_, select, type_coerce
 
 from core.types import to_us
 from segments.compiling.rhythm import DAY_US
 from segments.compiling.sources import rows_of
+from segments.dialects.halves import HalfJoin
 from segments.dialects.instants import Cuts
 from segments.language.conditions import Followed, Where
 from segments.language.windows import Window
 
 
-def followed(rule: Followed, cuts: Cuts, people: Select[Any] | None) -> Select[Any]:
-    """Whoever the sequence holds for, perhaps more than once, of those in `people`."""
+def followed(rule: Followed, cuts: Cuts, people: Select[Any] | None, *, halves: bool) -> Select[Any]:
+    """Whoever the sequence holds for, perhaps more than once, of those in `people`; `halves` is for DuckDB."""
     first = _orders(rule.bought, rule.window, cuts, people).subquery()
-    # Several lines of one order are one here, or a wholesaler's orders would pair line with line. One side will do.
-    second = _orders(rule.then, None, cuts, people).distinct().subquery()
+    then = _orders(rule.then, None, cuts, people)
+    # Several lines of one order are one here, or a wholesaler's orders would pair line with line. One side will do;
+    # half a join pairs nothing.
+    second = (then if halves else then.distinct()).subquery()
     within = literal(rule.within_days * DAY_US, BigInteger())
     after = (second.c.person == first.c.person, second.c.at > first.c.at, second.c.at <= first.c.at + within)
-    if not rule.never:
-        return select(first.c.person).where(*after).correlate(None)
-    passed = cuts(lambda as_of: to_us(as_of) - rule.within_days * DAY_US, BigInteger())
-    later = exists().where(*after).correlate(first)
-    return select(first.c.person).where(first.c.at < passed, not_(later)).correlate(None)
+    found = select(first.c.person)
+    if rule.never:
+        found = found.where(first.c.at < cuts(lambda as_of: to_us(as_of) - rule.within_days * DAY_US, BigInteger()))
+    if halves:
+        found = found.select_from(HalfJoin(first, second, and_(*after), having=not rule.never))
+    elif rule.never:
+        found = found.where(not_(exists().where(*after).correlate(first)))
+    else:
+        found = found.where(*after)
+    return found.correlate(None)
 
 
 def _orders(where: Where, window: Window | None, cuts: Cuts, people: Select[Any] | None) -> Select[Any]:
