@@ -16,8 +16,8 @@ from typing import Any
 
 import duckdb
 
+from benchmarks.invented import shop
 from benchmarks.questions import AS_OF, LAPSED
-from benchmarks.segments import shop
 from core.mirror_rows import duckdb_type
 from segments.engines.duckdb import render
 from segments.engines.exporting import Export, spark_address
@@ -43,7 +43,7 @@ def curve(customers: int, home: Path, *, spark: bool) -> dict[str, Any]:
         if not spark:
             return figures
         facts = home / f"facts-{customers}"
-        figures["export_mb"] = _exported(connection, facts) >> 20
+        figures["export_mb"] = exported(connection, facts) >> 20
     return {**figures, **_on_spark(facts, found)}
 
 
@@ -57,7 +57,7 @@ def _timed(ask: Callable[[], Any]) -> tuple[Any, float]:
     return found, round(median(times), 1)
 
 
-def _exported(connection: duckdb.DuckDBPyConnection, facts: Path) -> int:
+def exported(connection: duckdb.DuckDBPyConnection, facts: Path) -> int:
     """The generation as an export; the invented shops lack some tables, which are empty then. Bytes."""
     export = facts / "export-00000001"
     if not (facts / "manifest.json").exists():

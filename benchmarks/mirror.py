@@ -1,9 +1,10 @@
 """What does it cost to build the column mirror, to bring it up to now, and to read it meanwhile?
 
-Fills a SQLite row store with an invented shop, then builds the mirror, refreshes it after changes to 10,000 order
-lines, to as many orders (their customers' histories are summed up again) and to half a million lines (fewer with
---quick), and once while another process asks the lapsed-furniture question without a pause; and tries out windows in
-the builder (benchmarks/live.py). Baselines: building anew, and a plain copy of the file, which no refresh can undercut.
+Fills a SQLite row store with an invented shop (once; it is kept, and each run changes a copy), then builds the mirror,
+refreshes it after changes to 10,000 order lines, to as many orders (their customers' histories are summed up again) and
+to half a million lines (fewer with --quick), and once while another process asks the lapsed-furniture question without
+a pause; and tries out windows in the builder (benchmarks/live.py). Baselines: building anew, and a plain copy of the
+file, which no refresh can undercut.
 """
 
 import contextlib
@@ -18,26 +19,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import duckdb
 from sqlalchemy import text
 
+from benchmarks.invented import shop
 from benchmarks.live import live_count
 from benchmarks.memory import forget_peak, peak_mb
 from benchmarks.questions import AS_OF, LAPSED
-from benchmarks.segments import given, rest_of, shop
-from core.bulk import bulk_insert
-from core.database import Database, open_database
+from benchmarks.rows import filled
+from core.database import open_database
 from core.mirror import Mirror
 from core.settings import read_settings
-from segments.engines.mirrored import TABLES, open_mirror
+from segments.engines.mirrored import open_mirror
 from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
-from winback.schema import name_installation, upgrade
-
-FILLED = ("customers", "addresses", "consents", "orders", "order_lines")
-BLOCK = 200_000
-_LATER = text("SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
-              " AND tbl_name IN ('customers', 'addresses', 'consents', 'orders', 'order_lines')")
 
 
 def run(quick: bool, home: Path) -> dict[str, Any]:
@@ -46,8 +40,8 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
     source = shop(home, customers)
     folder = Path(tempfile.mkdtemp(prefix="mirror-", dir=home))
     try:
+        shutil.copyfile(filled(source), folder / "winback.db")
         database = open_database(f"sqlite:///{folder / 'winback.db'}")
-        _fill(database, source)
         mirror = open_mirror(folder, database)
         forget_peak()
         built = _timed(lambda: mirror.refresh(now=AS_OF))
@@ -99,28 +93,6 @@ def _changed(
         session.execute(text(f"UPDATE {table} SET {column} = :number WHERE id % :step = 0"),
                         {"number": number, "step": max(newest // rows, 1)})
     return _timed(lambda: mirror.refresh(now=AS_OF + timedelta(minutes=number)))
-
-
-def _fill(database: Database, source: Path) -> None:
-    upgrade(database)
-    with duckdb.connect(str(source), read_only=True) as connection:
-        with database.writing() as session:
-            name_installation(session, "test", now=AS_OF)
-            # Made again over all rows at the end: following every invented row one by one would take half an hour.
-            made_later = session.execute(_LATER).all()
-            for kind, name, _statement in made_later:
-                session.execute(text(f"DROP {kind} {name}"))
-        for table in (table for table in TABLES if table.name in FILLED):
-            names, fixed = given(table.name), rest_of(table.name)
-            listed = ", ".join([*(f'"{name}"' for name in names), *(f"{sql} AS {name}" for name, sql in fixed.items())])
-            rows = connection.execute(f"SELECT {listed} FROM {table.name}")
-            while block := rows.fetchmany(BLOCK):
-                columns = dict(zip([*names, *fixed], map(list, zip(*block, strict=True)), strict=True))
-                with database.writing() as session:
-                    bulk_insert(session.connection(), table.table, columns)
-        with database.writing() as session:
-            for _kind, _name, statement in made_later:
-                session.connection().exec_driver_sql(statement)
 
 
 def _read_beside(mirror: Mirror, folder: Path, work: Callable[[], object]) -> tuple[dict[str, float], dict[str, float]]:

@@ -123,6 +123,11 @@ QUESTIONS = (
              {"bought": {"category": ["furniture"]}, "then": {"category": ["category 1"]}, "within_days": 60}, {
                  "join": _people(f"""id IN (SELECT a.customer_id FROM ({_FURNITURE}) a JOIN ({_OTHER}) b
                      ON a.customer_id = b.customer_id AND b.at > a.at AND b.at <= a.at + {SIXTY_DAYS_US})"""),
+                 "semi join": _people(f"""id IN (SELECT a.customer_id FROM ({_FURNITURE}) a SEMI JOIN ({_OTHER}) b
+                     ON a.customer_id = b.customer_id AND b.at > a.at AND b.at <= a.at + {SIXTY_DAYS_US})"""),
+                 "one exists": _people(f"""EXISTS (SELECT 1 FROM ({_FURNITURE}) a, ({_OTHER}) b
+                     WHERE a.customer_id = c.id AND a.customer_id = b.customer_id
+                     AND b.at > a.at AND b.at <= a.at + {SIXTY_DAYS_US})"""),
                  "asof join": _people(f"""id IN (SELECT a.customer_id FROM ({_FURNITURE}) a ASOF JOIN ({_OTHER}) b
                      ON a.customer_id = b.customer_id AND a.at < b.at WHERE b.at <= a.at + {SIXTY_DAYS_US})""")}),
 )

@@ -3,24 +3,23 @@
 Asks the eight questions of benchmarks/questions.py of the mirror, warm, ours and by hand in turn. One of them decides:
 lapsed furniture buyers (bought in the past year, not in the last quarter, at most three orders, 1,500 EUR or more,
 consent, country), against hand-written DuckDB SQL in several shapes (the quickest counts), pandas, and PostgreSQL with
-the same statement and with EXISTS by hand. All must find the same number. Beside it stands how long writing members
-takes (benchmarks/members.py).
+the same statement and with EXISTS by hand. All must find the same number. The other engines are asked all eight, too
+(benchmarks/stores.py). Beside it stands how long writing members takes (benchmarks/members.py).
 """
 
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import duckdb
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, text
 
+from benchmarks.invented import shop
 from benchmarks.members import TARGET as MEMBERS_TARGET
 from benchmarks.members import members_written
 from benchmarks.memory import peak_mb
@@ -38,12 +37,9 @@ from benchmarks.questions import (
     YEAR_SQL,
     Question,
 )
-from core.mirror_rows import duckdb_type
-from core.mirror_summaries import sum_up
-from core.types import Base, to_us
+from benchmarks.stores import asked_once, beside, on_rows, running_shop
 from segments.engines.duckdb import render
 from segments.engines.members import prepare
-from segments.engines.mirrored import SUMMARIES, TABLES
 from segments.language.rules import parse_rule
 
 TEN_TIMES = 14.0
@@ -70,12 +66,16 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
         for name, statement in LAPSED_BY_HAND.items():
             asks[f"by hand: {name}"] = lambda statement=statement: _one(connection, statement)  # type: ignore[misc]
         asks["pandas"] = _pandas(connection)
+        postgres = None
         try:
-            asks |= open_things.enter_context(_postgres(connection))
+            postgres = open_things.enter_context(running_shop(connection))
+            asks |= _postgres(postgres)
         except ImportError:
             missing["postgresql"] = "the tests that start a PostgreSQL are not installed"
         times, found = _measured(asks, rounds)
         eight = {question.name: _asked(connection, question, 5 if quick else 7) for question in QUESTIONS}
+        people = {name: figures["people"] for name, figures in eight.items()}
+        engines = asked_once(open_things.enter_context(beside(connection, path, postgres)), people)
     if len(set(found.values())) != 1:
         raise RuntimeError(f"the engines disagree: {found}")
     row = _row(times, missing, customers, found["ours"], quick=quick)
@@ -92,7 +92,7 @@ def run(quick: bool, home: Path) -> dict[str, Any]:
             row["targets"][f"members_{store}"] = MEMBERS_TARGET
             row["met"] = row["met"] and ratio is not None and ratio <= MEMBERS_TARGET
     row["members_ms"] = members
-    return row | {"peak_mb": _alone(_peak_and_time, str(path))[0], "questions": eight}
+    return row | {"peak_mb": _alone(_peak_and_time, str(path))[0], "questions": eight, "engines_ms": engines}
 
 
 def _row(
@@ -202,119 +202,6 @@ def _pandas(connection: duckdb.DuckDBPyConnection) -> Callable[[], int]:
     return ask
 
 
-_ROOMY = ("shared_buffers=4GB", "work_mem=256MB", "maintenance_work_mem=2GB", "max_wal_size=16GB")
-"""What an administrator gives a database of this size: a baseline that is held back proves nothing."""
-
-
-@contextlib.contextmanager
-def _postgres(source: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Callable[[], int]]]:
-    """A PostgreSQL with the same rows and the product's own indexes."""
-    from adbc_driver_postgresql import dbapi as adbc
-
-    from tests.postgres import running_postgres
-
-    with running_postgres(settings=_ROOMY) as url:
-        engine = create_engine(url)
-        wanted = [table for table in TABLES if table.name in ("customers", "addresses", "consents", "orders",
-                                                              "order_lines")]
-        Base.metadata.create_all(engine, tables=[table.table for table in wanted])
-        indexes = [index for table in wanted for index in table.table.indexes]
-        for index in indexes:
-            index.drop(engine)  # made once over all rows at the end, in a quarter of the time
-        with adbc.connect(url.replace("postgresql+psycopg", "postgresql")) as own, own.cursor() as cursor:
-            # The rows agree by construction; checking every reference would double the loading time.
-            cursor.execute("SET session_replication_role = replica")
-            for table in wanted:
-                names = ", ".join(f'"{name}"' for name in given(table.name))
-                rows = source.sql(f"SELECT {names} FROM {table.name}").to_arrow_reader()
-                cursor.adbc_ingest(f"copy_{table.name}", rows, mode="create")
-                cursor.execute(f"INSERT INTO {table.name} ({names}{_REST[table.name][0]})"
-                               f" SELECT {names}{_REST[table.name][1]} FROM copy_{table.name}")
-                cursor.execute(f"DROP TABLE copy_{table.name}")
-            own.commit()
-        for index in indexes:
-            index.create(engine)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-            prepared = prepare(parse_rule(LAPSED))
-            counting = prepared.counting
-            yield {
-                "postgresql: our statement": lambda: int(
-                    connection.execute(counting, prepared.cuts.values(AS_OF)).scalar_one()),
-                "postgresql: EXISTS by hand": lambda: int(connection.execute(text(_POSTGRES)).scalar_one()),
-            }
-        engine.dispose()
-
-
-_REST = {
-    "customers": (", attributes, imported_at", ", '{}', 0"), "addresses": (", value, lookup", ", '', ''"),
-    "consents": (", recorded_at", ", 0"), "orders": (", shop, external_id, currency", ", '', CAST(id AS TEXT), 'EUR'"),
-    "order_lines": (", currency, quantity_milli, unit_price_cents", ", 'EUR', 1000, total_cents"),
-}
-_GIVEN = {
-    "customers": "id external_id", "addresses": "customer_id channel country",
-    "consents": "id customer_id channel state at",
-    "orders": "id customer_id ordered_at cancelled total_cents",
-    "order_lines": "order_id customer_id ordered_at cancelled category total_cents",
-}
-
-
-def given(table: str) -> list[str]:
-    """The columns of a table that the invented shop fills."""
-    return _GIVEN[table].split()
-
-
-def rest_of(table: str) -> dict[str, str]:
-    """Further columns that the row store insists on, and what stands in them, as SQL."""
-    names, values = (text.strip(", ").split(", ") for text in _REST[table])
-    return dict(zip(names, values, strict=True))
-
-
-def shop(home: Path, customers: int) -> Path:
-    """A generation of the mirror with an invented shop, made once and kept."""
-    shape = [*((table.name, table.columns) for table in TABLES), *SUMMARIES, _invented(1)]
-    columns = hashlib.sha256(repr(shape).encode()).hexdigest()[:8]
-    path = home / f"segments-{customers}-{columns}.duckdb"
-    if path.exists():
-        return path
-    temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    with duckdb.connect(str(temporary), config={"memory_limit": "8GB"}) as target:
-        for name, rows in _invented(customers).items():
-            table = next(table for table in TABLES if table.name == name)
-            filled = {column: f'"{column}"' for column in given(name)}
-            columns = ", ".join(
-                f"CAST({filled.get(column, 'NULL')} AS {duckdb_type(table.table.c[column])}) AS \"{column}\""
-                for column in table.columns)
-            order = ", ".join(f'"{column}"' for column in table.order_by)
-            target.execute(f'CREATE TABLE "{name}" AS SELECT {columns} FROM ({rows}) ORDER BY {order}')
-        sum_up(target, SUMMARIES)
-    temporary.replace(path)
-    return path
-
-
-def _invented(customers: int) -> dict[str, str]:
-    """Three years of orders: ten a customer and two to three lines an order on average, some buyers much keener."""
-    span = NOW - to_us(AS_OF - timedelta(days=1095))
-    # As fine as a double: of a million steps ten million customers would share their orders.
-    chance = "hash({0}, {1}) / 18446744073709551616.0"
-    keen = f"pow({chance.format('o', 1)}, 1.6)"
-    orders = f"""SELECT o AS id, 1 + CAST(floor({keen} * {customers}) AS BIGINT) % {customers} AS customer_id,
-        {NOW} - CAST({chance.format('o', 2)} * {span} AS BIGINT) AS ordered_at,
-        hash(o, 3) % 50 = 0 AS cancelled, 2 + hash(o, 4) % 60000 * (1 + hash(o, 5) % 3) AS total_cents
-        FROM range(1, {customers * 10} + 1) numbers(o)"""
-    return {
-        "customers": f"SELECT c AS id, 'C' || c AS external_id FROM range(1, {customers} + 1) numbers(c)",
-        "addresses": f"""SELECT c AS customer_id, 'letter' AS channel,
-            CASE hash(c, 6) % 4 WHEN 0 THEN 'AT' WHEN 1 THEN 'CH' ELSE 'DE' END AS country
-            FROM range(1, {customers} + 1) numbers(c)""",
-        "consents": f"""SELECT c AS id, 1 + (c - 1) % {customers} AS customer_id, 'email' AS channel,
-            CASE WHEN c > {customers} THEN 'withdrawn' WHEN hash(c, 7) % 10 < 7 THEN 'granted' ELSE 'denied' END
-            AS state,
-            {NOW} - CAST({chance.format('c', 8)} * {span} AS BIGINT) AS "at"
-            FROM range(1, CAST({customers} * 1.2 AS BIGINT) + 1) numbers(c)""",
-        "orders": orders,
-        "order_lines": f"""SELECT o.id AS order_id, customer_id, ordered_at, cancelled, total_cents // 2 AS total_cents,
-            CASE WHEN hash(o.id, l, 9) % 20 = 0 THEN 'furniture' ELSE 'category ' || (hash(o.id, l, 10) % 19) END
-            AS category FROM ({orders}) o, range(4) lines(l) WHERE l < 1 + hash(o.id, 11) % 4""",
-    }
+def _postgres(connection: Connection) -> dict[str, Callable[[], int]]:
+    return {"postgresql: our statement": lambda: on_rows(connection, LAPSED),
+            "postgresql: EXISTS by hand": lambda: int(connection.execute(text(_POSTGRES)).scalar_one())}
