@@ -155,7 +155,8 @@ class SparkSource:
             with stopped_when_gone(leave) as gone:
                 try:
                     yield
-                except (PySparkException, Py4JError) as error:
+                except Exception as error:
+                    # What was cancelled may end in an error of Spark, or in half an answer that nobody can read.
                     if stopped.is_set() or gone():
                         raise not_awaited() if gone() else too_slow(self.seconds) from error
                     raise

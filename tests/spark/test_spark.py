@@ -93,17 +93,21 @@ def test_a_question_that_would_run_for_minutes_is_cancelled_on_spark(questions: 
 
 
 def test_spark_works_no_longer_for_who_has_gone(questions: Questions) -> None:
+    questions.count(EVERYBODY, as_of=AS_OF)  # opens the session: what is busy from now on is the question
     waiting = Waiting()
     with asked_for(waiting), ThreadPoolExecutor(1) as beside, pytest.raises(TooSlow, match="nobody waits"):
-        beside.submit(_go_when_busy, waiting)
+        gone = beside.submit(_go_when_busy, waiting)
         questions.read(_endless(), now=AS_OF)
+    gone.result()
     assert questions.count(EVERYBODY, as_of=AS_OF).value == len(SHOP)  # nothing of it is still running
 
 
 def _go_when_busy(waiting: Waiting) -> None:
-    while not SparkContext.getOrCreate().statusTracker().getActiveStageIds():
-        time.sleep(0.05)
-    waiting.go()
+    try:
+        while not SparkContext.getOrCreate().statusTracker().getActiveStageIds():
+            time.sleep(0.05)
+    finally:
+        waiting.go()  # whatever happened, or the question would go on for its ten minutes
 
 
 def test_a_new_export_is_seen_by_the_next_question(questions: Questions, shop: Database, home: Path) -> None:
