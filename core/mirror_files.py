@@ -84,7 +84,7 @@ class Folder:
     def opened(self, manifest: Manifest) -> duckdb.DuckDBPyConnection:
         """The generation attached read-only as `generation`. Raises Damaged, or FileNotFoundError when it is gone."""
         self.check(manifest)
-        connection = duckdb.connect(":memory:", config=self.config)
+        connection = self.connected(":memory:")
         try:
             connection.execute(f"ATTACH {quoted(self.path / manifest.file)} AS generation (READ_ONLY)")
             connection.execute("USE generation")
@@ -133,9 +133,12 @@ class Folder:
         """Where the generation of this number is written before it counts."""
         return self.path / f"{_file(number)}{step}.tmp"
 
-    def connected(self, path: Path) -> duckdb.DuckDBPyConnection:
-        """A file that is being written."""
-        return duckdb.connect(str(path), config=self.config)
+    def connected(self, path: Path | str) -> duckdb.DuckDBPyConnection:
+        """A file that is being written, or memory."""
+        connection = duckdb.connect(str(path), config=self.config)
+        # DuckDB takes a process that was started by another for a notebook, and would draw bars into its log.
+        connection.execute("SET enable_progress_bar = false")
+        return connection
 
     @contextlib.contextmanager
     def writing(self, number: int) -> Iterator[duckdb.DuckDBPyConnection]:
