@@ -6,19 +6,16 @@ offer's end and its days counted from the code's own start. All verbs take whole
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-import psycopg
 from sqlalchemy import BigInteger, Connection, Row, String, Table, select, type_coerce, update
 from sqlalchemy import cast as sql_cast
 
 from core.arrays import in_ids
-from core.bulk import bulk_insert, bulk_update, chunks, reserve_ids
+from core.bulk import bulk_update, chunks, insert_absent, reserve_ids
 from core.codes import new_codes, pattern_codes
 from core.errors import Conflict, NotFound
 from core.types import from_us, to_us
@@ -93,8 +90,12 @@ def issue_what_there_is(
     pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
     stamps = {start: to_us(start) for start in set(counts_from)}  # most of a batch start together
     starts = {pair: stamps[start] for pair, start in zip(pairs, counts_from, strict=True)}
+    # Whoever holds one is found by the insert itself. To look before it pays where many do; then mostly the first does.
+    looks = not offer.active or offer.code_source != "generated" or bool(
+        pairs and _held(connection, offer_id, {pairs[0]: 0}))
     for _attempt in range(_ATTEMPTS):
-        held = _held(connection, offer_id, starts)
+        held = _held(connection, offer_id, starts) if looks else {}
+        looks = True
         missing = [pair for pair in starts if pair not in held] if held else list(starts)
         if missing and not offer.active:
             raise Conflict(f"The offer {offer.key} is switched off and issues no more codes.")
@@ -146,16 +147,15 @@ def _held(connection: Connection, offer_id: int, wanted: dict[Pair, int]) -> dic
 def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]], pairs: list[Pair],
             starts: dict[Pair, int], campaign: str | None, now: datetime,
             random_bytes: Callable[[int], bytes]) -> list[Issued] | None:
-    """Store a fresh code per pair; None when a code was taken or another worker was faster: then look again."""
+    """Store a fresh code per pair; None when some were left out (held, or the code taken): then look again."""
     count = len(pairs)
     if count == 0:
         return []
     codes = pattern_codes(count, offer.pattern, random_bytes=random_bytes) if offer.pattern else new_codes(
         count, prefix=offer.prefix, random_bytes=random_bytes)
-    sqlite = connection.dialect.name == "sqlite"
     # On SQLite rising codes go into their index much faster; elsewhere the order of people keeps two workers who issue
     # for the same ones from waiting for each other for ever.
-    order = sorted(range(count), key=codes.__getitem__ if sqlite else pairs.__getitem__)
+    order = sorted(range(count), key=codes.__getitem__ if connection.dialect.name == "sqlite" else pairs.__getitem__)
     ids = reserve_ids(connection, _CODES, count)
     windows = {start: _window(to_us(now), start, offer) for start in set(starts.values())}
     held = [next(iter(windows.values()))] * count if len(windows) == 1 else [
@@ -174,14 +174,7 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
         "valid_from": [start for start, _ in held],
         "valid_until": [end for _, end in held],
     }
-    # On SQLite a block that fails undoes itself and nobody else writes: what went in before it is found as held when we
-    # look again. A savepoint around all of it would copy every page of the index of codes first.
-    try:
-        with nullcontext() if sqlite else connection.begin_nested():
-            bulk_insert(connection, _CODES, columns)
-    except (psycopg.errors.UniqueViolation, sqlite3.IntegrityError) as error:
-        if "unique" not in str(error).lower():
-            raise
+    if insert_absent(connection, _CODES, columns) < count:
         return None
     shown = {window: tuple(None if at is None else from_us(at) for at in window) for window in set(held)}
     made = dict(zip(order, zip(ids, columns["code"], *zip(*map(shown.__getitem__, held), strict=True), strict=True),

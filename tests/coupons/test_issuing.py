@@ -25,9 +25,10 @@ def test_issuing_again_gives_the_same_codes_and_new_ones_only_to_new_people(data
     assert [again[0], again[2], again[3]] == [first[2], first[1], first[1]]
     assert again[1].code not in {issued.code for issued in first}
     assert all(issued.code.startswith("HEY") and check(issued.code) for issued in [*first, *again])
+    assert make_codes(database, offer, [5, 1], now=now)[1] == first[0]
     assert make_codes(database, offer, [1], now=now, origin="other")[0].code != first[0].code
     with database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(Code)) == 5
+        assert session.scalar(select(func.count()).select_from(Code)) == 6
 
 
 def test_a_code_that_is_taken_is_drawn_again(database: Database, now: datetime) -> None:

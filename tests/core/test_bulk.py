@@ -1,0 +1,58 @@
+"""Many rows at once: what is written is read back, whatever the values look like, and keys that are there stay."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Double, Integer, MetaData, String, Table, select
+
+from core.bulk import bulk_insert, bulk_update, insert_absent
+from core.database import Database
+from core.types import Json
+
+TABLE = Table(
+    "many", MetaData(), Column("id", Integer, primary_key=True), Column("word", String, unique=True),
+    Column("cents", BigInteger), Column("share", Double), Column("sure", Boolean), Column("day", Date),
+    Column("more", Json))
+WORDS = ["plain", "", "NULL", '"quoted"', "back\\slash", "{a,b}", "two\nlines\t", "🛋 ö", "it's", "%s", ":x"]
+
+
+def _columns(words: list[str]) -> dict[str, list[Any]]:
+    count = len(words)
+    return {"id": list(range(1, count + 1)), "word": words, "cents": [None, 10**15, -1, *[7] * (count - 3)],
+            "share": [0.1, None, 1e300, *[2.5] * (count - 3)], "sure": [True, False, None, *[True] * (count - 3)],
+            "day": ["2026-03-02", None, "1999-12-31", *["2026-03-02"] * (count - 3)],
+            "more": ['{"a": "\\"b\\\\"}', None, "[]", *["{}"] * (count - 3)]}
+
+
+def _written(connection: Connection) -> list[Any]:
+    return [tuple(row) for row in connection.execute(select(TABLE).order_by(TABLE.c.id))]
+
+
+@pytest.mark.parametrize("insert", [bulk_insert, insert_absent])
+def test_every_value_is_read_back_as_it_was_written(database: Database, insert: Callable[..., int]) -> None:
+    with database.writing() as session:
+        connection = session.connection()
+        TABLE.create(connection)
+        assert insert(connection, TABLE, _columns(WORDS)) == len(WORDS)
+        first = _written(connection)
+        assert [row[1] for row in first] == WORDS
+        assert first[0][2:5] == (None, 0.1, True) and first[1][2:] == (10**15, None, False, None, None)
+        assert (str(first[2][5]), first[0][6], first[2][6]) == ("1999-12-31", {"a": '"b\\'}, [])
+        changed = _columns([f"{word}!" for word in WORDS[::-1]])
+        assert bulk_update(connection, TABLE, "id", changed) == len(WORDS)
+        assert [row[1] for row in _written(connection)] == [f"{word}!" for word in WORDS[::-1]]
+        assert [row[2:] for row in _written(connection)] == [row[2:] for row in first]
+
+
+def test_a_row_whose_key_is_there_is_left_out_and_not_counted(database: Database) -> None:
+    count = 250  # more than one statement takes on SQLite
+    with database.writing() as session:
+        connection = session.connection()
+        TABLE.create(connection)
+        assert insert_absent(connection, TABLE, {"id": [7, 300], "word": ["there", "w9"]}) == 2
+        assert insert_absent(connection, TABLE, {
+            "id": list(range(count)), "word": [f"w{number}" for number in range(count)]}) == count - 2
+        rows = {row[0]: row[1] for row in _written(connection)}
+        assert (rows[7], rows[300], 9 in rows, len(rows)) == ("there", "w9", False, count)
+        assert insert_absent(connection, TABLE, {"id": [], "word": []}) == 0
