@@ -4,6 +4,7 @@ Owns starting the web server: granian where it is to be had, waitress else. Both
 in each worker process from the environment.
 """
 
+import gc
 import importlib
 import importlib.util
 import threading
@@ -34,6 +35,13 @@ def _warm() -> None:
     """Import statsmodels beside the first requests: it takes seconds, and nobody should wait for them at a report."""
     importlib.import_module("statsmodels.stats.proportion")
     importlib.import_module("statsmodels.stats.multitest")
+    settle()
+
+
+def settle() -> None:
+    """What starting has made stays: let the garbage collector not walk all of it while requests wait."""
+    gc.collect()
+    gc.freeze()
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:

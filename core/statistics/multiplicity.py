@@ -25,12 +25,16 @@ def adjust(p_values: Sequence[float], *, method: Correction = "holm") -> tuple[f
         from statsmodels.stats.multitest import fdrcorrection, multipletests
 
         family = [p_values[index] for index in known]
-        # multipletests ends with a full garbage collection, 0.15 s in a web process; frozen objects are not looked at.
-        gc.freeze()
+        # multipletests ends with a full garbage collection, 0.15 s in a process where nothing is frozen: frozen objects
+        # are not looked at. What a web process froze when it started stays frozen.
+        freezes = not gc.get_freeze_count()
+        if freezes:
+            gc.freeze()
         try:
             corrected = multipletests(family, method="holm")[1] if method == "holm" else fdrcorrection(family)[1]
         finally:
-            gc.unfreeze()
+            if freezes:
+                gc.unfreeze()
         for index, p_value in zip(known, corrected, strict=True):
             adjusted[index] = shown_p(float(p_value))
     return tuple(adjusted)
