@@ -8,12 +8,12 @@ from functools import partial
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, event, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from core.cursors import advance, head, position, read_changes
 from core.database import Database
-from core.group_commit import Apart, Shared, _Waiting
+from core.group_commit import LARGEST_BATCH, Apart, Shared, _Waiting
 from core.group_commit import _run as run_batch
 from core.leases import dead, enlist, take
 from core.models import Cursor
@@ -111,6 +111,20 @@ def test_jobs_that_wait_for_one_commit_are_done_together_or_alone_and_each_once(
     assert all_of("d", "broken") == {"d": "alone d", "broken": "alone broken", "other": "alone other d"}
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert _count(database) == 10
+
+
+def test_no_commit_is_waited_for_by_more_jobs_than_its_batch_holds(sqlite_database: Database) -> None:
+    """Else the first of a long queue would wait for the work of all of it."""
+    commits: list[int] = []
+    event.listen(sqlite_database.engine, "commit", lambda _connection: commits.append(1))
+    jobs = [threading.Thread(target=sqlite_database.small, args=(partial(_add, name=str(number)),))
+            for number in range(2 * LARGEST_BATCH)]
+    with sqlite_database.writing():
+        for job in jobs:
+            job.start()
+    for job in jobs:
+        job.join()
+    assert len(commits) >= 3 and _count(sqlite_database) == len(jobs)
 
 
 def test_writers_wait_for_each_other_and_none_is_lost(database: Database) -> None:

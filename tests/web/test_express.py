@@ -20,7 +20,7 @@ from coupons.codes.issuing import Issued
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.web.test_api_redemptions import ORDER, changed
 from web.api.coupons import RedemptionSchema, request_of
-from web.express import read_plainly
+from web.express import _fits, read_plainly
 
 Keys = Callable[..., dict[str, str]]
 EXPRESS, SLOW = "application/json", "application/json; way=slow"
@@ -101,6 +101,26 @@ def test_a_key_without_the_scope_or_unknown_redeems_nothing(
             assert answer.status_code == status
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM redemptions")).scalar_one() == 0
+
+
+_PLAIN = {"PATH_INFO": "/api/v1/redemptions", "REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json",
+          "CONTENT_LENGTH": "700", "HTTP_IDEMPOTENCY_KEY": "k1", "HTTP_AUTHORIZATION": "Bearer wb_x_y"}
+_UNLIKE = [
+    ("PATH_INFO", "/api/v1/redemptions/"), ("PATH_INFO", "/api/v1/coupons/X/validate"), ("REQUEST_METHOD", "PUT"),
+    ("CONTENT_TYPE", None), ("CONTENT_TYPE", "text/plain"), ("CONTENT_TYPE", SLOW), ("CONTENT_LENGTH", None),
+    ("CONTENT_LENGTH", ""), ("CONTENT_LENGTH", "0"), ("CONTENT_LENGTH", "-1"), ("CONTENT_LENGTH", "1e2"),
+    ("CONTENT_LENGTH", "\u00b2"), ("CONTENT_LENGTH", str(256 * 1024 + 1)), ("HTTP_TRANSFER_ENCODING", "chunked"),
+    ("HTTP_IDEMPOTENCY_KEY", None), ("HTTP_IDEMPOTENCY_KEY", ""), ("HTTP_IDEMPOTENCY_KEY", "k" * 256),
+    ("HTTP_IDEMPOTENCY_KEY", "\u00e9"), ("HTTP_IDEMPOTENCY_KEY", "a\x07b"), ("HTTP_IDEMPOTENCY_KEY", " k"),
+    ("HTTP_IDEMPOTENCY_KEY", "k "), ("HTTP_AUTHORIZATION", None), ("HTTP_AUTHORIZATION", "Basic wb_x_y")]
+
+
+def test_headers_that_are_not_plainly_a_redemptions_are_left_to_the_application() -> None:
+    assert _fits(dict(_PLAIN)) and _fits({**_PLAIN, "CONTENT_TYPE": "Application/JSON; charset=utf-8"})
+    assert _fits({**_PLAIN, "HTTP_IDEMPOTENCY_KEY": "k" * 255, "CONTENT_LENGTH": str(256 * 1024)})
+    for name, value in _UNLIKE:
+        odd = {each: text for each, text in {**_PLAIN, name: value}.items() if text is not None}
+        assert not _fits(odd), (name, value)
 
 
 def _by_schema(raw: bytes) -> Any:
