@@ -37,6 +37,9 @@ _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A task that does not hear that it was cancelled gives its place back with its executor, which is started anew.
+    "spark.task.reaper.enabled": "true",
+    "spark.task.reaper.killTimeout": "60s",
     # Nested rules make deep expressions; the parser walks them on the driver's stack.
     "spark.driver.extraJavaOptions": "-Xss16m",
 }
