@@ -12,6 +12,7 @@ import json
 import logging
 import re
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import lxml.html
@@ -138,8 +139,12 @@ class _Mail:
     links: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=32)
 def _compile_mail(source: ContentSource) -> _Mail:
-    """Protect Liquid, check, compile, inline, restore; then look whether all Liquid came through."""
+    """Protect Liquid, check, compile, inline, restore; then look whether all Liquid came through.
+
+    What was looked at is soon saved and copied: the same words are laid out once.
+    """
     written, added = _with_way_out(source)
     written = unescaped_tags(written)
     problems = template_errors("mjml", written)

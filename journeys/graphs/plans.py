@@ -10,8 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from campaigns.models import Campaign
 from core.arrays import in_ids
@@ -59,43 +58,49 @@ class Plan:
         return None if hours is None else f"{hours[0]:%H:%M}-{hours[1]:%H:%M}"
 
 
+_PLANS = (
+    select(Version.id, Version.graph, Version.pins, Version.entered_at, Version.published_at,
+           Version.journey_id, Journey.key.label("journey_key"), Journey.state.label("journey_state"),
+           Campaign.id.label("campaign_id"), Campaign.key.label("campaign"), Campaign.name.label("campaign_name"),
+           Campaign.timezone, Campaign.goal_categories, Campaign.holdout_percent, Campaign.starts_at, Campaign.ends_at)
+    .join(Journey, Journey.id == Version.journey_id).join(Campaign, Campaign.id == Journey.campaign_id)
+    .order_by(Version.id))
+"""Columns, not objects: every duty of every round reads them."""
+
+
 def load_plans(connection: Connection, *, states: tuple[str, ...]) -> dict[int, Plan]:
     """The plans of every version of the journeys in these states, by version id, in rising order."""
-    return {row[0].id: _plan(*row) for row in _rows(connection, Journey.state.in_(states))}
+    return _plans(connection, Journey.state.in_(states))
 
 
 def plan_of(connection: Connection, version_id: int) -> Plan:
     """The plan of one version; raises NotFound."""
-    for row in _rows(connection, Version.id == version_id):
-        return _plan(*row)
-    raise NotFound(f"There is no journey version {version_id}.")
+    found = _plans(connection, Version.id == version_id)
+    if version_id not in found:
+        raise NotFound(f"There is no journey version {version_id}.")
+    return found[version_id]
 
 
 def plans_of(connection: Connection, version_ids: Iterable[int]) -> dict[int, Plan]:
     """The plans of these versions, whatever the state of their journeys."""
-    return {row[0].id: _plan(*row) for row in _rows(connection, in_ids(Version.id, version_ids))}
+    return _plans(connection, in_ids(Version.id, version_ids))
 
 
-def _rows(connection: Connection, condition: ColumnElement[bool]) -> Iterable[tuple[Version, Journey, Campaign]]:
-    with Session(connection, expire_on_commit=False) as session:
-        return [(row[0], row[1], row[2]) for row in session.execute(
-            select(Version, Journey, Campaign)
-            .join(Journey, Journey.id == Version.journey_id).join(Campaign, Campaign.id == Journey.campaign_id)
-            .where(condition).order_by(Version.id)
-        )]
+def _plans(connection: Connection, condition: ColumnElement[bool]) -> dict[int, Plan]:
+    return {row.id: _plan(row) for row in connection.execute(_PLANS.where(condition))}
 
 
-def _plan(version: Version, journey: Journey, campaign: Campaign) -> Plan:
-    graph = parse_graph(version.graph)
+def _plan(row: Row[*tuple[Any, ...]]) -> Plan:
+    graph, pins = parse_graph(row.graph), row.pins
     return Plan(
-        version_id=version.id, journey_id=journey.id, journey_key=journey.key, journey_state=journey.state,
+        version_id=row.id, journey_id=row.journey_id, journey_key=row.journey_key, journey_state=row.journey_state,
         graph=graph,
-        contents=version.pins["contents"], offers=version.pins["offers"], segments=version.pins["segments"],
-        receivers=version.pins.get("receivers", {}),
-        campaign_id=campaign.id, campaign=campaign.key, campaign_name=campaign.name, timezone=campaign.timezone,
-        goal_categories=tuple(campaign.goal_categories),
-        holdout_percent=campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
-        global_percent=version.pins.get("global_percent", 0.0), ranking=version.pins.get("ranking"),
-        starts_at=campaign.starts_at, ends_at=campaign.ends_at, drawn=version.entered_at is not None,
-        published_at=version.published_at,
+        contents=pins["contents"], offers=pins["offers"], segments=pins["segments"],
+        receivers=pins.get("receivers", {}),
+        campaign_id=row.campaign_id, campaign=row.campaign, campaign_name=row.campaign_name, timezone=row.timezone,
+        goal_categories=tuple(row.goal_categories),
+        holdout_percent=row.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
+        global_percent=pins.get("global_percent", 0.0), ranking=pins.get("ranking"),
+        starts_at=row.starts_at, ends_at=row.ends_at, drawn=row.entered_at is not None,
+        published_at=row.published_at,
     )

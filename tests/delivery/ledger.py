@@ -5,14 +5,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from core.database import Database
 from core.leases import enlist
-from customers.consents import record_consent
 from customers.identity import email_lookup, letter_lookup
-from customers.models import Address, Customer
+from customers.models import Address, Consent, Customer
 from delivery.channels import Channel
 from delivery.channels.memory import MemoryChannel
 from delivery.contents import newest_revision, save_content
@@ -37,29 +36,31 @@ def add_people(
     consents: Sequence[str] = ("email", "phone"),
 ) -> list[int]:
     """Customers with these ids, addresses on these channels and these consents given a year ago."""
-    for number in numbers:
-        session.add(Customer(id=number, external_id=f"c{number}", first_name="Ada", last_name=f"Nr{number}",
-                             imported_at=now))
-        session.flush()
-        for channel in channels:
-            session.add(_address(number, channel))
-    session.flush()
-    for number in numbers:
-        for channel in consents:
-            record_consent(session, number, channel=channel, state="granted", basis="consent",
-                           now=now - timedelta(days=365))
+    if not numbers:
+        return []
+    session.execute(insert(Customer), [
+        {"id": number, "external_id": f"c{number}", "first_name": "Ada", "last_name": f"Nr{number}",
+         "imported_at": now} for number in numbers])
+    for channel in channels:
+        session.execute(insert(Address), [_address(number, channel) for number in numbers])
+    given_at = now - timedelta(days=365)
+    for channel in consents:
+        session.execute(insert(Consent), [
+            {"customer_id": number, "channel": channel, "state": "granted", "basis": "consent", "at": given_at,
+             "recorded_at": given_at} for number in numbers])
     return list(numbers)
 
 
-def _address(number: int, channel: str) -> Address:
+def _address(number: int, channel: str) -> dict[str, Any]:
     if channel == "email":
         value = f"c{number}@example.com"
-        return Address(customer_id=number, channel=channel, value=value, lookup=email_lookup(value))
+        return {"customer_id": number, "channel": channel, "value": value, "lookup": email_lookup(value)}
     if channel == "phone":
         value = f"+4930{number:07}"
-        return Address(customer_id=number, channel=channel, value=value, lookup=value)
-    return Address(customer_id=number, channel=channel, value=f"Weg {number}", postal_code="10115", city="Berlin",
-                   country="DE", lookup=letter_lookup(f"Nr{number}", f"Weg {number}", "10115", "DE"))
+        return {"customer_id": number, "channel": channel, "value": value, "lookup": value}
+    return {"customer_id": number, "channel": channel, "value": f"Weg {number}", "postal_code": "10115",
+            "city": "Berlin", "country": "DE",
+            "lookup": letter_lookup(f"Nr{number}", f"Weg {number}", "10115", "DE")}
 
 
 def add_content(session: Session, *, now: datetime, key: str = "offer-a") -> int:

@@ -1,5 +1,7 @@
 """What would happen: the real graph over the real people in a world of its own, and nothing outside of it."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,7 +33,24 @@ EVERYBODY = Response(None, flat(1.0, days=None, words="as given"), delay_days=0.
 
 def around(database: Database, folder: Path, **more: Any) -> Surroundings:
     settings = read_settings({"WINBACK_HOME": str(folder / "home"), "WINBACK_SECRET_KEY": KEY})
-    return Surroundings(database, Questions(database, settings, engine="rows"), settings, SETTINGS, upgrade, **more)
+
+    def prepare(scratch: Database) -> None:
+        """The schema of a world, copied where that is possible: running every revision takes longer than the play."""
+        if database.path is None:
+            upgrade(scratch)
+        else:
+            copy_schema(database.path, scratch)
+
+    return Surroundings(database, Questions(database, settings, engine="rows"), settings, SETTINGS, prepare, **more)
+
+
+def copy_schema(source: Path, scratch: Database) -> None:
+    assert scratch.path is not None
+    with closing(sqlite3.connect(source)) as known, closing(sqlite3.connect(scratch.path)) as made:
+        for (written,) in known.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE"
+                                        " 'sqlite%' ORDER BY type = 'trigger', type = 'index'"):
+            made.execute(written)
+        made.commit()
 
 
 def foreseen(
