@@ -1,119 +1,142 @@
-"""How does a marketer begin a journey without writing JSON?
+"""How does a marketer draw a journey without writing JSON?
 
-Owns the ready journey: one or two offers, an invitation, some days of waiting, one reminder with the same code for who
-has not bought yet. Pure: names in, a graph out that passes every check when the names exist. Also the snippets that
-the editor inserts.
+Owns the ready journey: arms that may differ in content, offer, channel and days, each with an invitation, some days of
+waiting, and one reminder with the same code for who has not bought yet. Pure: choices in, a graph out that passes every
+check when the names exist; and back again. The promise: what was changed by hand is never taken for the form's.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.models import Campaign
 
+LETTERS = "ABCDEF"
+"""The names of the arms; as many are possible in the form."""
+USUAL_DAYS = 7
+QUIET_DAYS = 14
+"""How long who gets no reminder has to answer, at least, and how far the question about orders looks back before it."""
+_FORMS_ENTRY = ("segment", "on")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What one part of the people gets: names of content and offer (None: no code), the channel, whether the next one
+    takes over, days before the first message (0: at once), the reminder ("": none) and days before it."""
+
+    letter: str
+    share: float
+    content: str
+    offer: str | None
+    channel: str = "preferred"
+    fallback: bool = True
+    after_days: int = 0
+    reminder: str = ""
+    reminder_days: int = USUAL_DAYS
+
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form asks: contents and offers by key, days before the reminder (0: no reminder), the channel.
-
-    `on` is entering or leaving; None: who is in the segment at the start.
-    """
+    """What the form asks: who enters, when (`on` is entering or leaving; None: who is in the segment at the start), and
+    the arms, the shares of several adding up to 100."""
 
     segment: str
-    content: str
-    offers: Sequence[str]
-    reminder: str
-    reminder_days: int
-    channel: str
-    fallback: bool
+    arms: Sequence[Arm]
     on: str | None = None
 
 
 def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
     """The journey of a wish. Window and hold-out are the campaign's, so the graph does not repeat them."""
-    letters = "abcdefgh"[: max(len(wish.offers), 1)]
-    offers: list[str | None] = list(wish.offers) or [None]
-    reminds = bool(wish.reminder) and wish.reminder_days > 0
+    return redrawn({"name": campaign.name, "exclude": ["standing"], "reentry": "never"}, wish,
+                   goal=campaign.goal_categories)
+
+
+def redrawn(draft: Mapping[str, Any], wish: Wish, *, goal: Sequence[str]) -> dict[str, Any]:
+    """The draft with the way in, the start and the steps of a wish; everything else stays as it is."""
+    entry = {name: value for name, value in draft.get("entry", {}).items() if name not in _FORMS_ENTRY}
+    entry |= {"segment": wish.segment} | ({} if wish.on is None else {"on": wish.on})
     steps: dict[str, Any] = {}
-    if len(offers) > 1:
-        share = round(100 / len(offers), 2)
-        shares = [share] * (len(offers) - 1)
-        arms = {letter.upper(): part for letter, part in
-                zip(letters, [*shares, round(100 - sum(shares), 2)], strict=True)}
-        steps["split"] = {"kind": "split", "name": "Which offer", "arms": arms,
-                          "next": {letter.upper(): f"offer_{letter}" for letter in letters}}
-    for letter, offer in zip(letters, offers, strict=True):
-        steps[f"offer_{letter}"] = _send(wish, wish.content, offer, f"pause_{letter}")
-        if not reminds:
-            steps[f"pause_{letter}"] = {"kind": "wait", "name": "Time to answer", "days": max(wish.reminder_days, 14),
-                                        "next": "peace"}
-            continue
-        steps[f"pause_{letter}"] = {"kind": "wait", "days": wish.reminder_days, "at_local_time": "09:00",
-                                    "next": f"bought_{letter}"}
-        steps[f"bought_{letter}"] = {
-            "kind": "branch", "name": "Bought meanwhile?", "if": bought_rule(campaign, wish.reminder_days + 14),
-            "next": {"yes": "peace", "no": f"remind_{letter}"}}
-        steps[f"remind_{letter}"] = {**_send(wish, wish.reminder, offer, "peace"), "name": "Reminder"}
+    if len(wish.arms) > 1:
+        steps["split"] = {"kind": "split", "name": _question(wish.arms),
+                          "arms": {arm.letter: arm.share for arm in wish.arms},
+                          "next": {arm.letter: _first(arm) for arm in wish.arms}}
+    for arm in wish.arms:
+        steps |= _steps(arm, goal)
     steps["peace"] = {"kind": "leave"}
-    entry = {"segment": wish.segment} | ({} if wish.on is None else {"on": wish.on})
-    return {"name": campaign.name, "entry": entry, "exclude": ["standing"], "reentry": "never",
-            "start": "split" if len(offers) > 1 else "offer_a", "steps": steps}
+    return {**draft, "entry": entry, "start": "split" if len(wish.arms) > 1 else _first(wish.arms[0]), "steps": steps}
 
 
-def bought_rule(campaign: Campaign, days: int) -> dict[str, Any]:
-    """Ordered in the campaign's goal within the last days."""
+def wish_of(draft: Mapping[str, Any]) -> Wish | None:
+    """The choices from which this draft is drawn; None when it was drawn, or changed, by hand."""
+    try:
+        wish = _read(draft)
+        goal = next((step["if"].get("where", {}).get("category", []) for name, step in draft["steps"].items()
+                     if name.startswith("bought_")), [])
+        return wish if redrawn(draft, wish, goal=goal) == draft else None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return None  # not of this form
+
+
+def _first(arm: Arm) -> str:
+    return f"{'later' if arm.after_days else 'offer'}_{arm.letter.lower()}"
+
+
+def _question(arms: Sequence[Arm]) -> str:
+    alike = {replace(arm, letter="", share=0, offer=None) for arm in arms}
+    return "Which offer" if len(alike) == 1 else "Which arm"
+
+
+def _steps(arm: Arm, goal: Sequence[str]) -> dict[str, Any]:
+    letter, steps = arm.letter.lower(), dict[str, Any]()
+    if arm.after_days:
+        steps[f"later_{letter}"] = {"kind": "wait", "name": "Before the first word", "days": arm.after_days,
+                                    "at_local_time": "09:00", "next": f"offer_{letter}"}
+    steps[f"offer_{letter}"] = _send(arm, arm.content, f"pause_{letter}")
+    if not arm.reminder:
+        return {**steps, f"pause_{letter}": {"kind": "wait", "name": "Time to answer",
+                                             "days": max(arm.reminder_days, QUIET_DAYS), "next": "peace"}}
+    return {
+        **steps,
+        f"pause_{letter}": {"kind": "wait", "days": arm.reminder_days, "at_local_time": "09:00",
+                            "next": f"bought_{letter}"},
+        f"bought_{letter}": {"kind": "branch", "name": "Bought meanwhile?",
+                             "if": bought_rule(goal, arm.reminder_days + QUIET_DAYS),
+                             "next": {"yes": "peace", "no": f"remind_{letter}"}},
+        f"remind_{letter}": {**_send(arm, arm.reminder, "peace"), "name": "Reminder"}}
+
+
+def _read(draft: Mapping[str, Any]) -> Wish:
+    entry, steps = draft["entry"], draft["steps"]
+    if "split" in steps:
+        shares = {str(letter): share for letter, share in steps["split"]["arms"].items()}
+    else:
+        shares = {str(draft["start"])[-1].upper(): 100}
+    if set(shares) - set(LETTERS) or "event" in entry or "schedule" in entry:
+        raise ValueError("not the form's")
+    return Wish(entry["segment"], tuple(_arm(steps, letter, shares[letter]) for letter in sorted(shares)),
+                entry.get("on"))
+
+
+def _arm(steps: Mapping[str, Any], letter: str, share: float) -> Arm:
+    small = letter.lower()
+    said, pause = steps[f"offer_{small}"], steps[f"pause_{small}"]
+    reminder = steps[f"remind_{small}"]["content"] if f"remind_{small}" in steps else ""
+    days = pause["days"]
+    return Arm(letter, share, said["content"], said.get("offer"), said["channel"], said["fallback"],
+               steps[f"later_{small}"]["days"] if f"later_{small}" in steps else 0, reminder,
+               USUAL_DAYS if not reminder and days == QUIET_DAYS else days)
+
+
+def bought_rule(goal: Sequence[str], days: int) -> dict[str, Any]:
+    """Ordered in one of these categories (none: in any) within the last days."""
     rule: dict[str, Any] = {"orders": "count"}
-    if campaign.goal_categories:
-        rule["where"] = {"category": list(campaign.goal_categories)}
+    if goal:
+        rule["where"] = {"category": list(goal)}
     return {**rule, "window": {"last_days": days}, "at_least": 1}
 
 
-def _send(wish: Wish, content: str, offer: str | None, following: str) -> dict[str, Any]:
+def _send(arm: Arm, content: str, following: str) -> dict[str, Any]:
     step: dict[str, Any] = {"kind": "send", "content": content}
-    if offer is not None:
-        step["offer"] = offer
-    return {**step, "channel": wish.channel, "fallback": wish.fallback, "next": following}
-
-
-SNIPPETS: Sequence[tuple[str, str, str, Mapping[str, Any]]] = (
-    ("send", "Send", "says something, with a personal code when an offer is named",
-     {"mail": {"kind": "send", "content": "key-of-a-content", "offer": "key-of-an-offer", "channel": "preferred",
-               "fallback": True, "next": "pause"}}),
-    ("wait", "Wait", "stands still; counts from the day the message is expected to arrive",
-     {"pause": {"kind": "wait", "days": 7, "at_local_time": "09:00", "next": "bought"}}),
-    ("wait", "Wait for the end of the code", "some days before the person's code ends",
-     {"last_days": {"kind": "wait", "until": {"code_ends": "key-of-an-offer", "minus_days": 3}, "next": "remind"}}),
-    ("wait_for", "Wait for something", "an event, an order or a redemption, noticed when it happens; at most so long",
-     {"bought": {"kind": "wait_for", "ordered": True, "days": 2, "next": {"yes": "peace", "timeout": "mail"}}}),
-    ("branch", "Question", "asks a rule, as in a segment, and goes one of two ways",
-     {"bought": {"kind": "branch", "if": {"orders": "count", "where": {"category": ["furniture"]},
-                                          "window": {"last_days": 14}, "at_least": 1},
-                 "next": {"yes": "peace", "no": "remind"}}}),
-    ("branch", "Question with many answers", "the first case that fits is taken",
-     {"who": {"kind": "branch", "cases": [{"name": "vip", "if": {"segment": "key-of-a-segment"}},
-                                          {"name": "letter", "if": {"preferred_channel": "letter"}}],
-              "next": {"vip": "mail", "letter": "mail", "else": "peace"}}}),
-    ("give", "Give a code", "a personal code without a message; a later message shows it",
-     {"code": {"kind": "give", "offer": "key-of-an-offer", "next": "pause"}}),
-    ("call", "Call", "a task for an agent; goes on by what came of it",
-     {"ring": {"kind": "call", "content": "key-of-a-content", "days": 5,
-               "next": {"reached": "peace", "not_interested": "peace", "not_reached": "mail"}}}),
-    ("change", "Change the person", "an attribute, a tag, or whether they are on a list",
-     {"mark": {"kind": "change", "set": {"tier": "gold"}, "tag": {"add": "won-back"}, "list": {"add": "key-of-a-list"},
-               "next": "peace"}}),
-    ("jump", "Go on elsewhere", "leads to another step, also an earlier one; a circle needs a wait in it",
-     {"again": {"kind": "jump", "next": "pause"}}),
-    ("split", "Split", "draws an offer for good; the shares add up to 100",
-     {"split": {"kind": "split", "arms": {"A": 50, "B": 50}, "next": {"A": "mail_a", "B": "mail_b"}}}),
-    ("split", "Split, the winner to the rest", "most wait until an arm has won, and then go its way",
-     {"split": {"kind": "split", "arms": {"A": 10, "B": 10}, "rest": {"percent": 80, "by": "redemptions", "days": 7},
-                "next": {"A": "mail_a", "B": "mail_b"}}}),
-    ("best_arm", "Best arm", "draws arms that do better more often; each keeps a share",
-     {"best": {"kind": "best_arm", "arms": ["A", "B"], "by": "redemptions", "days": 7,
-               "next": {"A": "mail_a", "B": "mail_b"}}}),
-    ("webhook", "Tell a program", "a signed request that says who came here; they go on at once",
-     {"tell": {"kind": "webhook", "receiver": "key-of-a-receiver", "event": "winback.letter_due",
-               "data": {"priority": "high"}, "next": "pause"}}),
-    ("leave", "Leave in peace", "the journey is over for this person", {"peace": {"kind": "leave"}}),
-)
-"""Kind, name, meaning and an example step of everything a journey can hold."""
+    if arm.offer is not None:
+        step["offer"] = arm.offer
+    return {**step, "channel": arm.channel, "fallback": arm.fallback, "next": following}

@@ -25,6 +25,7 @@ from journeys.telling.overview import count_journeys, journey_lines
 from journeys.telling.showing import people_here, people_who_went, traffic, version_of, versions_of
 from web.access import person
 from web.audit import record
+from web.journey_template import wish_of
 from web.journey_view import picture
 from web.journey_words import CHANNEL_WORDS, step_name
 from web.links import customer_url
@@ -89,7 +90,7 @@ def show(key: str) -> ResponseReturnValue:
     return render_template(
         "pages/journeys/show.html", journey=journey, campaign=campaign, version=version, versions=versions,
         drawing=drawing, numbers=numbers, decided=decided, shares=shares, step_name=step_name, shown=shown,
-        problems=problems[:MOST_PROBLEMS], differs=differs,
+        problems=problems[:MOST_PROBLEMS], differs=differs, by_form=wish_of(journey.draft) is not None,
         draft_problems=draft_problems, next_number=(versions[0].number if versions else 0) + 1,
         draft_starts=_starts(read_graph(journey.draft).graph),
         step_counts=_step_counts(counts), pill_=STATE_PILLS[journey.state], window=window_words(campaign, now=now),

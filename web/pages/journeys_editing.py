@@ -15,7 +15,8 @@ from journeys.editing.checking_draft import check_draft
 from journeys.models import Journey
 from journeys.telling.showing import versions_of
 from web.audit import record
-from web.journey_template import SNIPPETS
+from web.journey_snippets import SNIPPETS
+from web.journey_template import wish_of
 from web.journey_view import names_of
 from web.pages.journeys import MOST_PROBLEMS, blueprint
 from web.toasts import toast
@@ -103,4 +104,4 @@ def _editor(
     return render_template(
         "pages/journeys/edit.html", journey=journey, campaign=campaign, text=text, seen=seen, snippets=snippets,
         problems=None if problems is None else problems[:MOST_PROBLEMS], refused=refused, overtaken=overtaken,
-        names=names, number=number, unsaved=unsaved, window=window_words(campaign, now=now))
+        by_form=wish_of(journey.draft) is not None, names=names, number=number, unsaved=unsaved, window=window_words(campaign, now=now))
