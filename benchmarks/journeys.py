@@ -97,7 +97,8 @@ def fill(database: Database, folder: Path, size: int) -> None:
         save_draft(session, "bench", GRAPH, campaign_id=campaign.id, now=NOW)
         publish(session, "bench", now=NOW)
     settings = read_settings({"WINBACK_HOME": str(folder / "home"), "WINBACK_SECRET_KEY": KEY})
-    enrolling.tick(database, now=NOW, limit=20_000, questions=Questions(database, settings, engine="rows"))
+    enrolling.tick(database, now=NOW, limit=20_000, questions=Questions(database, settings, engine="rows"),
+                   secret_key=KEY)
 
 
 def walk(database: Database) -> None:

@@ -43,6 +43,24 @@ class Price:
         """What a run of so many pieces costs; nothing when there is none."""
         return self.setup_cents + pieces * self.unit_at(pieces) if pieces else 0
 
+    def affordable(self, budget_cents: int, most: int) -> int:
+        """The most pieces, up to `most`, whose run costs no more than the budget. A larger run may be the cheaper one,
+        so each tier is looked at for itself."""
+        best, ends = 0, [*(tier.pieces - 1 for tier in self.tiers), most]
+        for start, end in zip([1, *(tier.pieces for tier in self.tiers)], ends, strict=True):
+            unit, left = self.unit_at(start), budget_cents - self.setup_cents
+            pieces = min(end, most) if not unit else min(end, most, left // unit)
+            if left >= 0 and pieces >= start:
+                best = pieces
+        return best
+
+    def part_of(self, parts: float) -> "Price":
+        """The price of one of so many equal parts of a run, so that all of them cost what the whole run costs."""
+        if parts <= 1:
+            return self
+        return Price(self.unit_cents, round(self.setup_cents / parts),
+                     tuple(Tier(max(round(tier.pieces / parts), 1), tier.unit_cents) for tier in self.tiers))
+
     def to_json(self) -> dict[str, Any]:
         """The price as it is stored."""
         return {"unit_cents": self.unit_cents, "setup_cents": self.setup_cents,

@@ -183,6 +183,20 @@ class ArmDraw(Base):
     drawn_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class Allotment(Base):
+    """One person among the best to whom a send step speaks by the channel that its budget pays for."""
+
+    __tablename__ = "allotments"
+    __table_args__ = (UniqueConstraint("enrolment_id", "step"), Index("ix_allotments_journey_id", "journey_id", "step"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    enrolment_id: Mapped[int] = mapped_column(ForeignKey("enrolments.id", ondelete="CASCADE"))
+    journey_id: Mapped[int] = mapped_column(ForeignKey("journeys.id", ondelete="CASCADE"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    step: Mapped[str] = mapped_column(String(60))
+    place: Mapped[int] = mapped_column(Integer, doc="1 for the best")
+
+
 class Winner(Base):
     """Which arm of a split goes to the rest who wait there; `arm` None: not decided, and `reason` says why not."""
 

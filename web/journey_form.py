@@ -11,11 +11,13 @@ from werkzeug.datastructures import MultiDict
 
 from core.errors import Invalid
 from journeys.graphs.graph import MOVES
-from web.amounts import read_decimal, read_whole
+from journeys.graphs.reading_steps import LARGEST_BUDGET_CENTS
+from web.amounts import read_cents, read_decimal, read_whole, written_cents
 from web.journey_template import LETTERS, USUAL_DAYS, Arm, Wish
 from web.journey_words import CHANNEL_WORDS
 
-_OF_ARM = ("share", "content", "offer", "channel", "fallback", "after", "reminder", "reminder_days")
+_OF_ARM = ("share", "content", "offer", "channel", "fallback", "after", "reminder", "reminder_days", "best",
+           "budget")
 LONGEST_DAYS = 365
 LONGEST_AFTER_DAYS = 90
 
@@ -37,6 +39,7 @@ class JourneyForm:
     texts: dict[str, str]
     letters: list[str]
     version: int = 0
+    currency: str = "EUR"
     errors: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -66,29 +69,30 @@ class JourneyForm:
         self.texts[f"share_{self.letters[-1]}"] = f"{round(100 - share * (len(self.letters) - 1), 2):g}"
 
 
-def empty_form(*, segment: str) -> JourneyForm:
+def empty_form(*, segment: str, currency: str) -> JourneyForm:
     """One arm, without a choice yet."""
-    return form_of(Wish(segment, [Arm("A", 100, "", None)]), version=0)
+    return form_of(Wish(segment, [Arm("A", 100, "", None)]), version=0, currency=currency)
 
 
-def form_of(wish: Wish, *, version: int) -> JourneyForm:
+def form_of(wish: Wish, *, version: int, currency: str) -> JourneyForm:
     """The form of a drawn journey."""
     texts = {"segment": wish.segment, "on": wish.on or ""}
     for arm in wish.arms:
         values = (f"{arm.share:g}", arm.content, arm.offer or "", arm.channel, "yes" if arm.fallback else "",
-                  str(arm.after_days), arm.reminder, str(arm.reminder_days))
+                  str(arm.after_days), arm.reminder, str(arm.reminder_days), arm.best,
+                  written_cents(arm.budget_cents, currency=currency) if arm.best else "")
         texts |= {f"{name}_{arm.letter}": value for name, value in zip(_OF_ARM, values, strict=True)}
-    return JourneyForm(texts, [arm.letter for arm in wish.arms], version)
+    return JourneyForm(texts, [arm.letter for arm in wish.arms], version, currency)
 
 
-def typed_form(form: "MultiDict[str, str]") -> JourneyForm:
+def typed_form(form: "MultiDict[str, str]", *, currency: str) -> JourneyForm:
     """What was typed, as it was typed; what asks for an arm more or less is done."""
     letters = sorted(set(form.getlist("arm")) & set(LETTERS)) or ["A"]
     texts = {name: form.get(name, "")[:200].replace("\x00", "").strip()
              for name in ("segment", "on", *(f"{name}_{letter}" for letter in letters for name in _OF_ARM))}
     version = form.get("version", "")
-    found = JourneyForm(texts, letters, int(version) if version.isascii() and version.isdigit() and
-                        len(version) < 10 else 0)
+    seen = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
+    found = JourneyForm(texts, letters, seen, currency)
     asked = form.get("do", "")
     if asked == "add":
         found.add_arm()
@@ -121,6 +125,7 @@ def _arm(form: JourneyForm, letter: str, known: Known) -> Arm:
         errors[f"reminder_{letter}"] = "There is no such content any more. Choose another."
     if own["channel"] not in ("preferred", *CHANNEL_WORDS):
         errors[f"channel_{letter}"] = "Choose one of these channels."
+    best, budget_cents = _best_first(form, letter)
     share = 100.0
     if len(form.letters) > 1:
         try:
@@ -129,7 +134,27 @@ def _arm(form: JourneyForm, letter: str, known: Known) -> Arm:
             errors[f"share_{letter}"] = error.message
     return Arm(letter, int(share) if share == int(share) else share, own["content"], own["offer"] or None,
                own["channel"], bool(own["fallback"]), _days(form, f"after_{letter}", 0, LONGEST_AFTER_DAYS, "0"),
-               own["reminder"], _days(form, f"reminder_days_{letter}", 1, LONGEST_DAYS, str(USUAL_DAYS)))
+               own["reminder"], _days(form, f"reminder_days_{letter}", 1, LONGEST_DAYS, str(USUAL_DAYS)), best,
+               budget_cents)
+
+
+def _best_first(form: JourneyForm, letter: str) -> tuple[str, int]:
+    """The channel of the best and its budget; without a channel there is none."""
+    best, errors = form.texts[f"best_{letter}"], form.errors
+    if not best:
+        return "", 0
+    if best not in CHANNEL_WORDS:
+        errors[f"best_{letter}"] = "Choose one of these channels."
+    elif best == form.texts[f"channel_{letter}"]:
+        errors[f"best_{letter}"] = "The rest would get the same channel. Choose another for one of them."
+    try:
+        cents = read_cents(form.texts[f"budget_{letter}"] or "0", currency=form.currency)
+        if not 0 < cents <= LARGEST_BUDGET_CENTS:
+            raise Invalid("Say how much may be spent on it.")
+    except Invalid as error:
+        errors[f"budget_{letter}"] = error.message
+        return best, 0
+    return best, cents
 
 
 def _days(form: JourneyForm, name: str, least: int, most: int, usual: str) -> int:

@@ -22,7 +22,8 @@ _FORMS_ENTRY = ("segment", "on")
 @dataclass(frozen=True)
 class Arm:
     """What one part of the people gets: names of content and offer (None: no code), the channel, whether the next one
-    takes over, days before the first message (0: at once), the reminder ("": none) and days before it."""
+    takes over, days before the first message (0: at once), the reminder ("": none) and days before it. `best` is the
+    channel by which the best hear the first message until `budget_cents` are used ("": `channel` is everybody's)."""
 
     letter: str
     share: float
@@ -33,6 +34,8 @@ class Arm:
     after_days: int = 0
     reminder: str = ""
     reminder_days: int = USUAL_DAYS
+    best: str = ""
+    budget_cents: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def wish_of(draft: Mapping[str, Any]) -> Wish | None:
     """The choices from which this draft is drawn; None when it was drawn, or changed, by hand."""
     try:
         wish = _read(draft)
-        goal = next((step["if"].get("where", {}).get("category", []) for name, step in draft["steps"].items()
-                     if name.startswith("bought_")), [])
+        asked = [step["if"] for name, step in draft["steps"].items() if name.startswith("bought_")]
+        goal: Sequence[str] = asked[0].get("where", {}).get("category", []) if asked else []
         return wish if redrawn(draft, wish, goal=goal) == draft else None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return None  # not of this form
@@ -92,6 +95,9 @@ def _steps(arm: Arm, goal: Sequence[str]) -> dict[str, Any]:
         steps[f"later_{letter}"] = {"kind": "wait", "name": "Before the first word", "days": arm.after_days,
                                     "at_local_time": "09:00", "next": f"offer_{letter}"}
     steps[f"offer_{letter}"] = _send(arm, arm.content, f"pause_{letter}")
+    if arm.best:
+        steps[f"offer_{letter}"]["channel"] = {"best_first": arm.best, "budget_cents": arm.budget_cents,
+                                               "rest": arm.channel}
     if not arm.reminder:
         return {**steps, f"pause_{letter}": {"kind": "wait", "name": "Time to answer",
                                              "days": max(arm.reminder_days, QUIET_DAYS), "next": "peace"}}
@@ -121,10 +127,11 @@ def _arm(steps: Mapping[str, Any], letter: str, share: float) -> Arm:
     small = letter.lower()
     said, pause = steps[f"offer_{small}"], steps[f"pause_{small}"]
     reminder = steps[f"remind_{small}"]["content"] if f"remind_{small}" in steps else ""
-    days = pause["days"]
-    return Arm(letter, share, said["content"], said.get("offer"), said["channel"], said["fallback"],
+    days, by = pause["days"], said["channel"]
+    first = by if isinstance(by, dict) else {"best_first": "", "budget_cents": 0, "rest": by}
+    return Arm(letter, share, said["content"], said.get("offer"), first["rest"], said["fallback"],
                steps[f"later_{small}"]["days"] if f"later_{small}" in steps else 0, reminder,
-               USUAL_DAYS if not reminder and days == QUIET_DAYS else days)
+               USUAL_DAYS if not reminder and days == QUIET_DAYS else days, first["best_first"], first["budget_cents"])
 
 
 def bought_rule(goal: Sequence[str], days: int) -> dict[str, Any]:

@@ -189,8 +189,13 @@ def _send(step: Send, name: str, names: Names) -> StepWords:
     content = names.contents.get(step.content, step.content)
     preferred = step.channel == "preferred"
     by = "on the preferred channel" if preferred else f"by {CHANNEL_WORDS.get(step.channel, step.channel)}"
+    first = step.best_first
+    if first is not None:
+        by = (f"by {CHANNEL_WORDS[first.channel]} to the best, until a budget of {first.budget_cents / 100:,.2f} is"
+              f" used, and to the rest {'on the next channel they allow' if preferred else by}")
     offer = names.offers.get(step.offer, step.offer) if step.offer else None
-    line = offer or ("letter, e-mail or phone" if preferred else by)
+    line = offer or (f"{CHANNEL_WORDS[first.channel]} to the best first" if first is not None else
+                     "letter, e-mail or phone" if preferred else by)
     whole = f"Send “{content}” {by}"
     if offer:
         whole += f", with {'a new' if step.new_code else 'the personal'} code for “{offer}”"

@@ -7,14 +7,17 @@ people for an even spread of as many. The promise: a number and the people behin
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from campaigns.costs import Price
 from campaigns.excluding import Exclusion, exclusions
+from campaigns.house import house
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from campaigns.showing import segment_key
@@ -22,13 +25,15 @@ from core.arrays import in_ids
 from core.bulk import chunks
 from core.errors import NotFound
 from customers.models import Customer
-from delivery.policy import CHANNELS
+from delivery.policy import CHANNELS, channel_words
 from delivery.preference import Choice, choose_channels
 from journeys.editing.editing import newest_version
+from journeys.editing.reached_first import reached_first
+from journeys.entry.allotting import best_first_steps
 from journeys.entry.holding_out import global_percent, left_alone
 from journeys.entry.households import HOUSEHOLD, others_of_homes, units_of
-from journeys.entry.ranking import best, ranking_of
-from journeys.graphs.graph import Graph, Split, ways_of
+from journeys.entry.ranking import best, places_of_best, ranking_of
+from journeys.graphs.graph import BestFirst, Graph, Split, ways_of
 from journeys.graphs.reading import read_graph
 from journeys.graphs.steps import arms
 from journeys.models import Journey, Version
@@ -77,6 +82,12 @@ class _Frame:
     graph: Graph | None
     holdout_percent: float
     global_percent: float
+    ranking: Mapping[str, Any] | None
+    prices: Mapping[str, Price]
+
+    def best_first(self) -> Mapping[str, BestFirst]:
+        """The steps that speak to the best first; none while nobody knows who that is."""
+        return {} if self.graph is None or self.ranking is None else best_first_steps(self.graph)
 
     def without(self, places: int) -> All:
         """The segment without the people of the first so many exclusions."""
@@ -111,9 +122,9 @@ def audience(questions: Questions, key: str, *, now: datetime, secret_key: str) 
         lines.append(Line(BEYOND, "minus", f"Not among the best {len(left):,}", everybody - len(left)))
     asked = spread(left)
     with questions.database.reading() as session:
-        found = Counter(_parts(session.connection(), frame, asked, now=now, secret_key=secret_key))
+        found = Counter(_parts(session.connection(), frame, asked, of=len(left), now=now, secret_key=secret_key))
     scale = len(left) / len(asked) if asked else 0.0
-    spoken_to = tuple((name, round(scale * sum(people for (channel, held, _arm), people in found.items()
+    spoken_to = tuple((name, round(scale * sum(people for (channel, held, _arm, _best), people in found.items()
                                                if channel == name and not held))) for name in CHANNELS)
     return Audience((*lines, *_below(frame, found, len(asked))), len(left), len(asked), spoken_to)
 
@@ -141,7 +152,7 @@ def people_in(
         return Line(part, "minus", f"Not among the best {len(left):,}", len(beyond)), beyond
     asked = spread(left)
     with questions.database.reading() as session:
-        found = _parts(session.connection(), frame, asked, now=now, secret_key=secret_key)
+        found = _parts(session.connection(), frame, asked, of=len(left), now=now, secret_key=secret_key)
     for line in _below(frame, Counter(found), len(asked)):
         if line.part == part:
             return line, [customer_id for customer_id, own in zip(asked, found, strict=True) if _belongs(own, part)]
@@ -162,9 +173,10 @@ def _best(questions: Questions, frame: _Frame, left: list[int], *, now: datetime
     count = None if frame.graph is None else frame.graph.entry.top
     if count is None or count >= len(left):
         return left
+    if frame.ranking is None:
+        return left
     with questions.database.reading() as session:
-        ranking = ranking_of(session, frame.campaign)
-        return left if ranking is None else best(session.connection(), left, ranking, count, as_of=now)
+        return best(session.connection(), left, frame.ranking, count, as_of=now)
 
 
 def spread(ids: Sequence[int]) -> Sequence[int]:
@@ -172,17 +184,18 @@ def spread(ids: Sequence[int]) -> Sequence[int]:
     return ids[::-(-len(ids) // MOST_REACHED) or 1]
 
 
-_Part = tuple[str, bool, str | None]
-"""Channel ("" for none), whether held out, and the arm, None without a split or for the hold-out."""
+_Part = tuple[str, bool, str | None, str | None]
+"""Channel ("" for none), whether held out, the arm (None without a split or for the hold-out), and the step at which
+somebody is among the best (None: at none)."""
 
 
 def _belongs(own: _Part, part: str) -> bool:
-    channel, held, arm = own
+    channel, held, arm, best = own
     if part in (SILENT, REACHED):
         return (not channel) == (part == SILENT)
     if part == HELD_OUT:
         return bool(channel) and held
-    return bool(channel) and part in (f"channel:{channel}", f"arm:{arm}")
+    return bool(channel) and part in (f"channel:{channel}", f"arm:{arm}", f"best:{best}")
 
 
 def _below(frame: _Frame, found: Counter[_Part], asked: int) -> list[Line]:
@@ -198,14 +211,16 @@ def _below(frame: _Frame, found: Counter[_Part], asked: int) -> list[Line]:
     split = frame.split()
     if split is not None:
         lines += [Line(f"arm:{name}", "arm", name, count(f"arm:{name}")) for name, _share in split.arms]
+    lines += [Line(f"best:{key}", "best", f"The best, by {channel_words(first.channel)}", count(f"best:{key}"))
+              for key, first in frame.best_first().items()]
     return lines
 
 
 def _parts(
-    connection: Connection, frame: _Frame, ids: Sequence[int], *, now: datetime, secret_key: str
+    connection: Connection, frame: _Frame, ids: Sequence[int], *, of: int, now: datetime, secret_key: str
 ) -> list[_Part]:
     """Per person the channel that would be chosen, and what would be drawn, as the runner will draw it."""
-    split, found = frame.split(), list[_Part]()
+    split, found, everybody = frame.split(), list[_Part](), list[str]()
     for part in chunks(ids, _CHUNK):
         choices: list[Choice] = choose_channels(connection, part, wish="preferred", allowed=CHANNELS, now=now,
                                                 secret_key=secret_key)
@@ -220,8 +235,15 @@ def _parts(
         held = left_alone(frame.journey, external_ids, percent=frame.holdout_percent,
                           global_percent=frame.global_percent, units=units)
         drawn = [None] * len(part) if split is None else arms(split, frame.journey, units)
-        found += [(choice.channel or "", kept, None if kept else arm)
+        found += [(choice.channel or "", kept, None if kept else arm, None)
                   for choice, kept, arm in zip(choices, held, drawn, strict=True)]
+        everybody += units
+    if frame.graph is not None and frame.ranking is not None and ids:
+        for place, (channel, best) in reached_first(
+                connection, frame.graph, frame.journey, ids, everybody, [own[1] for own in found],
+                ranking=frame.ranking, prices=frame.prices, scale=of / len(ids), now=now,
+                secret_key=secret_key).items():
+            found[place] = (channel, *found[place][1:3], best)
     return found
 
 
@@ -238,9 +260,12 @@ def _frame(questions: Questions, key: str) -> _Frame:
         # Before there is a journey, the one that the form makes: it applies the house list.
         found = exclusions(session, campaign, standing=graph is None or graph.standing)
         newest = None if journey is None else newest_version(session, journey)
+        ranking = None if graph is None or not places_of_best(graph) else ranking_of(session, campaign)
+        prices = house(session).prices
         everywhere = global_percent(session) if newest is None else newest.pins.get("global_percent", 0.0)
     percent = campaign.holdout_percent if graph is None or graph.holdout_percent is None else graph.holdout_percent
-    return _Frame(campaign, rule, tuple(found), key if journey is None else journey.key, graph, percent, everywhere)
+    return _Frame(campaign, rule, tuple(found), key if journey is None else journey.key, graph, percent, everywhere,
+                  ranking, prices)
 
 
 def _pinned(session: Session, segment: str, version: int) -> Rule:

@@ -16,6 +16,7 @@ from coupons.models import Offer
 from customers.changing import misfits
 from delivery.contents import list_contents
 from delivery.receivers import list_receivers
+from journeys.entry.allotting import best_first_problems
 from journeys.graphs.checking import check_graph
 from journeys.graphs.graph import Branch, Change, Graph, WaitFor, Webhook
 from journeys.graphs.letter_clock import letter_problems
@@ -41,7 +42,8 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
     entered = segments.get(read.segment)
     if not found:
         valid: dict[str, int | None] = dict(session.execute(select(Offer.key, Offer.valid_days)).all())
-        found = [*found, *letter_problems(read, valid, lead_days=house(session).print_lead_days)]
+        lead_days = house(session).print_lead_days
+        found = [*found, *best_first_problems(read), *letter_problems(read, valid, lead_days=lead_days)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
             *_rule_problems(session, read), *_change_problems(session, read, segments), *_told_problems(session, read)]
 

@@ -32,7 +32,7 @@ from journeys.editing.approval_parts import parts_of
 from journeys.editing.checking_draft import check_draft, hold_segments
 from journeys.entry import following
 from journeys.entry.holding_out import global_percent
-from journeys.entry.ranking import ranking_of, ranking_problems
+from journeys.entry.ranking import places_of_best, ranking_of, ranking_problems
 from journeys.exits.leaving import leave
 from journeys.graphs.graph import Branch, Call, Give, Graph, Send, WaitFor, Webhook
 from journeys.graphs.reading import EXIT_FLAGS, parse_graph, read_graph
@@ -132,7 +132,7 @@ def publish(
         hold_segments(session, named)
     insist(check_draft(session, journey.draft))
     graph = parse_graph(journey.draft)
-    ranking = ranking_of(session, campaign) if graph.entry.top is not None else None
+    ranking = ranking_of(session, campaign) if places_of_best(graph) else None
     insist([*_frame_problems(campaign, graph, now), *ranking_problems(graph, ranking)])
     _adopt_frame(session, campaign, graph)
     before = newest_version(session, journey)

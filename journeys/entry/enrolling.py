@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.database import Database
 from journeys.entry import ringing
 from journeys.entry.admitting import enrol_all
+from journeys.entry.allotting import allot
 from journeys.entry.households import HOUSEHOLD, best_first, others_of_homes
 from journeys.entry.ranking import best
 from journeys.graphs.plans import Plan, load_plans
@@ -25,7 +26,7 @@ from segments.saving.saved import segment_rule
 log = logging.getLogger("winback.journeys")
 
 
-def tick(database: Database, *, now: datetime, limit: int, questions: Questions) -> int:
+def tick(database: Database, *, now: datetime, limit: int, questions: Questions, secret_key: str) -> int:
     """Draw every audience that is due; returns how many people were enrolled. `limit` is people per transaction."""
     with database.reading() as session:
         plans = load_plans(session.connection(), states=("running",))
@@ -35,13 +36,15 @@ def tick(database: Database, *, now: datetime, limit: int, questions: Questions)
         if (plan.starts_at is not None and plan.starts_at > now) or (plan.ends_at is not None and plan.ends_at <= now):
             continue
         if plan.graph.draws and not plan.drawn:
-            entered += _draw(database, plan, now=now, limit=limit, questions=questions)
+            entered += _draw(database, plan, now=now, limit=limit, questions=questions, secret_key=secret_key)
         elif plan.graph.entry.schedule is not None:
             entered += ringing.ring(database, plan, now=now, limit=limit, questions=questions)
     return entered
 
 
-def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, questions: Questions) -> int:
+def _draw(
+    database: Database, plan: Plan, *, now: datetime, limit: int, questions: Questions, secret_key: str
+) -> int:
     with database.writing() as session:
         as_of = _begin(session, plan, now=now)
         rule = segment_rule(session, plan.graph.segment, version=plan.segments[plan.graph.segment])
@@ -59,6 +62,8 @@ def _draw(database: Database, plan: Plan, *, now: datetime, limit: int, question
     if not whole:
         return entered
     with database.writing() as session:
+        # With the end of the drawing: before it nobody passes a step that speaks to the best first.
+        allot(session, plan, as_of=as_of, now=now, secret_key=secret_key)
         session.execute(update(Version).where(Version.id == plan.version_id, Version.entered_at.is_(None))
                         .values(entered_at=now))
     log.info("%s: %s of %s members entered", plan.journey_key, entered, len(members))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign
 from campaigns.problems import Problem
 from core.types import to_us
-from journeys.graphs.graph import Graph
+from journeys.graphs.graph import Graph, Send
 from journeys.models import Forecast
 from journeys.responding import Curve, features_of
 
@@ -41,17 +41,30 @@ def ranking_of(session: Session, campaign: Campaign) -> dict[str, Any] | None:
 
 def ranking_problems(graph: Graph, ranking: Ranking | None) -> list[Problem]:
     """What keeps a journey for the best few from being published."""
-    if graph.entry.top is None or ranking is not None:
+    places = places_of_best(graph)
+    if not places or ranking is not None:
         return []
-    return [Problem("entry.top", "Nobody knows yet who would bring most.",
+    return [Problem(places[0], "Nobody knows yet who would bring most.",
                     "Ask for the campaign's forecast first: the best are chosen by its model. It needs past campaigns "
                     "or a rate, and what an order leaves.")]
+
+
+def places_of_best(graph: Graph) -> list[str]:
+    """Where in its JSON the journey asks who is best."""
+    return [*(["entry.top"] if graph.entry.top is not None else []),
+            *(f"steps.{key}.channel" for key, step in graph.steps.items()
+              if isinstance(step, Send) and step.best_first is not None)]
 
 
 def best(connection: Connection, people: Sequence[int], ranking: Ranking, count: int, *, as_of: datetime) -> list[int]:
     """The `count` of these people with the highest expected contribution as things stood then, their ids rising."""
     if count >= len(people):
         return sorted(people)
+    return sorted(ranked(connection, people, ranking, as_of=as_of)[:count])
+
+
+def ranked(connection: Connection, people: Sequence[int], ranking: Ranking, *, as_of: datetime) -> list[int]:
+    """These people by expected contribution as things stood then, the best first."""
     features = features_of(connection, people, before_us=to_us(as_of))
     rates = Curve(tuple(ranking["coefficients"]), (), None, "").rates(features)
     orders, value = np.expm1(features[:, 2]), 100 * np.expm1(features[:, 3])
@@ -59,4 +72,4 @@ def best(connection: Connection, people: Sequence[int], ranking: Ranking, count:
     expected = rates * (float(ranking["share"]) * cents - float(ranking["discount_cents"]))
     # Equal ones by their number, so that a drawing cut short goes on with the same people.
     order = np.lexsort((np.asarray(people), -np.round(expected, 6)))
-    return sorted(int(people[place]) for place in order[:count])
+    return [int(people[place]) for place in order]

@@ -32,8 +32,10 @@ from delivery.settings import DeliverySettings
 from journeys.editing.approval_parts import parts_of
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.editing import newest_version, publish, save_draft
+from journeys.entry.allotting import best_first_steps
 from journeys.exits.happened import fits
 from journeys.exits.objecting import objections
+from journeys.forecasting.budgets import budget_notes, share_prices, with_shared_budgets
 from journeys.forecasting.living import Living, Shopping
 from journeys.forecasting.scratch import World, world
 from journeys.forecasting.tallying import Tally, tally
@@ -202,6 +204,7 @@ def play(
             counted = tally(session.connection(), journey_id, since=now, zone=frame.zone, scale=scale,
                             keys=tuple(frame.graph.steps))
             told, inside = _sides(session, journey_id, living)
+            notes += budget_notes(session, frame.graph, journey_id, scale=scale, currency=frame.campaign.currency)
     if living.refused:
         notes.append(f"{round(living.refused * scale):,} codes were wanted and refused at the till: too late, below "
                      "the minimum or over a limit.")
@@ -310,8 +313,15 @@ def _stage(
                     .values(state="paused", paused_at=now))
     session.execute(update(Message).where(Message.state.in_(("queued", "claimed")),
                                           Message.campaign.is_distinct_from(frame.campaign.key)).values(due_at=NEVER))
+    shares = scale > 1 and not frame.drawn and bool(best_first_steps(frame.graph))
+    if shares:
+        share_prices(session, scale)
     if frame.published:
         assert frame.journey_id is not None
+        version = newest_version(session, session.get_one(Journey, frame.journey_id))
+        if shares and version is not None:
+            version.graph = with_shared_budgets(version.graph, frame.graph, scale)
+            session.flush()
         return frame.journey_id
     campaign = session.scalars(select(Campaign).where(Campaign.key == frame.campaign.key)).one_or_none()
     if frame.drafted is not None and frame.drafted.bring is not None:
@@ -334,6 +344,8 @@ def _stage(
         entry = {**journey.draft["entry"], "top": {"by": "expected_contribution",
                                                    "count": max(round(frame.graph.entry.top / scale), 1)}}
         journey.draft = {**journey.draft, "entry": entry}
+    if shares:
+        journey.draft = with_shared_budgets(journey.draft, frame.graph, scale)
     session.flush()
     return publish(session, frame.journey, now=now).journey_id
 

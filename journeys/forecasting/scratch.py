@@ -28,7 +28,8 @@ WHOLE = (
 """Tables about things and about the house: copied as they are."""
 
 BY_PERSON: Mapping[str, str] = {
-    "customers": "id", "addresses": "customer_id", "arm_draws": "customer_id", "call_tasks": "customer_id",
+    "customers": "id", "addresses": "customer_id", "allotments": "customer_id",
+    "arm_draws": "customer_id", "call_tasks": "customer_id",
     "consents": "customer_id", "contacts": "customer_id", "codes": "customer_id", "enrolments": "customer_id",
     "events": "customer_id", "listed_people": "customer_id", "messages": "customer_id",
     "order_lines": "customer_id", "orders": "customer_id", "past_people": "customer_id",

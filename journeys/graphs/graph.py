@@ -22,8 +22,17 @@ MOVES = (ENTERING, LEAVING)
 
 
 @dataclass(frozen=True)
+class BestFirst:
+    """The best of those who enter together get a message by `channel`, until its price has used up `budget_cents`."""
+
+    channel: str
+    budget_cents: int
+
+
+@dataclass(frozen=True)
 class Send:
-    """Say something: one message per person and visit, with a code when it names an offer."""
+    """Say something: one message per person and visit, with a code when it names an offer. With `best_first`, `channel`
+    is that of everybody else; "preferred" then never means the channel of the best."""
 
     key: str
     content: str
@@ -32,6 +41,12 @@ class Send:
     channel: str = "preferred"
     fallback: bool = False
     new_code: bool = False
+    best_first: BestFirst | None = None
+
+    @property
+    def by_letter(self) -> bool:
+        """Whether somebody surely gets a letter here."""
+        return "letter" in (self.channel, self.best_first and self.best_first.channel)
 
 
 @dataclass(frozen=True)

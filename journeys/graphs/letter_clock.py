@@ -29,7 +29,7 @@ def letter_problems(
     """
     post = LONGEST_POST_DAYS + calendar_days(lead_days)
     for key, step in graph.steps.items():
-        if not isinstance(step, Send) or step.channel != "letter":
+        if not isinstance(step, Send) or not step.by_letter:
             continue
         yield from _too_soon(graph, key, lead_days)
         if step.offer is None or step.new_code:

@@ -37,6 +37,7 @@ class Plan:
     campaign: str
     campaign_name: str
     timezone: str
+    currency: str
     goal_categories: tuple[str, ...]
     holdout_percent: float
     global_percent: float
@@ -62,7 +63,8 @@ _PLANS = (
     select(Version.id, Version.graph, Version.pins, Version.entered_at, Version.published_at,
            Version.journey_id, Journey.key.label("journey_key"), Journey.state.label("journey_state"),
            Campaign.id.label("campaign_id"), Campaign.key.label("campaign"), Campaign.name.label("campaign_name"),
-           Campaign.timezone, Campaign.goal_categories, Campaign.holdout_percent, Campaign.starts_at, Campaign.ends_at)
+           Campaign.timezone, Campaign.currency, Campaign.goal_categories, Campaign.holdout_percent, Campaign.starts_at,
+           Campaign.ends_at)
     .join(Journey, Journey.id == Version.journey_id).join(Campaign, Campaign.id == Journey.campaign_id)
     .order_by(Version.id))
 """Columns, not objects: every duty of every round reads them."""
@@ -98,6 +100,7 @@ def _plan(row: Row[*tuple[Any, ...]]) -> Plan:
         contents=pins["contents"], offers=pins["offers"], segments=pins["segments"],
         receivers=pins.get("receivers", {}),
         campaign_id=row.campaign_id, campaign=row.campaign, campaign_name=row.campaign_name, timezone=row.timezone,
+        currency=row.currency,
         goal_categories=tuple(row.goal_categories),
         holdout_percent=row.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
         global_percent=pins.get("global_percent", 0.0), ranking=pins.get("ranking"),

@@ -14,6 +14,7 @@ from journeys.graphs.graph import (
     CHANNELS,
     MEASURES,
     BestArm,
+    BestFirst,
     Branch,
     Call,
     Change,
@@ -38,6 +39,7 @@ ELSE = "else"
 MOST_CASES = 20
 
 MOST_ARMS = 10
+LARGEST_BUDGET_CENTS = 10**12
 
 _STEP_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _EVENT = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -65,9 +67,7 @@ class StepReader(PartReader):
 
     def _send(self, key: str, item: dict[str, Any], place: str) -> Step | None:
         content = self.named(item, "content", place, ("The step does not say what to send.", "Name a content."))
-        channel = item.get("channel", "preferred")
-        if channel not in CHANNELS:
-            self.add(f"{place}.channel", f"There is no channel {channel}.", f"Use {', '.join(CHANNELS)}.")
+        channel, best_first = self._channel(item.get("channel", "preferred"), f"{place}.channel")
         new_code = self._new_code(item, place)
         fallback = item.get("fallback", False)
         if not isinstance(fallback, bool):
@@ -78,7 +78,26 @@ class StepReader(PartReader):
         if "code" in item and offer is None:
             self.add(f"{place}.code", "There is no code without an offer.", "Name an offer, or leave the code out.")
         return Send(key, content, self.next(item, place), offer if isinstance(offer, str) else None, channel,
-                    fallback is True, new_code)
+                    fallback is True, new_code, best_first)
+
+    def _channel(self, value: object, place: str) -> tuple[str, BestFirst | None]:
+        """The channel, and who gets another one first."""
+        if not isinstance(value, dict):
+            if not isinstance(value, str) or value not in CHANNELS:
+                self.add(place, f"There is no channel {value}.", f"Use {', '.join(CHANNELS)}.")
+            return str(value), None
+        self.known_keys(value, ("best_first", "budget_cents", "rest"), place)
+        first, rest, cents = value.get("best_first"), value.get("rest", "preferred"), value.get("budget_cents")
+        if first not in CHANNELS[1:]:
+            self.add(f"{place}.best_first", f"There is no channel {first}.", f"Use {', '.join(CHANNELS[1:])}.")
+        if rest not in CHANNELS:
+            self.add(f"{place}.rest", f"There is no channel {rest}.", f"Use {', '.join(CHANNELS)}.")
+        elif rest == first:
+            self.add(f"{place}.rest", "The rest would get the same channel.", "Name another one, or \"preferred\".")
+        if isinstance(cents, bool) or not isinstance(cents, int) or not 0 < cents <= LARGEST_BUDGET_CENTS:
+            self.add(f"{place}.budget_cents", "This is not an amount in cents.", "Use a whole number above 0.")
+            return "preferred", None
+        return str(rest), BestFirst(str(first), cents)
 
     def _wait(self, key: str, item: dict[str, Any], place: str) -> Step | None:
         days, hours, at = self.span(item, place)

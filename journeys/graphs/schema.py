@@ -10,7 +10,7 @@ from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from journeys.graphs.graph import CALL_WAYS, CHANNELS, MEASURES, MOVES
 from journeys.graphs.reading import EXIT_FLAGS
 from journeys.graphs.reading_entry import MOST_BEST
-from journeys.graphs.reading_steps import ELSE, MOST_ARMS, MOST_CASES
+from journeys.graphs.reading_steps import ELSE, LARGEST_BUDGET_CENTS, MOST_ARMS, MOST_CASES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 60, "pattern": "^[A-Za-z0-9_-]+$"}
 _NEXT = {**_NAME, "description": "The step people go to from here."}
@@ -33,8 +33,13 @@ def _step(kind: str, words: str, properties: dict[str, Any], required: tuple[str
 _SEND = _step("send", "Say something, with a code when an offer is named.", {
     "content": {"type": "string", "minLength": 1, "description": "Key of a content."},
     "offer": {"type": "string", "minLength": 1, "description": "Key of an offer: the message carries a personal code."},
-    "channel": {"enum": list(CHANNELS), "default": "preferred",
-                "description": "preferred: as the person asked, else as the person contacts the shop."},
+    "channel": {"default": "preferred", "anyOf": [
+        {"enum": list(CHANNELS),
+         "description": "preferred: as the person asked, else as the person contacts the shop."},
+        {"type": "object", "additionalProperties": False, "required": ["best_first", "budget_cents"], "description":
+         "The best of the segment get this channel until its price has used up the budget, the rest the next one.",
+         "properties": {"best_first": {"enum": list(CHANNELS[1:])}, "rest": {"enum": list(CHANNELS)},
+                        "budget_cents": {"type": "integer", "minimum": 1, "maximum": LARGEST_BUDGET_CENTS}}}]},
     "fallback": {"type": "boolean", "default": False,
                  "description": "Try the next allowed channel when the first one failed, was suppressed or bounced."},
     "code": {"enum": ["same", "new"], "default": "same",

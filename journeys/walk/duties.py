@@ -24,7 +24,8 @@ def tick(
     done = exits.tick(database, now=now, limit=chunk)
     done += noticing.tick(database, now=now, limit=chunk)
     done += closing.tick(database, now=now, limit=chunk)
-    done += enrolling.tick(database, now=now, limit=chunk, questions=questions)
+    done += enrolling.tick(database, now=now, limit=chunk, questions=questions,
+                           secret_key=services.secret_key)
     done += following.tick(database, now=now, limit=chunk)
     done += refilling.tick(database, now=now, limit=chunk)
     done += deciding.tick(database, now=now) + best_arms.tick(database, now=now)

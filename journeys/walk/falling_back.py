@@ -75,7 +75,9 @@ def _queue_next(
     by_open: dict[tuple[str, ...], list[tuple[int, int, list[Message]]]] = {}
     for entry in waiting:
         tried = {message.channel for message in entry[2]}
-        left = tuple(channel for channel in facts.channels if channel not in tried)
+        # The channel of the best has a budget: who has no place there does not come to it by a failure either.
+        dear = None if step.best_first is None else step.best_first.channel
+        left = tuple(channel for channel in facts.channels if channel not in tried and channel != dear)
         if left:
             by_open.setdefault(left, []).append(entry)
     queued = 0

@@ -24,10 +24,10 @@ from delivery.arrival import expected_arrival
 from delivery.content import compiled_from
 from delivery.models import Content, ContentRevision
 from delivery.outbox import MessageColumns, queue
-from delivery.preference import choose_channels
 from journeys.exits.exits import enrolment_of, origin_of
 from journeys.graphs.graph import Call, Give, Send
 from journeys.graphs.plans import Plan
+from journeys.walk.choosing import choices
 from journeys.walk.due import NEVER
 
 SKIPPED = "left out after a pause"
@@ -132,18 +132,10 @@ def speak(
 ) -> Spoken:
     """Choose channels, issue codes and put one ledger row per person in the outbox."""
     facts = shelf.content(session, plan.contents[step.content])
-    choices = choose_channels(
-        session.connection(), list(people.customer_ids), wish=step.channel, allowed=facts.channels, now=now,
-        secret_key=secret_key, message_class=facts.message_class,
-    ) if step.channel == "preferred" or step.channel in facts.channels else None
-    if choices is None:
-        channels: list[str | None] = [None] * len(people.customer_ids)
-        details = [f"the content has no text for {step.channel}"] * len(channels)
-    else:
-        channels = [choice.channel for choice in choices]
-        details = [choice.why for choice in choices]
-    return put(session, plan, step, people, channels, details, [0] * len(channels), now=now, shelf=shelf,
-               may_wait=True)
+    found = choices(session, plan, step, people.enrolment_ids, people.customer_ids, channels=facts.channels,
+                    message_class=facts.message_class, now=now, secret_key=secret_key)
+    return put(session, plan, step, people, [choice.channel for choice in found], [choice.why for choice in found],
+               [0] * len(found), now=now, shelf=shelf, may_wait=True)
 
 
 def keep_silent(

@@ -38,9 +38,8 @@ from segments.saving.lists import change_members
 MOST_STEPS = 20
 """Steps one person may pass in one claim; whoever wants more stays due and comes again."""
 
-POOL_LOOK_US = 15 * 60 * 1_000_000
-"""After this long, who waits for a code of an empty pool is looked at again."""
-
+POOL_LOOK_US, DRAWING_LOOK_US = 15 * 60 * 1_000_000, 60 * 1_000_000
+"""After this long, who waits for a code of an empty pool, or for the end of the drawing, is looked at again."""
 RULE_LOOK_US = 24 * 3600 * 1_000_000
 """After this long a rule that is waited for is asked again, because some change by time alone."""
 
@@ -234,6 +233,10 @@ class Walk:
 
     def _send(self, plan: Plan, step: Send, places: list[int]) -> list[int]:
         addressed = self._withhold(plan, step, places)
+        if step.best_first is not None and not plan.drawn:
+            for place in addressed:  # who is among the best is known when everybody is in
+                self.due[place] = self.now_us + DRAWING_LOOK_US
+            addressed = []
         if not addressed:
             return []
         people = self._listeners(addressed)
@@ -248,13 +251,11 @@ class Walk:
             gone = [number for number in range(len(addressed)) if number not in spoken.waiting]
             addressed = [addressed[number] for number in gone]
             spoken = Spoken([spoken.channels[number] for number in gone], [spoken.details[number] for number in gone])
-        outcomes = []
+        outcomes = ["suppressed" if channel is None else "queued" for channel in spoken.channels]
         for place, channel in zip(addressed, spoken.channels, strict=True):
-            outcomes.append("suppressed" if channel is None else "queued")
             if channel is not None:
                 self.spoke_now.add(place)
-                if self.channel[place] is None:
-                    self.channel[place] = channel
+                self.channel[place] = self.channel[place] or channel
         return self._go(addressed, [step.next] * len(addressed), outcomes, spoken.details)
 
     def _give(self, plan: Plan, step: Give, places: list[int]) -> list[int]:

@@ -87,7 +87,7 @@ def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
     add_order(database, 3, at=now - timedelta(days=90))
     drafted(database, {**GRAPH, "holdout_percent": 20}, now=now)
     before = everything_in(database)
-    found = foreseen(database, tmp_path, now=now)
+    found = foreseen(database, tmp_path, now=now, days=12)
     assert everything_in(database) == before
     assert [path.name for path in (tmp_path / "home").iterdir()] == []
 
@@ -95,7 +95,7 @@ def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
         publish(session, "winback", now=now)
     channels = {name: MemoryChannel(tmp_path / "outside.db", name=name, keeps_bodies=False)
                 for name in ("email", "letter")}
-    for days in range(31):
+    for days in range(13):
         for hours in range(0, 24, 8):
             day(database, tmp_path, channels, now=now + timedelta(days=days, hours=hours))
     happened: dict[tuple[str, str], int] = {}
@@ -114,14 +114,14 @@ def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
 def test_who_redeems_in_the_forecast_gets_no_reminder(sqlite_database: Database, tmp_path: Path, now: datetime) -> None:
     furnish(sqlite_database, range(1, 31), now=now)
     drafted(sqlite_database, GRAPH, now=now)
-    quiet = said(foreseen(sqlite_database, tmp_path, now=now))
-    found = foreseen(sqlite_database, tmp_path, EVERYBODY, now=now)
+    quiet = said(foreseen(sqlite_database, tmp_path, now=now, days=12))
+    found = foreseen(sqlite_database, tmp_path, EVERYBODY, now=now, days=12)
     told = found.tally.told
     assert told == 30 and found.redemptions + found.refused == 30 and found.redemptions > 25
     assert found.discount_cents > 0 and found.orders == found.redemptions
     reminded = said(found).get(("remind", "email"), 0)
     assert reminded < quiet["remind", "email"] / 4
-    again = foreseen(sqlite_database, tmp_path, EVERYBODY, now=now)
+    again = foreseen(sqlite_database, tmp_path, EVERYBODY, now=now, days=12)
     assert (said(again), again.redemptions) == (said(found), found.redemptions)
 
 
@@ -135,7 +135,7 @@ def test_an_even_spread_stands_for_all_and_the_pool_shrinks_with_it(
         offer.code_source = "pool"
         session.add_all(Code(code=f"POOL{number:08}", offer_id=offer.id, origin=f"pool:{number}", state="stock",
                              use_limit=1, issued_at=now, valid_from=now) for number in range(20))
-    found = foreseen(sqlite_database, tmp_path, now=now, days=5, most=10)
+    found = foreseen(sqlite_database, tmp_path, now=now, days=1, most=10)
     assert (found.audience, found.walked, found.tally.entered) == (40, 10, 40)
     assert found.tally.codes == {"ten-percent": 20}
     assert any("stands for all 40" in note for note in found.notes)

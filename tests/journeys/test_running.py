@@ -15,7 +15,7 @@ from journeys.editing.editing import let_in_again
 from journeys.models import Enrolment, Visit
 from journeys.walk import running
 from tests.conftest import PROOFS, only_postgresql
-from tests.delivery.ledger import sink
+from tests.delivery.ledger import KEY, sink
 from tests.journeys.shop import (
     GRAPH,
     ONE_MAIL,
@@ -159,7 +159,7 @@ def test_two_workers_walk_nobody_twice(database: Database, tmp_path: Path, now: 
     from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
-    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
+    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path), secret_key=KEY)
     counts: list[int] = []
     start = threading.Barrier(2)
 
@@ -187,7 +187,7 @@ def test_a_worker_passes_over_people_whom_another_one_holds(database: Database, 
     from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
-    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
+    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path), secret_key=KEY)
     with database.engine.connect() as other:
         held = set(other.scalars(select(Enrolment.customer_id).order_by(Enrolment.id).limit(4).with_for_update()))
         assert running.tick(database, now=now, limit=100, services=SERVICES) == 6
@@ -203,7 +203,7 @@ def test_one_poison_person_is_set_aside_with_the_error_and_can_be_let_in_again(
     from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
-    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
+    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path), secret_key=KEY)
     with database.writing() as session:
         session.execute(update(Enrolment).where(Enrolment.customer_id == 7).values(step="gone"))
     assert walk(database, tmp_path, now=now) > 0
@@ -225,7 +225,7 @@ def test_when_everybody_fails_nobody_is_set_aside_and_the_error_is_raised(
     from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
-    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path))
+    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path), secret_key=KEY)
     with database.writing() as session:
         session.execute(update(Enrolment).values(step="gone"))
     with pytest.raises(KeyError):
@@ -245,7 +245,8 @@ def test_a_person_passes_several_steps_at_once_but_no_more_than_the_bound(
     from journeys.entry import enrolling
     from tests.journeys.shop import questions
 
-    enrolling.tick(sqlite_database, now=now, limit=1000, questions=questions(sqlite_database, tmp_path))
+    enrolling.tick(sqlite_database, now=now, limit=1000, questions=questions(sqlite_database, tmp_path),
+                   secret_key=KEY)
     assert running.tick(sqlite_database, now=now, limit=1, services=SERVICES) == 1
     assert enrolments(sqlite_database)[1].step == "s20"
     walk(sqlite_database, tmp_path, now=now)

@@ -1,4 +1,4 @@
-"""The journey's form: arms that differ in anything, drawn, opened again, changed and published; two tabs, and rubbish."""
+"""The journey's form: arms that differ in anything, drawn, opened again and changed; two tabs, and rubbish."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

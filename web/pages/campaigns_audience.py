@@ -38,7 +38,7 @@ def audience_fragment(key: str) -> ResponseReturnValue:
         found = audience(questions(), key, now=now, secret_key=_secret_key())
     except (NotFound, NotReady, TooSlow) as error:
         return render_template(page, fall=None, problem=error.message)
-    drawn = {each.part: each for each in found.lines if each.kind in ("held_out", "arm")}
+    drawn = {each.part: each for each in found.lines if each.kind in ("held_out", "arm", "best")}
     nobody = [each.words for each in found.lines if each.kind == "minus" and not each.people and each.part != "silent"]
     return render_template(page, fall=_fall(campaign, found, segment), drawn=drawn.values(), nobody=nobody,
                            audience=found, campaign=campaign, problem=None, href=lambda part: _href(key, part),

@@ -104,4 +104,5 @@ def _editor(
     return render_template(
         "pages/journeys/edit.html", journey=journey, campaign=campaign, text=text, seen=seen, snippets=snippets,
         problems=None if problems is None else problems[:MOST_PROBLEMS], refused=refused, overtaken=overtaken,
-        by_form=wish_of(journey.draft) is not None, names=names, number=number, unsaved=unsaved, window=window_words(campaign, now=now))
+        by_form=wish_of(journey.draft) is not None, names=names, number=number, unsaved=unsaved,
+        window=window_words(campaign, now=now))

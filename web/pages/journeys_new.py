@@ -41,15 +41,17 @@ def new() -> ResponseReturnValue:
             campaigns = [each for each in list_campaigns(session) if each.state == "draft" and each.id not in taken]
             return render_template("pages/journeys/choose.html", campaigns=campaigns)
         campaign = campaign_by_key(session, key)
-        return _page(session, campaign, empty_form(segment=segment_key(session, campaign) or ""))
+        return _page(session, campaign, empty_form(segment=segment_key(session, campaign) or "",
+                                                   currency=campaign.currency))
 
 
 @blueprint.post("/journeys/_new")
 def create() -> ResponseReturnValue:
     """Make the ready journey of the form's choices as a draft."""
-    form, now = typed_form(request.form), request_now()
+    now = request_now()
     with reading() as session:
         campaign = campaign_by_key(session, request.form.get("campaign", ""))
+        form = typed_form(request.form, currency=campaign.currency)
         existing = journeys_by_campaign(session).get(campaign.id)
         if existing is not None:
             toast(f"{campaign.name} already has its journey.")
@@ -79,17 +81,18 @@ def form(key: str) -> ResponseReturnValue:
         if wish is None:
             toast(BY_HAND, kind="refused")
             return redirect(url_for("journeys.edit", key=key))
-        return _page(session, session.get_one(Campaign, journey.campaign_id),
-                     form_of(wish, version=journey.draft_version), journey)
+        campaign = session.get_one(Campaign, journey.campaign_id)
+        return _page(session, campaign, form_of(wish, version=journey.draft_version, currency=campaign.currency),
+                     journey)
 
 
 @blueprint.post("/journeys/<key>/form")
 def redraw(key: str) -> ResponseReturnValue:
     """Draw the draft anew; after somebody else's change the choices stay and nothing is overwritten."""
-    typed = typed_form(request.form)
     with reading() as session:
         journey = editing.journey_by_key(session, key)
         campaign = session.get_one(Campaign, journey.campaign_id)
+        typed = typed_form(request.form, currency=campaign.currency)
         if wish_of(journey.draft) is None:
             toast(BY_HAND, kind="refused")
             return redirect(url_for("journeys.edit", key=key))
