@@ -1,8 +1,9 @@
 """How does a whole campaign live in a file: its plan, its journey, and what that names?
 
-Owns the bundle, one JSON object with the campaign's plan, the graph, and the segments, offers and contents it names,
-each under its key. The promises: what is exported comes back the same, in the same order, so that two files differ only
-where the campaigns differ; reading a file changes what differs and nothing else; keys are the only identities.
+Owns the bundle, one object (as JSON or YAML) with the campaign's plan, the graph, and the segments, offers and contents
+it names, each under its key. The promises: what is exported comes back the same, in the same order, so that two
+files differ only where the campaigns differ; reading a file changes what differs and nothing else; keys are the only
+identities.
 """
 
 import json
@@ -25,6 +26,7 @@ from delivery.contents import save_content
 from delivery.models import Content, ContentRevision
 from journeys.editing.checking_draft import rules_of
 from journeys.editing.editing import save_draft
+from journeys.editing.file_text import written_yaml
 from journeys.graphs.graph import Call, Change, Give, Graph, Send
 from journeys.graphs.reading import read_graph
 from journeys.graphs.schema import graph_schema
@@ -59,8 +61,10 @@ class Bundle:
                    for name in ("segments", "offers", "contents")}}
 
 
-def written(bundle: Bundle) -> str:
+def written(bundle: Bundle, *, as_yaml: bool = False) -> str:
     """The file's text: keys in order, one value a line, so that a change is a line of its own."""
+    if as_yaml:
+        return written_yaml(bundle.to_json())
     return json.dumps(bundle.to_json(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

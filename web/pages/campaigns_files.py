@@ -1,12 +1,11 @@
 """A whole campaign as a file: written here, and brought in again."""
 
-import json
-
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid
 from journeys.editing.bundling import bring, export, read_bundle, written
+from journeys.editing.file_text import is_yaml, read_text
 from web.access import needs_role, person
 from web.audit import record
 from web.pages.campaigns import blueprint
@@ -19,11 +18,13 @@ LARGEST_BYTES = 4 * 1024 * 1024
 @blueprint.get("/campaigns/<key>/file")
 @needs_role("admin", "marketer")
 def as_file(key: str) -> ResponseReturnValue:
-    """The campaign with its journey, segments, offers and contents, as JSON."""
+    """The campaign with its journey, segments, offers and contents, as JSON, or with `?format=yaml` as YAML."""
+    as_yaml = request.args.get("format") == "yaml"
     with reading() as session:
         bundle = export(session, key)
-    return Response(written(bundle), mimetype="application/json",
-                    headers={"Content-Disposition": f'attachment; filename="{bundle.key}.json"'})
+    name = f"{bundle.key}.{'yaml' if as_yaml else 'json'}"
+    return Response(written(bundle, as_yaml=as_yaml), mimetype=f"application/{'yaml' if as_yaml else 'json'}",
+                    headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @blueprint.post("/campaigns/_file")
@@ -34,9 +35,13 @@ def bring_file() -> ResponseReturnValue:
     try:
         if not raw or len(raw) > LARGEST_BYTES:
             raise Invalid("Choose a campaign's file of at most 4 MB.", place="file")
-        bundle = read_bundle(json.loads(raw))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise Invalid("This file is not JSON. Choose one that was written by “As a file”.", place="file") from None
+        read = read_text(raw.decode("utf-8"), as_yaml=is_yaml(sent.filename or "" if sent is not None else ""))
+    except UnicodeDecodeError:
+        raise Invalid("This file is not text. Choose one that was written by “As a file”.", place="file") from None
+    except Invalid as error:
+        raise Invalid(f"This file cannot be read. {error.message[:1].upper()}{error.message[1:]}",
+                      place="file") from None
+    bundle = read_bundle(read.value)
     with writing() as session:
         made = bring(session, bundle, author=who.name if who else None, now=now)
         record(session, "campaign.imported", f"campaign:{bundle.key}", now=now, journey=made.key)

@@ -4,7 +4,8 @@ import json
 import re
 import signal
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,12 +16,13 @@ from sqlalchemy import select
 
 from campaigns.models import Campaign
 from campaigns.planning import save_campaign
-from campaigns.problems import Problem, insist
+from campaigns.problems import InvalidPlan, Problem, insist
 from core.clock import current_now
 from core.errors import Invalid
 from journeys.editing.bundling import Bundle, bring, export, is_bundle, read_bundle, written
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.editing import publish, save_draft
+from journeys.editing.file_text import Written, is_yaml, read_text
 from journeys.forecasting.asking import Wish, wish_problems
 from journeys.forecasting.playing import USUAL_DAYS, Drafted
 from journeys.forecasting.telling import told
@@ -34,7 +36,7 @@ LARGEST_BYTES = 4 * 1024 * 1024
 
 @click.group()
 def journey() -> None:
-    """Journeys as JSON files."""
+    """Journeys as files, in JSON or YAML."""
 
 
 @journey.command("check")
@@ -42,13 +44,14 @@ def journey() -> None:
 @click.pass_obj
 def check(context: Context, file: Path) -> None:
     """List every problem of a journey; exit 1 when there is one."""
-    value = _read(file)
-    problems = _bundle_problems(context, value) if is_bundle(value) else None
+    read = _read(file)
+    with _placed(read):
+        problems = _bundle_problems(context, read.value) if is_bundle(read.value) else None
     if problems is None:
         with context.database.reading() as session:
-            problems = check_draft(session, value)
+            problems = check_draft(session, read.value)
     for problem in problems:
-        click.echo(f"{problem.place}: {problem.message} {problem.fix}".rstrip())
+        click.echo(f"{_where(read, problem.place)}: {problem.message} {problem.fix}".rstrip())
     if problems:
         raise Invalid(f"{file.name} has {len(problems)} problems." if len(problems) > 1 else
                       f"{file.name} has one problem.")
@@ -62,17 +65,18 @@ def check(context: Context, file: Path) -> None:
 @click.pass_obj
 def publish_file(context: Context, file: Path, key: str | None, campaign_key: str | None) -> None:
     """Check a journey, freeze it as the next version and let it run. A campaign's file brings all that it names."""
-    graph = _read(file)
+    read = _read(file)
+    graph = read.value
     if is_bundle(graph):
         bundle = _bundle_for(graph, key, campaign_key)
-        with context.database.writing() as session:
+        with _placed(read), context.database.writing() as session:
             now = current_now(session.connection())
             made = bring(session, bundle, author="shell", now=now)
             version = publish(session, made.key, author="shell", now=now)
         click.echo(f"{made.key} runs in version {version.number}.")
         return
     chosen = key or _slug(str(graph.get("name") or file.stem))
-    with context.database.writing() as session:
+    with _placed(read), context.database.writing() as session:
         now = current_now(session.connection())
         belongs_to = campaign_key or chosen
         campaign = session.execute(select(Campaign).where(Campaign.key == belongs_to)).scalar_one_or_none()
@@ -102,7 +106,8 @@ def forecast_file(
     from reporting.forecasting import forecast
     from winback.forecaster import surroundings
 
-    graph = _read(file)
+    read = _read(file)
+    graph = read.value
     wish = Wish(days, redemption_rate, order_rate)
     insist(wish_problems(wish))
     if is_bundle(graph):
@@ -110,7 +115,8 @@ def forecast_file(
     else:
         chosen = key or _slug(str(graph.get("name") or file.stem))
         drafted = Drafted(campaign_key or chosen, chosen, graph, _campaign_fields(graph, chosen))
-    with closing(Questions(context.database, context.settings, seconds=UNATTENDED_SECONDS)) as questions:
+    with _placed(read), closing(Questions(context.database, context.settings,
+                                          seconds=UNATTENDED_SECONDS)) as questions:
         found = forecast(surroundings(context, questions), drafted.campaign, wish, now=context.now(), drafted=drafted)
     for line in ([json.dumps(found)] if as_json else told(found)):
         click.echo(line)
@@ -130,11 +136,14 @@ def answer_forecasts(context: Context) -> None:
 @journey.command("export")
 @click.argument("campaign")
 @click.option("--to", "target", type=click.Path(dir_okay=False, path_type=Path), help="A file; default: stdout.")
+@click.option("--format", "form", type=click.Choice(["json", "yaml"]),
+              help="Default: as the file is called, else JSON.")
 @click.pass_obj
-def export_file(context: Context, campaign: str, target: Path | None) -> None:
+def export_file(context: Context, campaign: str, target: Path | None, form: str | None) -> None:
     """Write a campaign with its journey, segments, offers and contents as a file."""
+    as_yaml = form == "yaml" if form is not None else target is not None and is_yaml(target.name)
     with context.database.reading() as session:
-        text = written(export(session, campaign))
+        text = written(export(session, campaign), as_yaml=as_yaml)
     if target is None:
         click.echo(text, nl=False)
     else:
@@ -186,20 +195,38 @@ def _campaign_fields(graph: dict[str, Any], key: str) -> dict[str, Any]:
     return fields
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _where(read: Written, place: str) -> str:
+    """A place of the journey or of the file, with its line."""
+    inside = is_bundle(read.value) and place.partition(".")[0].partition("[")[0] not in read.value
+    line = read.line_of(f"journey.{place}" if inside else place)
+    return place if line is None else f"line {line}, {place}"
+
+
+@contextmanager
+def _placed(read: Written) -> Iterator[None]:
+    """What a file is refused for, with the line of its place."""
+    try:
+        yield
+    except InvalidPlan as error:
+        raise InvalidPlan([replace(each, place=_where(read, each.place)) for each in error.problems]) from None
+    except Invalid as error:
+        if error.place is None:
+            raise
+        raise Invalid(error.message, place=_where(read, error.place)) from None
+
+
+def _read(file: Path) -> Written:
     if file.stat().st_size > LARGEST_BYTES:
         raise Invalid(f"{file} is larger than {LARGEST_BYTES // 1024 // 1024} MB.")
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        read = read_text(file.read_text(encoding="utf-8"), as_yaml=is_yaml(file.name))
     except UnicodeDecodeError:
         raise Invalid(f"{file} is not UTF-8 text.") from None
-    except json.JSONDecodeError as error:
-        raise Invalid(f"{file}, line {error.lineno}, column {error.colno}: {error.msg}.") from None
-    except RecursionError:
-        raise Invalid(f"{file} is nested too deeply.") from None
-    if not isinstance(value, dict):
-        raise Invalid(f"{file} does not hold a JSON object with entry, start and steps.")
-    return value
+    except Invalid as error:
+        raise Invalid(f"{file}, {error.message}") from None
+    if not isinstance(read.value, dict):
+        raise Invalid(f"{file} does not hold an object with entry, start and steps.")
+    return read
 
 
 def _slug(text: str) -> str:
