@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Float,
@@ -19,9 +20,13 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.types import Base, BigId, Instant, Json
+
+Errand = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""Nothing to do is NULL, so that a statement can ask for it."""
 
 
 class Journey(Base):
@@ -37,6 +42,10 @@ class Journey(Base):
     draft_version: Mapped[int] = mapped_column(Integer, default=1, doc="rises with each save; guards two tabs")
     state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused, ending (being swept) or ended")
     paused_at: Mapped[datetime | None] = mapped_column(Instant, doc="since when it is frozen; None: it is not")
+    resuming: Mapped[dict[str, Any] | None] = mapped_column(
+        Errand, doc="what is left to do of going on after a pause (walk/errands.py); nobody walks until it is done")
+    moving: Mapped[dict[str, Any] | None] = mapped_column(
+        Errand, doc="what is left to do of bringing people over to another version")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 

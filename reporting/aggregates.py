@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Double,
+    Join,
     Select,
     Subquery,
     and_,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     cast,
     distinct,
     func,
+    join,
     literal,
     or_,
     select,
@@ -30,7 +32,7 @@ from core.arrays import in_texts
 from coupons.models import Redemption
 from customers.models import Order, OrderLine
 from delivery.models import Message
-from reporting.audience import Frame, people
+from reporting.audience import Frame, buyers, people
 
 HOUR_US = 3_600_000_000
 SPOKEN = ("sent", "uncertain", "handed_over")
@@ -105,7 +107,7 @@ def heads(session: Session, frame: Frame, *, by_channel: bool, currency: str) ->
         .where(*_redeemed(frame), *_within(frame, who, Redemption.redeemed_at)),
         "redeemers", "redemptions", "redeemed_cents", "discount_cents")
     add(counted(func.count(distinct(who.c.customer_id)))
-        .join_from(who, Order, Order.customer_id == who.c.customer_id)
+        .select_from(_with_orders(frame, who))
         .where(*_ordered(frame, who), *_in_goal(frame)), "ordered")
     return {key: Heads(**values) for key, values in found.items()}
 
@@ -114,7 +116,7 @@ def currencies(session: Session, frame: Frame) -> dict[str, int]:
     """Orders within the window by currency, then redemptions; most first."""
     who = people(frame)
     orders = session.execute(
-        select(Order.currency, func.count()).join_from(who, Order, Order.customer_id == who.c.customer_id)
+        select(Order.currency, func.count()).select_from(_with_orders(frame, who))
         .where(*_ordered(frame, who)).group_by(Order.currency)).all()
     rows = orders or session.execute(
         select(Redemption.currency, func.count()).where(*_redeemed(frame)).group_by(Redemption.currency)).all()
@@ -190,12 +192,12 @@ def _orders(frame: Frame, who: Subquery, currency: str) -> Subquery:
         "untaxed_kept": func.sum(case((known, _real(line.total_cents) * kept / untaxed), else_=0.0)),
     }
     lines = (
-        select(Order.id, Order.customer_id, Order.shop, Order.external_id, Order.total_cents,
+        select(Order.id, who.c.customer_id, Order.shop, Order.external_id, Order.total_cents,
                *(column.label(name) for name, column in sums.items()))
-        .join_from(who, Order, Order.customer_id == who.c.customer_id)
+        .select_from(_with_orders(frame, who))
         .outerjoin(line, line.order_id == Order.id)
         .where(*_ordered(frame, who), Order.currency == currency)
-        .group_by(Order.id, Order.customer_id, Order.shop, Order.external_id, Order.total_cents)
+        .group_by(Order.id, who.c.customer_id, Order.shop, Order.external_id, Order.total_cents)
         .subquery("lines")
     )
     late = case((and_(lines.c.discounts == 0, lines.c.lines_cents > 0),
@@ -353,7 +355,7 @@ def _newest_delivery(session: Session, frame: Frame) -> int | None:
     who = people(frame)
     found = session.execute(
         select(func.max(type_coerce(OrderLine.delivered_at, BigInteger)))
-        .join_from(who, Order, Order.customer_id == who.c.customer_id)
+        .select_from(_with_orders(frame, who))
         .join(OrderLine, OrderLine.order_id == Order.id).where(*_ordered(frame, who))).scalar_one()
     return None if found is None else int(found)
 
@@ -373,6 +375,15 @@ def _redeemed(frame: Frame) -> tuple[ColumnElement[bool], ...]:
 
 def _ordered(frame: Frame, who: Subquery) -> tuple[ColumnElement[bool], ...]:
     return Order.cancelled.is_(False), *_within(frame, who, Order.ordered_at)
+
+
+def _with_orders(frame: Frame, who: Subquery) -> Join:
+    """Everybody beside the orders that are theirs."""
+    if not frame.household:
+        return join(who, Order, Order.customer_id == who.c.customer_id)
+    buying = buyers(frame, who)
+    return join(who, buying, buying.c.customer_id == who.c.customer_id).join(
+        Order, Order.customer_id == buying.c.buyer_id)
 
 
 def _in_goal(frame: Frame) -> tuple[ColumnElement[bool], ...]:

@@ -9,12 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import BigInteger, Boolean, String, Subquery, and_, func, literal, select, type_coerce
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    String,
+    Subquery,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.orm import Session, aliased
 
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
+from customers.models import Customer
 from journeys.entry.holding_out import share_left_alone
+from journeys.entry.households import HOUSEHOLD
 from journeys.graphs.graph import BestArm, Graph, Send, Split, Step, ways_of
 from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Journey, Version
@@ -31,7 +45,8 @@ class Frame:
     """What every statement of a report needs to know.
 
     `starts_us` is None where each person's own entry counts (a campaign of our own); `until_us` is exclusive: the
-    campaign's end, or just after `now` while that is still to come.
+    campaign's end, or just after `now` while that is still to come. `household`: one person stands for all who live
+    with them, and what any of them orders is theirs.
     """
 
     campaign_id: int
@@ -42,18 +57,21 @@ class Frame:
     ends_us: int | None
     until_us: int
     goal_categories: tuple[str, ...]
+    household: bool = False
 
 
 @dataclass(frozen=True)
 class Design:
     """How people were to be drawn. `arms` by name; `expected` people per group where it is known
     (the hold-out under None), from each version's own shares and the number of people who entered it; None where it is
-    not: history, and journeys whose ways have splits of their own. `offers`: arm -> key of the first offer it shows."""
+    not: history, and journeys whose ways have splits of their own. `offers`: arm -> key of the first offer it shows.
+    `household`: those who live together were drawn as one."""
 
     arms: tuple[str, ...]
     splits: bool
     expected: Mapping[str | None, float] | None
     offers: Mapping[str, str]
+    household: bool = False
 
 
 def frame_of(campaign: Campaign, design: Design, *, now: datetime) -> Frame:
@@ -65,15 +83,39 @@ def frame_of(campaign: Campaign, design: Design, *, now: datetime) -> Frame:
         ends_us = None if campaign.ends_on is None else _midnight_us(campaign.ends_on + timedelta(days=1))
     until_us = to_us(now) + 1 if ends_us is None else min(ends_us, to_us(now) + 1)
     return Frame(campaign.id, campaign.key, history, design.splits, starts_us, ends_us, until_us,
-                 tuple(campaign.goal_categories))
+                 tuple(campaign.goal_categories), design.household)
 
 
 def _midnight_us(day: date) -> int:
     return to_us(datetime.combine(day, time(), UTC))
 
 
+def first_of_home() -> ColumnElement[bool]:
+    """Whether nobody of the household entered the journey before this enrolment."""
+    me, mate, earlier = aliased(Customer), aliased(Customer), aliased(Enrolment)
+    before = or_(earlier.entered_at < Enrolment.entered_at,
+                 and_(earlier.entered_at == Enrolment.entered_at, earlier.id < Enrolment.id))
+    found = (
+        select(earlier.id).join(mate, mate.id == earlier.customer_id).join(me, me.household == mate.household)
+        .where(me.id == Enrolment.customer_id, me.household != "", earlier.journey_id == Enrolment.journey_id,
+               earlier.entry == 1, earlier.state != "excluded", before))
+    return ~found.correlate(Enrolment).exists()
+
+
+def buyers(frame: Frame, who: Subquery) -> Subquery:
+    """Whose orders count for whom: customer_id of `people`, and buyer_id, they themselves and who lives with them."""
+    own = select(who.c.customer_id, who.c.customer_id.label("buyer_id"))
+    if not frame.household:
+        return own.subquery("buyers")
+    me, mate = aliased(Customer), aliased(Customer)
+    others = (
+        select(who.c.customer_id, mate.id.label("buyer_id")).join_from(who, me, me.id == who.c.customer_id)
+        .join(mate, and_(mate.household == me.household, mate.id != me.id)).where(me.household != ""))
+    return own.union_all(others).subquery("buyers")
+
+
 def people(frame: Frame) -> Subquery:
-    """One row per person: customer_id, arm, held_out, channel, since_us."""
+    """One row per person (of each household, where those were drawn): customer_id, arm, held_out, channel, since_us."""
     if frame.history:
         return select(
             PastPerson.customer_id.label("customer_id"),
@@ -94,7 +136,8 @@ def people(frame: Frame) -> Subquery:
         .join(Journey, Journey.id == Enrolment.journey_id)
         .where(Journey.campaign_id == frame.campaign_id, Enrolment.state != "excluded",
                # A person who comes again keeps the first drawing: later entries are the same person.
-               Enrolment.entry == 1, type_coerce(Enrolment.entered_at, BigInteger) < frame.until_us)
+               Enrolment.entry == 1, type_coerce(Enrolment.entered_at, BigInteger) < frame.until_us,
+               *([first_of_home()] if frame.household else []))
         .subquery("people")
     )
 
@@ -104,11 +147,14 @@ def design_of(session: Session, campaign: Campaign) -> Design:
     if campaign.state == "history":
         found = session.scalars(select(PastPerson.arm).where(PastPerson.campaign_id == campaign.id).distinct())
         return Design(tuple(sorted({arm or ONLY_ARM for arm in found})), False, None, {})
+    household = any(graph.get("unit") == HOUSEHOLD for graph in session.scalars(
+        select(Version.graph).join(Journey, Journey.id == Version.journey_id)
+        .where(Journey.campaign_id == campaign.id)))
     versions = session.execute(
         select(Version.graph, Version.pins, func.count(Enrolment.id))
         .join(Journey, Journey.id == Version.journey_id)
         .outerjoin(Enrolment, and_(Enrolment.version_id == Version.id, Enrolment.state != "excluded",
-                                   Enrolment.entry == 1))
+                                   Enrolment.entry == 1, *([first_of_home()] if household else [])))
         .where(Journey.campaign_id == campaign.id).group_by(Version.id).order_by(Version.number)).all()
     arms: dict[str, None] = {}
     expected: dict[str | None, float] = {}
@@ -132,7 +178,7 @@ def design_of(session: Session, campaign: Campaign) -> Design:
             expected[name] = expected.get(name, 0.0) + entered * (1 - left) * weight / total
     known = one_split and any(expected.values())
     # By name: PostgreSQL does not keep the order in which a graph was written.
-    return Design(tuple(sorted(arms)), splits, expected if known else None, offers)
+    return Design(tuple(sorted(arms)), splits, expected if known else None, offers, household)
 
 
 def first_splits(graph: Graph) -> list[Split | BestArm]:

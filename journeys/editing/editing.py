@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from campaigns.approving import insist_on_approval
@@ -20,7 +20,6 @@ from campaigns.planning import end as end_campaign
 from campaigns.planning import pause as pause_campaign
 from campaigns.planning import start as start_campaign
 from campaigns.problems import Problem, insist
-from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
 from coupons.models import Offer
 from delivery.contents import newest_revision
@@ -39,7 +38,7 @@ from journeys.graphs.reading import EXIT_FLAGS, parse_graph, read_graph
 from journeys.models import Enrolment, Journey, Version
 from journeys.states import move, move_journey
 from journeys.walk.due import NEVER
-from journeys.walk.skipping import pass_in_silence
+from journeys.walk.errands import go_on, going_on
 from journeys.walk.speaking import SKIPPED
 from segments.models import Segment
 from segments.saving.saved import resolved
@@ -158,6 +157,8 @@ def publish(
 def pause(session: Session, key: str, *, now: datetime) -> Journey:
     """Freeze a journey: nobody moves, and what has not left the house is held. Raises Conflict."""
     journey = journey_by_key(session, key)
+    if journey.resuming is not None:
+        raise Conflict(f"The journey {journey.name} is still going on after its last pause. Try again in a minute.")
     # Waits for the chunk being walked; what that chunk puts in the outbox is then held, too.
     move_journey(session, journey, "paused", now=now)
     campaign = pause_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
@@ -177,7 +178,8 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
 
     `overdue` says what happens to steps that became due meanwhile: "send" does them now, "skip" does them without their
     messages, "shift" moves every due date by the length of the pause. Messages held since before the pause are due
-    now, with "skip" they are cancelled. Raises Invalid, Conflict.
+    now, with "skip" they are cancelled. Of a large journey only a part is done here, the worker does the rest part by
+    part before anybody walks. Raises Invalid, Conflict.
     """
     if overdue not in OVERDUE:
         raise Invalid(f"Say what happens to what became overdue: {', '.join(OVERDUE[:-1])} or {OVERDUE[-1]}.",
@@ -186,28 +188,11 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
     paused_at = journey.paused_at
     move_journey(session, journey, "running", now=now)
     campaign = start_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
-    held = (Message.campaign == campaign.key, Message.state == "queued", Message.due_at >= NEVER)
     if overdue == "skip":
-        connection = session.connection()
-        for part in chunks(connection.scalars(select(Message.id).where(*held).order_by(Message.id)).all(), 5_000):
-            move_messages(connection, part, "cancelled", from_="queued", now=now, reason=SKIPPED)
-        drop_calls(connection, campaign.key, held_from=NEVER, reason=SKIPPED, now=now)
-        pass_in_silence(session, journey, since=paused_at or now, now=now)
-    session.execute(
-        update(Message).where(*held).values(due_at=now).execution_options(synchronize_session=False))
+        drop_calls(session.connection(), campaign.key, held_from=NEVER, reason=SKIPPED, now=now)
     move_calls(session.connection(), campaign.key, due_at=now, after=NEVER)
-    if overdue == "shift" and paused_at is not None:
-        length_us = (now - paused_at).total_seconds() * 1e6
-        session.execute(
-            update(Enrolment).where(Enrolment.journey_id == journey.id, Enrolment.state == "active",
-                                    Enrolment.due_at.is_not(None))
-            .values(due_at=Enrolment.due_at + int(length_us), until_at=Enrolment.until_at + int(length_us))
-            .execution_options(synchronize_session=False))
-    # What came to pass meanwhile, for whoever waits for something or stood at the door: they are looked at now.
-    session.execute(
-        update(Enrolment).where(Enrolment.journey_id == journey.id, Enrolment.state == "active",
-                                or_(Enrolment.until_at.is_not(None), Enrolment.step_entered_at >= (paused_at or now)))
-        .values(due_at=now).execution_options(synchronize_session=False))
+    journey.resuming = going_on(overdue=overdue, since=paused_at or now, now=now)
+    go_on(session, journey)  # a large journey's worker does the rest
     return journey
 
 

@@ -75,6 +75,10 @@ def written_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=True, allow_unicode=True, width=110, default_flow_style=False)
 
 
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
 def _no_number(name: str) -> Any:
     raise Invalid(f"{name} is not a number.")
 

@@ -7,18 +7,17 @@ visits and the day from which their wait counts; nothing is said twice.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, select, type_coerce, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.arrays import in_ids
-from core.bulk import bulk_insert, chunks
+from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
-from core.types import to_us
 from journeys.editing.editing import journey_by_key, newest_version
-from journeys.exits.leaving import VISITS, leave
+from journeys.exits.leaving import leave
 from journeys.graphs.graph import Call, Leave
 from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Journey, Version
+from journeys.walk.errands import bring_over, bringing_over, count_standing
 
 AT_ONCE = 5_000
 
@@ -28,7 +27,8 @@ def take_over(
     expected_people: int | None = None, now: datetime,
 ) -> int:
     """Bring those who stand at `step` of version `number` to the newest version, to the step `target` (None: the one
-    of the same name); returns how many. There they are looked at anew.
+    of the same name); returns how many. There they are looked at anew. Of a large crowd only a part is brought over
+    here, the worker does the rest part by part.
 
     `expected_people` is the number somebody was shown. Raises NotFound, Invalid for a step that is not there, Conflict
     when the journey is over or far more people stand there than were shown.
@@ -45,23 +45,15 @@ def take_over(
     if goal not in steps:
         raise Invalid(f"Version {new.number} has no step called {goal}. Choose one of {', '.join(list(steps)[:12])}.",
                       place="target")
-    rows = session.execute(
-        select(Enrolment.id, Enrolment.visit, type_coerce(Enrolment.step_entered_at, BigInteger))
-        .where(Enrolment.version_id == old.id, Enrolment.step == step, Enrolment.state.in_(("active", "failed")))
-        .order_by(Enrolment.id).with_for_update()).all()
-    if expected_people is not None and len(rows) > expected_people * 1.1 + 10:
-        raise Conflict(f"{len(rows)} people stand there by now, not {expected_people}. Look again before moving them.")
-    for part in chunks(rows, AT_ONCE):
-        bulk_insert(session.connection(), VISITS, {
-            "enrolment_id": [row[0] for row in part], "number": [row[1] for row in part], "step": [step] * len(part),
-            "entered_at": [row[2] for row in part], "left_at": [to_us(now)] * len(part),
-            "outcome": ["moved"] * len(part), "detail": [f"moved to version {new.number}"] * len(part)})
-        session.execute(
-            update(Enrolment).where(in_ids(Enrolment.id, [row[0] for row in part]))
-            .values(version_id=new.id, step=goal, visit=Enrolment.visit + 1, due_at=now, until_at=None, state="active",
-                    error=None)
-            .execution_options(synchronize_session=False))
-    return len(rows)
+    errand = bringing_over(old=old, new=new, step=step, target=goal, now=now)
+    people = count_standing(session, errand)
+    if expected_people is not None and people > expected_people * 1.1 + 10:
+        raise Conflict(f"{people} people stand there by now, not {expected_people}. Look again before moving them.")
+    if journey.moving is not None or journey.resuming is not None:
+        raise Conflict(f"People of {journey.name} are still being moved. Try again in a minute.")
+    journey.moving = errand
+    bring_over(session, journey)  # a large crowd's worker does the rest
+    return people
 
 
 def retire(session: Session, key: str, *, number: int, now: datetime) -> int:

@@ -13,10 +13,11 @@ from sqlalchemy import BigInteger, Connection, Row, func, select, type_coerce
 from core.arrays import in_ids, in_texts
 from core.bulk import chunks
 from customers.models import Customer, Order
+from journeys.exits.mates import HOUSEHOLD
 from journeys.graphs.plans import Plan
 from journeys.models import Enrolment
 
-HOUSEHOLD = "household"
+__all__ = ["HOUSEHOLD", "best_first", "others_of_homes", "passages_of_mates", "unit_of", "units_of"]
 _AT_ONCE = 5_000
 
 

@@ -23,6 +23,7 @@ from customers.models import Event
 from journeys.entry.admitting import Arrivals, admit, may_enter
 from journeys.exits.concerned import AT_ONCE, ORDERED, customers_of, tables_of
 from journeys.exits.happened import Waiting, as_text, fits, happened
+from journeys.exits.mates import with_mates
 from journeys.graphs.graph import WaitFor
 from journeys.graphs.plans import Plan, load_plans
 from journeys.models import Enrolment
@@ -57,7 +58,7 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         tables = frozenset[str]().union(*(step.tables for step in waits), {"events"} if doors else ())
         # With nobody waiting there is nobody to wake: a first import's millions of changes need not be read.
         changes = read_changes(connection, after=after, tables=tuple(sorted(tables)))
-        woken = _concerned(connection, changes, waits)
+        woken = _concerned(connection, changes, waits, plans)
     done = sum(_enter(database, plan, changes.keys.get("events", []), now=now, limit=limit) for plan in doors)
     for part in chunks(woken, limit):
         done += _wake(database, part, plans, now=now)
@@ -122,12 +123,16 @@ def _occupied(connection: Connection, steps: list[_Step]) -> list[_Step]:
     return [step for step in steps if step.version_id in busy]
 
 
-def _concerned(connection: Connection, changes: Changes, steps: Sequence[_Step]) -> list[int]:
+def _concerned(
+    connection: Connection, changes: Changes, steps: Sequence[_Step], plans: Mapping[int, Plan]
+) -> list[int]:
     """The enrolments that may stand at one of the steps and whose person had something recorded that it waits for."""
     found: set[int] = set()
     for tables in sorted({tuple(sorted(step.tables)) for step in steps}):
         versions = sorted({step.version_id for step in steps if tuple(sorted(step.tables)) == tables})
-        for part in chunks(customers_of(connection, changes, tables), AT_ONCE):
+        concerned = with_mates(connection, customers_of(connection, changes, tables),
+                               [plans[version_id] for version_id in versions])
+        for part in chunks(concerned, AT_ONCE):
             found |= set(connection.scalars(select(Enrolment.id).where(
                 in_ids(Enrolment.customer_id, part), in_ids(Enrolment.version_id, versions),
                 Enrolment.state == "active")))
@@ -152,11 +157,12 @@ def _wake(database: Database, ids: Sequence[int], plans: Mapping[int, Plan], *, 
                 standing.setdefault((row.version_id, row.step), []).append(row)
         woken: list[int] = []
         for (version_id, key), people in sorted(standing.items()):
-            step = plans[version_id].graph.steps[key]
+            plan = plans[version_id]
+            step = plan.graph.steps[key]
             if isinstance(step, WaitFor):
                 waiting = Waiting([row.id for row in people], [row.customer_id for row in people],
                                   [row.since_us for row in people])
-                woken += [people[place].id for place in happened(connection, step, waiting, now=now)]
+                woken += [people[place].id for place in happened(connection, plan, step, waiting, now=now)]
         if woken:
             connection.execute(update(Enrolment).where(in_ids(Enrolment.id, woken)).values(due_at=now))
         return len(woken)

@@ -20,6 +20,7 @@ from coupons.models import Redemption
 from customers.models import Consent, Contact, OrderLine
 from journeys.exits.concerned import ORDERED, customers_of, tables_of
 from journeys.exits.leaving import leave
+from journeys.exits.mates import HOUSEHOLD, mates_of, newest_of_homes, with_mates
 from journeys.graphs.plans import Plan, load_plans
 from journeys.models import Enrolment
 from segments.engines.members import matching
@@ -54,7 +55,7 @@ def reasons(
         when = plan.graph.exit_when
         open_places = places
         if when.redeemed:
-            open_places = _mark(found, open_places, "redeemed", _redeemed(connection, people, open_places, now))
+            open_places = _mark(found, open_places, "redeemed", _redeemed(connection, people, open_places, plan, now))
         if when.ordered:
             open_places = _mark(found, open_places, "ordered", _ordered(connection, people, open_places, plan, now))
         for flag, asked in (("unsubscribed", _said_no), ("complained", _complained)):
@@ -73,16 +74,17 @@ def _mark(found: list[str | None], places: list[int], reason: str, hit: set[int]
     return [place for place in places if place not in hit] if hit else places
 
 
-def _redeemed(connection: Connection, people: Candidates, places: list[int], now: datetime) -> set[int]:
-    enrolments = who_redeemed(connection, [people.customer_ids[place] for place in places], now=now)
+def _redeemed(connection: Connection, people: Candidates, places: list[int], plan: Plan, now: datetime) -> set[int]:
+    asked = with_mates(connection, [people.customer_ids[place] for place in places], [plan])
+    enrolments = who_redeemed(connection, asked, now=now)
     return {place for place in places if people.ids[place] in enrolments} if enrolments else set()
 
 
 def _ordered(connection: Connection, people: Candidates, places: list[int], plan: Plan, now: datetime) -> set[int]:
     if not places:
         return set()
-    newest = newest_orders(
-        connection, [people.customer_ids[place] for place in places], categories=plan.goal_categories,
+    newest = orders_for(
+        connection, [people.customer_ids[place] for place in places], plan, categories=plan.goal_categories,
         since_us=min(people.entered_us[place] for place in places), now=now)
     return {
         place for place in places if newest.get(people.customer_ids[place], -1) >= people.entered_us[place]
@@ -120,6 +122,17 @@ def who_redeemed(connection: Connection, customer_ids: Sequence[int], *, now: da
             Redemption.origin.is_not(None), Redemption.state == "redeemed", Redemption.redeemed_at <= now)
     ).scalars().all()
     return {enrolment for origin in rows if (enrolment := enrolment_of(origin)) is not None}
+
+
+def orders_for(
+    connection: Connection, customer_ids: Sequence[int], plan: Plan, *, categories: Sequence[str], since_us: int,
+    now: datetime,
+) -> dict[int, int]:
+    """Customer -> when they last ordered; where households are spoken to, they or who lives with them."""
+    mates = mates_of(connection, customer_ids) if plan.graph.unit == HOUSEHOLD else {}
+    newest = newest_orders(connection, sorted({*customer_ids, *mates}), categories=categories, since_us=since_us,
+                           now=now)
+    return newest_of_homes(newest, mates)
 
 
 def newest_orders(
@@ -161,7 +174,8 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         # With nobody inside there is nobody to let go: a first import's millions of changes need not be read.
         tables = _followed(plans) if _anybody(connection, plans) else ()
         changes = read_changes(connection, after=after, tables=tables)
-        ids = _touched(connection, customers_of(connection, changes, tables), plans)
+        concerned = with_mates(connection, customers_of(connection, changes, tables), plans.values())
+        ids = _touched(connection, concerned, plans)
     left = sum(_let_leave(database, part, plans, now=now) for part in chunks(ids, limit))
     if changes.keys or changes.cursor - after > _IDLE_CHANGES:
         database.small(lambda connection: advance(connection, READER, changes.cursor))

@@ -13,8 +13,10 @@ from sqlalchemy import BigInteger, Connection, select, type_coerce
 
 from core.arrays import in_ids
 from customers.models import Event
-from journeys.exits.exits import newest_orders, who_redeemed
+from journeys.exits.exits import orders_for, who_redeemed
+from journeys.exits.mates import with_mates
 from journeys.graphs.graph import WaitFor
+from journeys.graphs.plans import Plan
 from segments.engines.members import matching
 
 Where = Sequence[tuple[str, tuple[str, ...]]]
@@ -29,7 +31,7 @@ class Waiting:
     since_us: Sequence[int]
 
 
-def happened(connection: Connection, step: WaitFor, people: Waiting, *, now: datetime) -> set[int]:
+def happened(connection: Connection, plan: Plan, step: WaitFor, people: Waiting, *, now: datetime) -> set[int]:
     """The positions of those for whom it has come to pass."""
     if not people.ids:
         return set()
@@ -38,10 +40,10 @@ def happened(connection: Connection, step: WaitFor, people: Waiting, *, now: dat
         members = matching(connection, step.rule, customers, as_of=now)
         return {place for place, customer in enumerate(customers) if customer in members}
     if step.redeemed:
-        redeemed = who_redeemed(connection, customers, now=now)
+        redeemed = who_redeemed(connection, with_mates(connection, customers, [plan]), now=now)
         return {place for place, enrolment in enumerate(people.ids) if enrolment in redeemed}
     if step.ordered:
-        newest = newest_orders(connection, customers, categories=step.categories, since_us=min(since), now=now)
+        newest = orders_for(connection, customers, plan, categories=step.categories, since_us=min(since), now=now)
     else:
         newest = _newest_events(connection, step, customers, since_us=min(since), now=now)
     return {place for place, customer in enumerate(customers) if newest.get(customer, -1) > since[place]}

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Row, exc, select
+from sqlalchemy import Row, and_, exc, not_, select
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
@@ -22,6 +22,7 @@ from journeys.graphs.plans import Plan, load_plans
 from journeys.models import Enrolment, Journey
 from journeys.states import move
 from journeys.walk.claiming import CLAIM
+from journeys.walk.errands import standing_at
 from journeys.walk.speaking import Shelf
 from journeys.walk.walking import Walk
 
@@ -130,13 +131,17 @@ def _claim(
     session: Session, this: _Round, *, size: int, ids: Sequence[int] | None = None
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Lock due people of running journeys, oldest first; the journeys are held so that a pause waits for this chunk."""
-    running = set(session.scalars(
-        select(Journey.id).where(in_ids(Journey.id, sorted({plan.journey_id for plan in this.plans.values()})),
-                                 Journey.state == "running")
+    running = dict(session.execute(
+        select(Journey.id, Journey.moving)
+        .where(in_ids(Journey.id, sorted({plan.journey_id for plan in this.plans.values()})),
+               Journey.state == "running", Journey.resuming.is_(None))
         .order_by(Journey.id).with_for_update(read=True)
-    ))
+    ).all())
     versions = [plan.version_id for plan in this.plans.values() if plan.journey_id in running]
     query = CLAIM.where(in_ids(Enrolment.version_id, versions), Enrolment.due_at <= this.now).limit(size)
+    for errand in running.values():
+        if errand is not None:  # they go on in the version to which they are being brought
+            query = query.where(not_(and_(*standing_at(errand))))
     if ids is not None:
         query = query.where(in_ids(Enrolment.id, ids))
     return session.execute(query).all()

@@ -320,7 +320,7 @@ class Walk:
         """Let go whoever has what they wait for, or has waited long enough; the others stand until either comes."""
         people = Waiting([self.ids[place] for place in places], [self.customers[place] for place in places],
                          [self.step_entered[place] for place in places])
-        here = happened(self.connection, step, people, now=self.now)
+        here = happened(self.connection, plan, step, people, now=self.now)
         going = self._go([places[number] for number in sorted(here)], [step.next["yes"]] * len(here),
                          ["yes"] * len(here))
         left = [place for number, place in enumerate(places) if number not in here]

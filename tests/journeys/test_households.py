@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from core.database import Database
+from coupons.models import Redemption
 from customers.models import Customer
 from journeys.editing.audience import audience, people_in
 from journeys.graphs.checking import check_graph
@@ -85,3 +86,41 @@ def test_other_units_are_told(unit: object) -> None:
     problems = check_graph({**HOMES, "unit": unit}, known_segments={"lapsed"}, known_offers=set(), known_contents=set())
     assert [problem.place for problem in problems] == ["unit"]
     assert graph_schema()["properties"]["unit"]["enum"] == ["customer", "household"]
+
+
+def test_what_anybody_of_the_household_orders_ends_the_passage_within_one_tick(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, range(1, 7), now=now)
+    live_together(database, (1, 2), (3, 4))
+    steps = HOMES["steps"] | {"pause": {"kind": "wait_for", "ordered": {"category": ["books"]}, "days": 9,
+                                        "next": {"yes": "more", "timeout": "end"}},
+                              "more": {"kind": "wait", "days": 5, "next": "end"}}
+    go(database, {**HOMES, "steps": steps, "exit_when": [{"ordered": True}]}, now=now)
+    walk(database, tmp_path, now=now)
+    inside = {person for person, each in enrolments(database).items() if each.state == "active"}
+    assert inside == {1, 3, 5, 6}
+    add_order(database, 4, at=now + timedelta(hours=1), category="books")
+    add_order(database, 5, at=now + timedelta(hours=1), category="books", number="2")
+    walk(database, tmp_path, now=now + timedelta(hours=2))
+    assert {person for person, each in enrolments(database).items() if each.step == "more"} == {3, 5}
+    add_order(database, 2, at=now + timedelta(hours=3))
+    walk(database, tmp_path, now=now + timedelta(hours=4))
+    found = enrolments(database)
+    assert found[1].left_reason == "ordered" and {found[person].state for person in (3, 5, 6)} == {"active"}
+
+
+def test_a_code_that_somebody_else_of_the_household_redeems_counts_for_whom_it_was_meant(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 4), now=now)
+    live_together(sqlite_database, (1, 2))
+    go(sqlite_database, {**HOMES, "exit_when": [{"redeemed": True}]}, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    with sqlite_database.writing() as session:
+        session.add(Redemption(public_id="r", code_text="X", campaign="spring", customer_id=2, shop="", order_ref="1",
+                               origin=f"enrolment:{enrolments(sqlite_database)[1].id}", discount_cents=100,
+                               currency="EUR", state="redeemed", redeemed_at=now + timedelta(hours=1)))
+    walk(sqlite_database, tmp_path, now=now + timedelta(hours=2))
+    assert enrolments(sqlite_database)[1].left_reason == "redeemed"
+    assert enrolments(sqlite_database)[3].state == "active"
