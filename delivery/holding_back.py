@@ -6,7 +6,7 @@ the queue with the instant and the reason; no message that customers did somethi
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -132,6 +132,8 @@ def rest_ends(
     if begin is not None and end is not None and _inside(local.time(), begin, end):
         day = local.date() + timedelta(days=1 if begin > end and local.time() >= begin else 0)
         over = local_instant(datetime.combine(day, end), zone)
+        if over <= moment:  # this reading comes a second time tonight, and so does the end of the rest
+            over = datetime.combine(day, end, zone).replace(fold=1).astimezone(UTC)
     if local.weekday() in days:
         over = max(over, local_instant(datetime.combine(local.date() + timedelta(days=1), time()), zone))
     return max(moment, over)

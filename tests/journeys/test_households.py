@@ -1,19 +1,23 @@
 """With households as units all who live together are drawn as one, and one of them is inside at a time."""
 
+import threading
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from core.database import Database
 from coupons.models import Redemption
 from customers.models import Customer
 from journeys.editing.audience import audience, people_in
+from journeys.entry.admitting import enrol, may_enter
 from journeys.graphs.checking import check_graph
+from journeys.graphs.plans import load_plans
 from journeys.graphs.schema import graph_schema
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, passages, questions, walk, with_steps
 
@@ -124,3 +128,34 @@ def test_a_code_that_somebody_else_of_the_household_redeems_counts_for_whom_it_w
     walk(sqlite_database, tmp_path, now=now + timedelta(hours=2))
     assert enrolments(sqlite_database)[1].left_reason == "redeemed"
     assert enrolments(sqlite_database)[3].state == "active"
+
+
+@only_postgresql
+def test_of_two_who_are_let_in_at_once_by_two_doors_one_of_the_household_enters(
+    database: Database, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    live_together(database, (1, 2))
+    go(database, {**HOMES, "entry": {"api": True}}, now=now)
+    with database.reading() as session:
+        [plan] = load_plans(session.connection(), states=("running",)).values()
+
+    def let_in() -> None:
+        with database.writing() as other:
+            assert may_enter(other, plan)
+            enrol(other, plan, [2], now=now, cause="second")
+
+    door = threading.Thread(target=let_in)
+    with database.writing() as session:
+        assert may_enter(session, plan)
+        assert enrol(session, plan, [1], now=now, cause="first") == 1
+        door.start()
+        for _look in range(600):  # until the other waits for us, or does not
+            door.join(0.05)
+            with database.reading() as looking:
+                waiting = looking.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                              " AND datname = current_database()"))
+            if waiting or not door.is_alive():
+                break
+    door.join()
+    assert {person: each.state for person, each in enrolments(database).items()} == {1: "active", 2: "excluded"}

@@ -16,7 +16,7 @@ from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
 from tests.conftest import NOW
 from tests.web.conftest import Live, browser_of
-from tests.web.looks import TWO_LOOKS, check_look
+from tests.web.looks import TWO_LOOKS, check_accessible, check_look
 from tests.web.story import HOSTILE, plan
 from web.models import AuditEntry
 
@@ -260,6 +260,7 @@ def test_a_marketer_plans_a_campaign_draws_its_journey_and_publishes_it(live_sho
     page.get_by_label("One reminder").select_option("reminder")
     page.get_by_role("button", name="Try another arm against it").click()
     page.locator("#arm-B").get_by_label("Offer", exact=True).select_option("fifteen")
+    check_accessible(page)
     page.get_by_role("button", name="Draw the journey").click()
     expect(page.get_by_role("heading", name="Furniture win-back")).to_be_visible()
     page.get_by_role("button", name="Publish version 1").first.click()

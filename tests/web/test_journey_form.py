@@ -14,6 +14,7 @@ from journeys.editing.editing import journey_by_key, save_draft
 from journeys.graphs.graph import CHANNELS, MOVES
 from journeys.graphs.reading import read_graph
 from journeys.models import Journey
+from tests.web.conftest import browser_of
 from tests.web.test_campaign_pages import words
 from web.journey_template import Arm, Wish, ready_graph, redrawn, wish_of
 
@@ -109,7 +110,29 @@ def test_rubbish_in_the_form_stands_at_its_fields_and_draws_nothing(shop: FlaskC
         assert answer.status_code == 400, told
         assert all(each in words(answer.text) for each in told), words(answer.text)
     assert shop.get("/journeys/third").status_code == 404
+    analyst = browser_of(shop.application, shop_database, "analyst")
+    assert analyst.post("/journeys/_new", data={**TWO, **base}).status_code == 403
     assert shop.post("/journeys/nope/form", data=TWO).status_code == shop.get("/journeys/nope/form").status_code == 404
+
+
+def test_the_best_first_until_a_budget_is_used_is_chosen_in_the_form(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    base = plan(shop, "third", budget="500")
+    best = {**ONE, **base, "best_A": "letter", "budget_A": "1,250.50", "channel_A": "email"}
+    for changed, told in (({"budget_A": ""}, "Say how much may be spent on it."),
+                          ({"budget_A": "much"}, "Write a number"),
+                          ({"best_A": "email"}, "The rest would get the same channel."),
+                          ({"best_A": "pigeon"}, "Choose one of these channels.")):
+        answer = shop.post("/journeys/_new", data={**best, **changed})
+        assert answer.status_code == 400 and told in words(answer.text), told
+    assert "The campaign's budget: €500" in words(answer.text)
+    assert shop.post("/journeys/_new", data=best).location == "/journeys/third"
+    assert stored(shop_database, "third").draft["steps"]["offer_a"]["channel"] == {
+        "best_first": "letter", "budget_cents": 125_050, "rest": "email"}
+    assert 'value="1250.50"' in shop.get("/journeys/third/form").text
+    assert "to the best, until a budget of 1,250.50 is used, and to the rest by e-mail" in words(
+        shop.get("/journeys/third").text)
 
 
 def test_a_journey_drawn_by_hand_is_edited_as_text(shop: FlaskClient) -> None:
@@ -122,7 +145,8 @@ ARMS = st.builds(
     Arm, letter=st.just(""), share=st.just(0), content=st.sampled_from(["x", "y"]),
     offer=st.sampled_from([None, "ten", "five"]), channel=st.sampled_from(CHANNELS), fallback=st.booleans(),
     after_days=st.sampled_from([0, 1, 90]), reminder=st.sampled_from(["", "x"]),
-    reminder_days=st.sampled_from([1, 7, 14, 30]))
+    reminder_days=st.sampled_from([1, 7, 14, 30]), best=st.sampled_from(["", "letter"]), budget_cents=st.just(1_000),
+).filter(lambda arm: arm.best != arm.channel)
 
 
 @settings(max_examples=60)
