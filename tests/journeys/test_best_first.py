@@ -111,6 +111,14 @@ def test_who_lost_the_right_to_a_letter_since_hears_it_as_the_rest_and_no_failur
     found = told(database)
     # 1 may get letters only, and has no place among the best: nothing is said.
     assert found == {1: None, 2: "letter", 3: "email", 4: "email", 5: "email", 6: "letter"}
+    later = now + timedelta(days=1, hours=2)
+    with database.writing() as session:
+        session.execute(update(Message).where(Message.customer_id == 3).values(bounced_at=later))
+        session.execute(update(Message).where(Message.customer_id == 2, Message.channel == "letter").values(
+            state="failed", settled_at=later))
+    walk(database, tmp_path, now=later)
+    # 3 could get a letter, but has no place; 2 hears it by the next channel.
+    assert [(row.customer_id, row.channel) for row in ledger(database)][6:] == [(2, "email")]
 
 
 def test_nobody_is_told_before_everybody_is_in(
