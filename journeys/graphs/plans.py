@@ -4,10 +4,11 @@ Owns the plan: the frozen graph, the pinned ids and the campaign's frame, read o
 people may still be inside.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
@@ -92,8 +93,14 @@ def _plans(connection: Connection, condition: ColumnElement[bool]) -> dict[int, 
     return {row.id: _plan(row) for row in connection.execute(_PLANS.where(condition))}
 
 
+@lru_cache(maxsize=512)
+def _graph(written: str) -> Graph:
+    """A published graph never changes, and every duty asks for all of them: each is read once."""
+    return parse_graph(json.loads(written))
+
+
 def _plan(row: Row[*tuple[Any, ...]]) -> Plan:
-    graph, pins = parse_graph(row.graph), row.pins
+    graph, pins = _graph(json.dumps(row.graph)), row.pins
     return Plan(
         version_id=row.id, journey_id=row.journey_id, journey_key=row.journey_key, journey_state=row.journey_state,
         graph=graph,
