@@ -87,13 +87,12 @@ def _read_yaml(text: str) -> Any:
     levels = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*) cannot be used; write the value out",
-                                       problem_mark=event.start_mark)
+            raise _refused("aliases (*) cannot be used; write the value out", event.start_mark)
         if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(problem="tags (!) cannot be used", problem_mark=event.start_mark)
+            raise _refused("tags (!) cannot be used", event.start_mark)
         levels += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if levels > MOST_LEVELS:
-            raise yaml.MarkedYAMLError(problem="this is nested too deeply", problem_mark=event.start_mark)
+            raise _refused("this is nested too deeply", event.start_mark)
     return yaml.load(text, Loader=_Loader)
 
 
@@ -106,9 +105,9 @@ class _Loader(yaml.SafeLoader):
         found: dict[Any, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="this is not a key", problem_mark=key.start_mark)
+                raise _refused("this is not a key", key.start_mark)
             if key.value in found:
-                raise yaml.MarkedYAMLError(problem=f"“{key.value}” stands here twice", problem_mark=key.start_mark)
+                raise _refused(f"“{key.value}” stands here twice", key.start_mark)
             found[key.value] = self.construct_object(value, deep=deep)
         return found
 

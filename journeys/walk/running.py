@@ -131,7 +131,7 @@ def _claim(
     session: Session, this: _Round, *, size: int, ids: Sequence[int] | None = None
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Lock due people of running journeys, oldest first; the journeys are held so that a pause waits for this chunk."""
-    running = dict(session.execute(
+    running: dict[int, dict[str, Any] | None] = dict(session.execute(
         select(Journey.id, Journey.moving)
         .where(in_ids(Journey.id, sorted({plan.journey_id for plan in this.plans.values()})),
                Journey.state == "running", Journey.resuming.is_(None))

@@ -93,6 +93,8 @@ def test_a_rest_that_ends_at_a_reading_that_does_not_exist_ends_at_the_jump() ->
 def test_quiet_hours_of_the_long_night_hold_a_message_until_morning(sqlite_database: Database, tmp_path: Path) -> None:
     evening = utc(AUTUMN, "20:30", -1)  # 22:30 in Berlin
     furnish(sqlite_database, (1,), now=evening)
+    with sqlite_database.writing() as session:
+        session.execute(update(Customer).values(timezone="Europe/Berlin"))
     go(sqlite_database, {**with_steps(mail={"kind": "send", "content": "offer-a", "next": "end"},
                                       end={"kind": "leave"}),
                          "quiet_hours": {"from": "21:00", "until": "08:00"}, "exit_when": []}, now=evening)
