@@ -3,9 +3,10 @@
 import itertools
 import threading
 from datetime import datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from core.codes import check, pattern_codes
 from core.database import Database
@@ -22,6 +23,7 @@ from coupons.codes.pools import (
     list_pools,
     pools_running_low,
 )
+from coupons.codes.stopping import Target, reach
 from coupons.models import Batch, Code, Offer
 from tests.coupons.factories import ask, make_customers, make_offer, use
 
@@ -195,3 +197,20 @@ def test_public_codes_are_everybodys_and_know_where_they_hang(database: Database
         add_public_codes(session, offer.key, [("SOMMER-ULM", None)], name="again", uses=None, now=now)
     with database.reading() as session:
         assert drift(session.connection()) == []
+
+
+def test_counting_a_pool_of_any_size_sorts_none_of_its_codes_in_memory(
+    sqlite_database: Database, now: datetime
+) -> None:
+    make_offer(sqlite_database, now=now)
+    batch, _rejected = fill(sqlite_database, [f"CODE{number}" for number in range(9)], now=now)
+    heard: list[tuple[str, Any]] = []
+    event.listen(sqlite_database.engine, "before_cursor_execute",
+                 lambda _connection, _cursor, statement, parameters, *_more: heard.append((statement, parameters)))
+    with sqlite_database.reading() as session:
+        assert [pool.stock for pool in list_pools(session)] == [9]
+        assert reach(session, Target("batch", str(batch)), now=now).stock == 9
+        asked = [each for each in heard if "FROM codes" in each[0]]
+        plans = [row[3] for statement, parameters in asked for row in session.connection().exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert len(asked) == 2 and not [step for step in plans if "TEMP B-TREE" in step], plans
