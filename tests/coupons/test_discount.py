@@ -174,6 +174,40 @@ def test_a_return_below_the_minimum_keeps_recalculates_or_reverses_the_discount(
     assert discount_after_return(terms, **asked, left_total_cents=0) == 0
 
 
+def test_a_return_of_all_leaves_nothing_but_the_shipping_that_was_spent() -> None:
+    asked: dict[str, Any] = {"given_cents": 490, "before": [], "before_total_cents": 10_000, "left": []}
+    for left in (0, 3_000):
+        assert discount_after_return(Terms(kind="free_shipping"), **asked, left_total_cents=left) == 490
+    reversing = Terms(kind="free_shipping", minimum_cents=5_000, return_rule="reverse")
+    assert discount_after_return(reversing, **asked, left_total_cents=3_000) == 0
+    for rule in ("keep", "recalculate"):  # more was given back than the order was worth
+        taken_back = Terms(kind="fixed", amount_cents=490, minimum_cents=5_000, return_rule=rule, categories={"wear"})
+        assert discount_after_return(taken_back, **asked, left_total_cents=-5_000) == 0
+
+
+@pytest.mark.parametrize("rule", ["keep", "recalculate"])
+def test_where_nobody_says_which_goods_stay_the_totals_stand_for_them(rule: str) -> None:
+    terms = Terms(kind="fixed", amount_cents=1_500, categories={"wear"}, minimum_cents=6_000, return_rule=rule)
+    assert discount_after_return(terms, given_cents=1_500, before=[], before_total_cents=10_000, left=[],
+                                 left_total_cents=5_000) == 750
+
+
+def test_too_few_pieces_left_are_a_return_below_the_minimum_where_the_lines_are_known() -> None:
+    terms = Terms(kind="fixed", amount_cents=1_000, minimum_items=3, return_rule="reverse")
+    asked: dict[str, Any] = {"given_cents": 1_000, "before_total_cents": 9_500}
+    for left, stands in ((SOCKS, 1_000), (SHIRT, 0)):
+        assert discount_after_return(terms, **asked, before=[SHIRT, SOCKS], left=[left],
+                                     left_total_cents=left.amount_cents) == stands
+    assert discount_after_return(terms, **asked, before=[], left=[], left_total_cents=1_500) == 1_000
+
+
+def test_a_share_that_stands_is_rounded_half_up_and_of_nothing_it_is_nothing() -> None:
+    terms = Terms(kind="fixed", amount_cents=3, categories={"wear"})
+    for before, left, stands in ((10_000, 5_000, 2), (10_000, 4_999, 1), (0, 100, 0)):
+        assert discount_after_return(terms, given_cents=3, before=[], before_total_cents=before, left=[],
+                                     left_total_cents=left) == stands
+
+
 def test_the_cheapest_pieces_are_free_and_what_may_not_be_discounted_never_is() -> None:
     terms = Terms(kind="free_item", free_skus=["shirt", "SOCKS", "VOUCHER"], free_items=4)
     lines = [SHIRT, SOCKS, GIFT]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.database import Database
 from coupons.models import Offer
 from coupons.offers.discount import Line
-from coupons.offers.eligibility import Basket, Companion, goes_with, objections, why_not
+from coupons.offers.eligibility import Basket, Companion, goes_with, left_for, objections, why_not
 from coupons.offers.terms import Terms
 from coupons.till.redeeming import validate
 from coupons.till.requests import Order, RedemptionRequest
@@ -78,6 +78,35 @@ def test_every_objection_names_its_rule() -> None:
     found = objections(terms(minimum_cents=60_000, categories=["garden"], weekdays=[2]), BASKET, MONDAY_NOON)
     assert [(each.reason, each.rule) for each in found] == [
         ("not_yet_valid", "weekdays"), ("minimum_not_met", "minimum_cents"), ("not_applicable", "goods")]
+
+
+@pytest.mark.parametrize(("rules", "lines", "named"), [
+    ({}, [replace(SOFA, quantity_milli=0)], ["goods"]), ({"categories": ["garden"]}, [], ["goods"]),
+    ({"kind": "free_item", "free_skus": ["pillow"], "free_items": 1}, [SOFA], ["free_skus", "worth"]),
+])
+def test_goods_that_are_not_there_are_named_as_what_is_missing(
+    rules: dict[str, Any], lines: list[Line], named: list[str]
+) -> None:
+    found = objections(terms(**rules), replace(BASKET, lines=lines), MONDAY_NOON)
+    assert [(each.reason, each.rule) for each in found] == [("not_applicable", rule) for rule in named]
+
+
+def test_other_codes_leave_nothing_when_they_took_more_than_there_is() -> None:
+    spent = replace(BASKET, total_cents=1_000, companions=[Companion("", "any", [], 1_500)])
+    assert left_for(TEN, spent) == 0
+    assert left_for(TEN, replace(spent, total_cents=1_501)) == 1
+
+
+@pytest.mark.parametrize(("start", "end", "open_at", "shut_at"), [
+    (9 * 60, 17 * 60, [(9, 0), (16, 59)], [(8, 59), (17, 0)]), (600, 600, [(9, 59), (10, 0), (10, 1)], [])])
+def test_hours_begin_with_their_first_minute_and_end_before_their_last(
+    start: int, end: int, open_at: list[tuple[int, int]], shut_at: list[tuple[int, int]]
+) -> None:
+    """From an hour to itself is the whole day."""
+    for hour, minute in [*open_at, *shut_at]:
+        reason = why_not(terms(from_minute=start, until_minute=end), BASKET, MONDAY_NOON.replace(
+            hour=hour, minute=minute))
+        assert reason == (None if (hour, minute) in open_at else "not_yet_valid")
 
 
 @pytest.mark.parametrize(("one", "other", "together"), [
