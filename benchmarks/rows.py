@@ -11,7 +11,6 @@ from sqlalchemy import text
 
 from benchmarks.invented import given, rest_of
 from benchmarks.questions import AS_OF
-from core.bulk import bulk_insert
 from core.database import Database, open_database
 from segments.engines.mirrored import TABLES
 from winback.schema import name_installation, upgrade
@@ -48,11 +47,12 @@ def _fill(database: Database, source: Path) -> None:
         for table in (table for table in TABLES if table.name in FILLED):
             names, fixed = given(table.name), rest_of(table.name)
             listed = ", ".join([*(f'"{name}"' for name in names), *(f"{sql} AS {name}" for name, sql in fixed.items())])
+            columns = ", ".join(f'"{name}"' for name in (*names, *fixed))
+            insert = f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * (len(names) + len(fixed)))})"
             rows = connection.execute(f"SELECT {listed} FROM {table.name}")
             while block := rows.fetchmany(BLOCK):
-                columns = dict(zip([*names, *fixed], map(list, zip(*block, strict=True)), strict=True))
                 with database.writing() as session:
-                    bulk_insert(session.connection(), table.table, columns)
+                    session.connection().exec_driver_sql(insert, block)
         with database.writing() as session:
             for _kind, _name, statement in made_later:
                 session.connection().exec_driver_sql(statement)
