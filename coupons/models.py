@@ -121,7 +121,7 @@ class Code(Base):
     used: Mapped[int] = mapped_column(Integer, default=0)
     reserved: Mapped[int] = mapped_column(Integer, default=0, server_default="0", doc="uses held for baskets")
     batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), doc="the pool or poster it belongs to")
-    written: Mapped[str | None] = mapped_column(String(64), doc="public codes: as they were opened, for people to read")
+    written: Mapped[str | None] = mapped_column(String(64), doc="public, imported: as given, for people to read")
     region: Mapped[str | None] = mapped_column(String(100), doc="public codes: where this one hangs or is printed")
     issued_at: Mapped[datetime] = mapped_column(Instant)
     valid_from: Mapped[datetime] = mapped_column(Instant)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, exists, not_, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.arrays import in_texts
@@ -95,7 +95,8 @@ def upsert_order(database: Database, order: ReportedOrder, *, now: datetime, sec
 
     Opens its own transactions and may be repeated. Raises Invalid when the lines cannot be stored.
     """
-    if not database.small(lambda connection: _note(connection, order.shop, order.number, order.modified_at, False)):
+    if not database.small(lambda connection: _note(connection, order.shop, order.number, order.modified_at,
+                                                   gone=False, cancelled=order.cancelled)):
         return False
     if not order.lines:
         raise Invalid("The order has no line that could be stored.", place="lines")
@@ -117,7 +118,7 @@ def remove_order(database: Database, shop: str, number: str, *, modified_at: dat
     """Note that the shop removed an order; one that is stored counts as cancelled. False: a newer state is known."""
 
     def remove(connection: Connection) -> bool:
-        if not _note(connection, shop, number, modified_at, True):
+        if not _note(connection, shop, number, modified_at, gone=True):
             return False
         ours = (Order.shop == shop, Order.external_id == number)
         ids = select(Order.id).where(*ours).scalar_subquery()
@@ -128,15 +129,22 @@ def remove_order(database: Database, shop: str, number: str, *, modified_at: dat
     return database.small(remove)
 
 
-def _note(connection: Connection, shop: str, number: str, modified_at: datetime, gone: bool) -> bool:
-    """Remember this state as the newest; an equal one counts again, so that a repetition after a crash works."""
+def _note(connection: Connection, shop: str, number: str, modified_at: datetime, *, gone: bool,
+          cancelled: bool = False) -> bool:
+    """Remember this state as the newest; an equal one counts again, so that a repetition after a crash works.
+
+    Shops tell time by the second: of two states of one instant the one that ends the order stands.
+    """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(ToldOrder).values(shop=shop, external_id=number, modified_at=modified_at, gone=gone)
+    ended = exists().where(Order.shop == shop, Order.external_id == number, Order.cancelled)
     return connection.execute(
         statement.on_conflict_do_update(
             index_elements=["shop", "external_id"],
             set_={"modified_at": statement.excluded.modified_at, "gone": statement.excluded.gone},
-            where=ToldOrder.modified_at <= statement.excluded.modified_at,
+            where=or_(ToldOrder.modified_at < statement.excluded.modified_at, and_(
+                ToldOrder.modified_at == statement.excluded.modified_at,
+                true() if gone or cancelled else not_(or_(ToldOrder.gone, ended)))),
         ).execution_options(preserve_rowcount=True)).rowcount == 1
 
 

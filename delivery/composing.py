@@ -167,7 +167,7 @@ def _build_letter(
                              country=address.country or ""),
             subject=subject, body=fill_letter(content, values), code=str(shown) if shown else "",
             code_note=_validity(values, customer.language or content.language) if shown else "",
-            code_url=code_link(settings.shop.url, message.code or str(shown or "")),
+            code_url=code_link(settings.shop.url, str(message.values.get("code") or message.code or shown or "")),
             sender_country=settings.shop.country, language=customer.language or content.language,
         ),
         now=now,

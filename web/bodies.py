@@ -45,7 +45,8 @@ class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
         except RecursionError as error:
             raise Invalid(_ONE_LINE.format("it is nested too deeply")) from error
         except ValueError as error:  # malformed, not UTF-8, NaN, or an integer of thousands of digits
-            raise Invalid(_ONE_LINE.format(str(error)[:200])) from error
+            words = "it holds a number of thousands of digits" if "digits" in str(error) else str(error)[:200]
+            raise Invalid(_ONE_LINE.format(words)) from error
         if not isinstance(value, dict):
             raise Invalid("Send a JSON object, in braces.")
         return value
@@ -89,7 +90,8 @@ class Words(fields.String):
         if not isinstance(value, str):
             raise ValidationError("Use text in quotes.")
         if not self.shortest <= len(value) <= self.longest:
-            raise ValidationError(f"Use {self.shortest} to {self.longest} characters.")
+            raise ValidationError(f"Use {self.shortest} to {self.longest} characters." if self.shortest
+                                  else f"Use at most {self.longest} characters.")
         if not is_storable(value):
             raise ValidationError("This holds characters that are no text.")
         return value
@@ -107,6 +109,18 @@ class Whole(fields.Integer):
             raise ValidationError("Use a whole number.")
         if not self.least <= value <= self.most:
             raise ValidationError(f"Use a number from {self.least} to {self.most}.")
+        return value
+
+
+class Truth(fields.Boolean):
+    """True or false; no number, no word."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(truthy={True}, falsy={False}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if type(value) is not bool:
+            raise ValidationError("Use true or false.")
         return value
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from campaigns.person import past_campaigns_of
 from core.codes import grouped
 from coupons.codes.person import codes_of, redemptions_of, refusals_of
+from coupons.codes.showing import read_by_people
 from coupons.models import Code, Offer, Redemption, Refusal
 from customers.events import events_before
 from customers.models import Consent, Contact, Event, Order, OrderLine
@@ -269,7 +270,8 @@ def _silence(message: Any, title: str, campaign: str, where: str, at: datetime) 
 
 def _validity(teller: Teller, held: Code, offer: Offer) -> str:
     until = teller.day(held.valid_until) if held.valid_until else "further notice"
-    return f"{offer.name}, code {grouped(held.code)} valid {span(teller.day(held.valid_from), until)}"
+    code = read_by_people(held.code, held.written)
+    return f"{offer.name}, code {code} valid {span(teller.day(held.valid_from), until)}"
 
 
 def _code(teller: Teller, held: Code, offer: Offer) -> Line:

@@ -56,6 +56,21 @@ _SENTENCES = {
     500: "This is our mistake. Nothing of your last step was saved. It is in the log; try again or tell the operator.",
     503: "Wait a moment, then try again.",
 }
+_SAID_PLAINLY = {
+    "Missing data for required field.": "This is missing.",
+    "Field may not be null.": "This may not be null: give it a value or leave it out.",
+    "Unknown field.": "There is no such field here. Check its spelling.",
+    "Invalid input type.": "Use an object, in braces.",
+    "Not a valid list.": "Use a list, in square brackets.",
+    "Not a valid string.": "Use text in quotes.",
+    "Not a valid boolean.": "Use true or false.",
+    "Not a valid integer.": "Use a whole number.",
+    "Not a valid mapping type.": "Use an object, in braces.",
+    "Not a valid datetime.": "Use an instant such as 2026-03-02T10:00:00Z.",
+    "Not a valid aware datetime.": "Use an instant such as 2026-03-02T10:00:00Z.",
+    "Not a valid date.": "Use a day such as 2026-03-02.",
+}
+"""What the library for schemas says of a field, in words that tell the way out."""
 
 
 @dataclass(frozen=True)
@@ -141,11 +156,22 @@ def _on_http_error(error: HTTPException) -> Response:
     headers = {name: value for name, value in response.headers if name in ("Allow", "Retry-After")}
     fields = getattr(error, "data", {}).get("messages") if isinstance(getattr(error, "data", None), dict) else None
     if fields:  # a body that a schema refused: malformed, which our contract calls 400
+        fields = _plain(fields)
         place, text = _first(fields)
         return answer(Problem(400, "invalid", text, place, fields))
     message = error.description if status == 400 and error.description else _SENTENCES.get(status)
     reason = REASONS.get(status, "invalid" if status < 500 else "broken")
     return answer(Problem(status, reason, message or str(error.description), request.path), headers)
+
+
+def _plain(node: Any) -> Any:
+    """The messages of a schema in our words; what is wrong with an object as a whole stands at the object."""
+    if isinstance(node, dict):
+        return {name: _plain(node[name]["_schema"] if isinstance(node[name], dict) and set(node[name]) == {"_schema"}
+                             else node[name]) for name in node}
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    return _SAID_PLAINLY.get(node, node)
 
 
 def _first(fields: dict[str, Any]) -> tuple[str, str]:

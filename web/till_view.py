@@ -47,7 +47,7 @@ def till_rows(events: Sequence[AtTheTill], now: datetime, campaigns: Mapping[str
 
 def _row(event: AtTheTill, is_today: bool, now: datetime, campaigns: Mapping[str, str]) -> TillRow:
     today = local_date(now, zone())
-    code = grouped(event.code)
+    code = event.display or grouped(event.code)
     href = url_for("codes.show", code=event.code) if event.known else url_for("codes.index", q=event.code)
     result, look = money(event.rolled_back_cents - event.discount_cents, currency=event.currency, exact=True), ""
     if event.outcome != "redeemed":

@@ -19,7 +19,7 @@ from core.bulk import bulk_update, chunks, insert_absent, reserve_ids
 from core.codes import new_codes, pattern_codes
 from core.errors import Conflict, NotFound
 from core.types import from_us, to_us
-from coupons.models import Code, Offer
+from coupons.models import Batch, Code, Offer
 from coupons.states import move
 
 DAY_US = 86_400_000_000
@@ -193,6 +193,21 @@ def _window(now_us: int, counts_from: int, offer: Row[*tuple[Any, ...]]) -> tupl
     if offer.valid_days is not None:
         ends.append(max(begins, counts_from) + offer.valid_days * DAY_US)
     return begins, min(ends) if ends else None
+
+
+def takes_from_files(connection: Connection, offer_id: int) -> bool:
+    """Whether codes of this offer came in a file, so that they may be written in another way than we read them."""
+    return connection.execute(
+        select(Batch.id).where(Batch.offer_id == offer_id, Batch.kind == "imported").limit(1)).first() is not None
+
+
+def spellings(connection: Connection, code_ids: Sequence[int]) -> dict[int, str]:
+    """Id -> the code as its file wrote it, for those of these codes that we read in another way."""
+    found: dict[int, str] = {}
+    for part in chunks(list(code_ids), 10_000):
+        found |= {row.id: row.written for row in connection.execute(
+            select(Code.id, Code.written).where(in_ids(Code.id, part), Code.written.is_not(None))) if row.written}
+    return found
 
 
 def revoke(connection: Connection, code_ids: Sequence[int], *, reason: str, now: datetime) -> int:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, union_all, update
 from sqlalchemy.orm import Session
 
+from coupons.codes.showing import read_by_people
 from coupons.models import Code, Offer, Redemption, Refusal
 from customers.models import Customer
 from customers.people import display_name
@@ -23,20 +24,22 @@ _UNSEEN = (Redemption.flags != "", Redemption.flags_seen_at.is_(None))
 
 @dataclass(frozen=True)
 class Flagged:
-    """One redemption with its flags; `holder` and `redeemer` are customer numbers."""
+    """One redemption with its flags; `redeemer` is a customer number, `code` as people read it."""
 
     redemption: Redemption
     offer: str | None
     offer_key: str | None
     redeemer: str | None
     name: str | None
+    code: str
 
 
 @dataclass(frozen=True)
 class Travelling:
-    """One code that was tried in many baskets."""
+    """One code that was tried in many baskets; `display` is how people read it."""
 
     code: str
+    display: str
     offer: str
     offer_key: str
     campaign: str | None
@@ -50,12 +53,13 @@ class Travelling:
 def flagged(session: Session, *, limit: int = 50) -> list[Flagged]:
     """Redemptions with flags that nobody has looked at, newest first."""
     rows = session.execute(
-        select(Redemption, Offer.name, Offer.key, Customer)
-        .outerjoin(Offer, Offer.id == Redemption.offer_id)
+        select(Redemption, Offer.name, Offer.key, Customer, Code.code, Code.written)
+        .outerjoin(Offer, Offer.id == Redemption.offer_id).outerjoin(Code, Code.id == Redemption.code_id)
         .outerjoin(Customer, Customer.id == func.coalesce(Redemption.redeemer_id, Redemption.customer_id))
         .where(*_UNSEEN).order_by(Redemption.id.desc()).limit(limit))
     return [Flagged(row[0], row[1], row[2], row[3].external_id if row[3] else None,
-                    display_name(row[3]) if row[3] else None) for row in rows]
+                    display_name(row[3]) if row[3] else None,
+                    read_by_people(row[4], row[5]) or row[0].code_text) for row in rows]
 
 
 def count_flagged(session: Session) -> int:
@@ -86,8 +90,8 @@ def travelling(session: Session, *, now: datetime, baskets: int = BASKETS, limit
         once.c.code_id).having(func.count() >= baskets).subquery()
     rows = session.execute(
         select(Code.code, Offer.name, Offer.key, Code.campaign, Customer.external_id, Code.state, many.c.baskets,
-               many.c.last_at, Code.batch_id)
+               many.c.last_at, Code.batch_id, Code.written)
         .join(many, many.c.code_id == Code.id).join(Offer, Offer.id == Code.offer_id)
         .outerjoin(Customer, Customer.id == Code.customer_id)
         .where(Code.use_limit < baskets).order_by(many.c.baskets.desc(), Code.id).limit(limit))
-    return [Travelling(*row) for row in rows]
+    return [Travelling(row[0], read_by_people(row[0], row[9]) or row[0], *row[1:9]) for row in rows]

@@ -261,7 +261,8 @@ def _store_lines(database: Database, batch_id: int, offer: _Terms, lines: Sequen
         rejected += [(*known[code], "there is such a code already") for code in sorted(there)]
         fresh = sorted(known.keys() - there)
         if fresh:
-            _insert_stock(connection, batch_id, offer, fresh, now)
+            written = [_as_it_stands(code, known[code][1]) for code in fresh]
+            _insert_stock(connection, batch_id, offer, fresh, written, now)
             _hand_out(session, offer.id, now)
         connection.execute(update(Batch).where(Batch.id == batch_id).values(
             codes=Batch.codes + len(fresh), rejected=Batch.rejected + len(rejected)))
@@ -278,13 +279,21 @@ def _hand_out(session: Session, offer_id: int, now: datetime) -> None:
         offer.updated_at = max(now, offer.updated_at + MICROSECOND)
 
 
-def _insert_stock(connection: Connection, batch_id: int, offer: _Terms, codes: list[str], now: datetime) -> None:
+def _as_it_stands(code: str, text: str) -> str | None:
+    """How a shop wrote a code that we read in another way (CANDLE-7 as CAND1E7): people are told it so."""
+    spelling = " ".join(text.split())
+    return spelling if spelling != code and len(spelling) <= LONGEST and spelling.isprintable() else None
+
+
+def _insert_stock(connection: Connection, batch_id: int, offer: _Terms, codes: list[str], written: list[str | None],
+                  now: datetime) -> None:
     count, at = len(codes), to_us(now)
+    spelled = {"written": written} if any(written) else {}
     bulk_insert(connection, _CODES, {
         "id": reserve_ids(connection, _CODES, count), "code": codes, "offer_id": [offer.id] * count,
         "origin": [f"batch:{batch_id}"] * count, "state": ["stock"] * count, "use_limit": [offer.uses] * count,
         "used": [0] * count, "reserved": [0] * count, "batch_id": [batch_id] * count, "issued_at": [at] * count,
-        "valid_from": [at] * count})
+        "valid_from": [at] * count, **spelled})
 
 
 def _ignore(_number: int, _text: str, _why: str) -> None:

@@ -48,6 +48,11 @@ def instant_text(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def read_by_people(code: str | None, written: str | None) -> str | None:
+    """A stored code as it stands on paper: a public one as it was opened, others in groups; None for none of ours."""
+    return None if code is None else written or grouped(code)
+
+
 def redemption_body(row: Mapping[str, Any], customer: str | None) -> dict[str, Any]:
     """A redemption as the shop sees it."""
     return {
@@ -89,7 +94,7 @@ def list_redemptions(
 def code_body(row: AnyRow, *, now: datetime) -> dict[str, Any]:
     """A code as programs see it."""
     return {
-        "code": row.code, "display": row.written or grouped(row.code),
+        "code": row.code, "display": read_by_people(row.code, row.written),
         "state": shown_state(row.state, row.valid_until, now=now), "offer": row.offer, "campaign": row.campaign,
         "customer": row.customer, "origin": row.origin, "currency": row.currency,
         "valid_from": instant_text(row.valid_from), "valid_until": instant_text(row.valid_until),

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Invalid
 from core.types import to_us
+from coupons.codes.showing import read_by_people
 from coupons.models import Code, Offer, Redemption, Refusal
 from customers.models import Customer
 from customers.people import display_name
@@ -26,7 +27,8 @@ _REDEEMED, _REFUSED = 0, 1
 @dataclass(frozen=True)
 class AtTheTill:
     """One redemption or refusal. `amount_cents` is the order before the discount, None when unknown; `refused` is the
-    reason of a refusal; `known` says whether the code is one of ours; `place` is where it stands in the list."""
+    reason of a refusal; `known` says whether the code is one of ours and `display` how people read it then; `place` is
+    where it stands in the list."""
 
     at: datetime
     customer: str | None
@@ -47,6 +49,7 @@ class AtTheTill:
     redemption: str | None = None
     offer_key: str | None = None
     place: str = ""
+    display: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -120,8 +123,8 @@ def _redeemed(session: Session, asked: TillFilter, cursor: "tuple[int, int, int]
                   row.code_text, row.order_total_cents, row.discount_cents, row.currency, None,
                   row.state == "rolled_back", row.rolled_back_cents, row.code_id is not None, row.shop, row.order_ref,
                   tuple(row.flags.split()), row.public_id, offer.key if offer else None,
-                  _place(row.redeemed_at, _REDEEMED, row.id))
-        for row, customer, offer in rows]
+                  _place(row.redeemed_at, _REDEEMED, row.id), read_by_people(code, spelling))
+        for row, customer, offer, code, spelling in rows]
 
 
 def _refused(session: Session, asked: TillFilter, cursor: "tuple[int, int, int] | None", limit: int
@@ -134,13 +137,15 @@ def _refused(session: Session, asked: TillFilter, cursor: "tuple[int, int, int] 
         AtTheTill(row.at, *_who(customer), offer.name if offer else None, row.campaign, row.code_text,
                   row.order_total_cents, 0, offer.currency if offer else "EUR", row.reason,
                   known=row.code_id is not None, shop=row.shop, order_ref=row.order_ref,
-                  offer_key=offer.key if offer else None, place=_place(row.at, _REFUSED, row.id))
-        for row, customer, offer in rows]
+                  offer_key=offer.key if offer else None, place=_place(row.at, _REFUSED, row.id),
+                  display=read_by_people(code, spelling))
+        for row, customer, offer, code, spelling in rows]
 
 
 def _of_redemptions(asked: TillFilter) -> Select[*tuple[Any, ...]]:
     statement: Select[*tuple[Any, ...]] = (
-        select(Redemption, Customer, Offer).outerjoin(Offer, Offer.id == Redemption.offer_id)
+        select(Redemption, Customer, Offer, Code.code, Code.written)
+        .outerjoin(Offer, Offer.id == Redemption.offer_id).outerjoin(Code, Code.id == Redemption.code_id)
         .outerjoin(Customer, Customer.id == func.coalesce(Redemption.customer_id, Redemption.redeemer_id))
         .where(Redemption.history.is_(False)))
     return _chosen(statement, asked, Redemption.campaign == asked.campaign, Redemption.shop == asked.shop)
@@ -148,7 +153,7 @@ def _of_redemptions(asked: TillFilter) -> Select[*tuple[Any, ...]]:
 
 def _of_refusals(asked: TillFilter) -> Select[*tuple[Any, ...]]:
     statement: Select[*tuple[Any, ...]] = (
-        select(Refusal, Customer, Offer).outerjoin(Code, Code.id == Refusal.code_id)
+        select(Refusal, Customer, Offer, Code.code, Code.written).outerjoin(Code, Code.id == Refusal.code_id)
         .outerjoin(Offer, Offer.id == Code.offer_id)
         .outerjoin(Customer, Customer.id == func.coalesce(Code.customer_id, Refusal.customer_id)))
     return _chosen(statement, asked, Refusal.campaign == asked.campaign, Refusal.shop == asked.shop)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
 from core.types import to_us
-from coupons.codes.issuing import Issued, issue_what_there_is
+from coupons.codes.issuing import Issued, issue_what_there_is, spellings, takes_from_files
 from coupons.codes.showing import names_for
 from coupons.models import Code, Offer
 from coupons.offers.conditions import offer_terms
@@ -56,6 +56,7 @@ class Shelf:
     contents: dict[int, _ContentFacts] = field(default_factory=dict)
     offers: dict[int, Offer] = field(default_factory=dict)
     words: dict[tuple[int, str, bool], dict[str, str]] = field(default_factory=dict)
+    from_files: dict[int, bool] = field(default_factory=dict)
 
     def content(self, session: Session, revision_id: int) -> _ContentFacts:
         """Channels, class and language of a content revision."""
@@ -76,6 +77,13 @@ class Shelf:
             session.expunge(found)
             self.offers[offer_id] = found
         return self.offers[offer_id]
+
+    def spellings(self, session: Session, offer_id: int, codes: Sequence[Issued | None]) -> dict[int, str]:
+        """Id -> how the shop that made the code writes it, where it came in a file and is written in another way."""
+        connection = session.connection()
+        if offer_id not in self.from_files:
+            self.from_files[offer_id] = takes_from_files(connection, offer_id)
+        return spellings(connection, [code.code_id for code in codes if code]) if self.from_files[offer_id] else {}
 
     def offer_values(self, session: Session, offer_id: int, language: str, *, with_terms: bool) -> dict[str, str]:
         """Name and words of an offer, as contents show them; its conditions only for contents that print them."""
@@ -297,7 +305,8 @@ def _values(
     offer_id = plan.offers[step.offer] if step.offer is not None else None
     zone = ZoneInfo(plan.timezone)
     known: dict[tuple[datetime | None, str], Mapping[str, Any]] = {}
-    result = []
+    spelled = {} if offer_id is None else shelf.spellings(session, offer_id, codes)
+    result: list[Mapping[str, Any]] = []
     for code, own in zip(codes, people.languages, strict=True):
         key = (None if code is None else code.valid_until, own or facts.language)
         if key not in known:
@@ -307,7 +316,8 @@ def _values(
             if key[0] is not None:
                 values["code_valid_until"] = _last_day(key[0], zone)
             known[key] = values
-        result.append(known[key])
+        spelling = None if code is None else spelled.get(code.code_id)
+        result.append(known[key] if spelling is None else {**known[key], "code": spelling})
     return result
 
 

@@ -59,7 +59,7 @@ def test_a_pool_is_imported_with_what_was_rejected_by_line(database: Database, n
         pools = list_pools(session)
         assert [(pool.id, pool.codes, pool.rejected, pool.stock) for pool in pools] == [
             (batch, 3, 3, 3), (second, 1, 1, 1)]
-        assert [code for code, *_ in codes_of_pool(session, batch)] == ["SAVE0001", "SAVE0002", "SAVE0003"]
+        assert [code for code, *_ in codes_of_pool(session, batch)] == ["save-0001", "SAVE 0002", "SAVE-OOO3"]
         assert session.get_one(Offer, offer.id).code_source == "pool"
 
 

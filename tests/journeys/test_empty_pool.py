@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from core.database import Database
-from coupons.codes.pools import configure_source, generate_pool, pools_running_low
+from coupons.codes.pools import configure_source, generate_pool, import_pool, pools_running_low
 from coupons.models import Code
 from delivery.models import Message
 from journeys.editing.editing import pause
@@ -52,6 +52,20 @@ def test_who_finds_the_pool_empty_waits_without_a_mail_and_the_owner_is_warned(
     walk(database, tmp_path, now=look)
     assert _told(database) == told
     assert sorted(due for step, due in _standing(database) if step == "mail") == [look + timedelta(minutes=15)] * 2
+
+
+def test_a_code_that_a_shop_made_is_told_as_the_shop_writes_it(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 3), now=now)
+    import_pool(sqlite_database, "ten-percent", enumerate(["Candle-0007", "PLAIN8"]), name="from the shop", now=now,
+                reject=lambda *_line: None)
+    go(sqlite_database, ONE_MAIL, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    with sqlite_database.reading() as session:
+        told = session.execute(select(Message.code, Message.values).order_by(Message.code)).all()
+    assert [(code, values.get("code")) for code, values in told] == [
+        ("CAND1E0007", "Candle-0007"), ("P1A1N8", "PLAIN8")]
 
 
 def test_filling_the_pool_wakes_those_who_wait_at_once(database: Database, tmp_path: Path, now: datetime) -> None:

@@ -171,7 +171,7 @@ def test_lists_are_walked_by_cursor_and_filtered_expired_included(
     ("order.lines.0.unit_price_cents", -1), ("order.lines.0.unit_price_cents", 1.5), ("order.lines.0.sku", {}),
     ("order.lines.0.category", 7), ("customer", {}), ("customer", {"external_id": "a", "email": "b"}),
     ("customer", "c1"),
-    ("customer.external_id", 5), ("surprise", 1), ("order.surprise", 1),
+    ("customer.external_id", 5), ("surprise", 1), ("order.surprise", 1), ("order.lines.0.sale", 0),
 ])
 def test_a_body_that_breaks_the_schema_is_invalid_and_the_field_is_named(
     client: FlaskClient, headers: dict[str, str], path: str, value: Any
@@ -180,6 +180,9 @@ def test_a_body_that_breaks_the_schema_is_invalid_and_the_field_is_named(
     assert answer.json is not None
     assert (answer.status_code, answer.mimetype, answer.json["reason"]) == (400, "application/problem+json", "invalid")
     assert answer.json["place"].startswith(path.split(".0")[0].rsplit(".", 1)[0])
+    assert "_schema" not in answer.json["place"]
+    for of_the_library in ("Not a valid", "Invalid input", "Unknown field", "may not be null.", "Missing data"):
+        assert of_the_library not in answer.text
 
 
 @pytest.mark.parametrize("raw", [

@@ -26,6 +26,9 @@ def test_a_pool_is_filled_over_http_and_what_cannot_be_taken_is_named(
     assert made.json is not None and made.status_code == 201
     assert (made.json["codes"], made.json["stock"]) == (1, 1)
     assert [line["line"] for line in made.json["rejected_lines"]] == [2, 3]
+    again = client.post("/api/v1/pools", json=body, headers=headers)
+    assert again.json is not None and (again.status_code, again.json["id"], again.json["codes"]) == (200, None, 0)
+    assert len(again.json["rejected_lines"]) == 3
     drawn = client.post("/api/v1/pools", json={"offer": "ten-percent", "count": 5}, headers=headers)
     assert drawn.json is not None and drawn.json["stock"] == 5
     for wrong in ({"offer": "ten-percent"}, {**body, "count": 5}, {"offer": "ten-percent", "count": 0}):

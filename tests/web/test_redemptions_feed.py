@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
+from sqlalchemy import update
 
 from core.clock import stand_at
 from core.database import Database
+from coupons.codes.pools import add_public_codes
+from coupons.models import Redemption
 from tests.conftest import NOW
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
 from tests.coupons.test_till import busy_till
@@ -69,6 +72,26 @@ def test_an_older_page_stands_still_and_leads_back(
     assert "data-poll=" not in older and "First page" in older and "live.js" not in older
     assert words(page.split("<tbody>")[1]).count("unknown code") + words(older.split("<tbody>")[1]).count(
         "unknown code") == 43
+
+
+@only_sqlite
+def test_a_public_code_is_named_as_it_was_opened(
+    marketer: FlaskClient, client: FlaskClient, api_key: Callable[..., dict[str, str]], database: Database,
+    till: list[str], now: datetime
+) -> None:
+    with database.writing() as session:
+        add_public_codes(session, "ten-percent", [("Summer-Ulm", "Ulm")], name="Posters", uses=1, now=now)
+    for number in range(6):
+        use(database, ask("summer ulm", f"p{number}", customer_external_id="c9"), now=now)
+    with database.writing() as session:
+        session.execute(update(Redemption).where(Redemption.order_ref == "p0").values(flags="over_limit"))
+    told = words(marketer.get("/redemptions").text)
+    assert told.count("Summer-Ulm") == 6 and "SUMMERU1M" not in told
+    told = words(marketer.get("/leaks").text)
+    assert "Summer-Ulm" in told and "SUMMERU1M" not in told and "6" in told
+    items = client.get("/api/v1/redemptions/feed?limit=7", headers=api_key("read")).json["items"]  # type: ignore[index]
+    assert {item["display"] for item in items[:6]} == {"Summer-Ulm"} and {item["outcome"] for item in items} == {
+        "redeemed", "refused"}
 
 
 @only_sqlite

@@ -1,5 +1,6 @@
 """What a shop tells is stored before it is answered, once, and only when the shop itself said it."""
 
+import io
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -134,6 +135,9 @@ def test_a_body_of_five_megabytes_is_refused(app: Flask, database: Database, now
     shop = connect(app, database, now=now)
     assert shop.tell(order(now, note="x" * 5_000_000)).status_code == 413
     assert shop.tell(order(now, note="x" * 1_000_000)).status_code == 200
+    large = io.BytesIO(b"x" * 5_000_000)
+    answer = app.test_client().post(shop.address, input_stream=large, content_length=5_000_000)
+    assert answer.status_code == 413 and large.read(1) == b""  # read away: a sender who cannot stop hears the answer
 
 
 def test_two_secrets_are_good_while_a_rotation_is_under_way(app: Flask, database: Database, now: datetime) -> None:
@@ -194,6 +198,41 @@ def test_a_cancel_before_the_create_stays_a_cancel_and_no_code_is_used(
         assert session.scalar(select(Code.state)) == "issued"
         assert session.scalar(select(func.count(Redemption.id))) == 0
     assert use(database, ask(code, "o1", shop="s1"), now=now).reason == "order_cancelled"
+
+
+def test_of_two_states_of_one_instant_the_one_that_ends_the_order_stands(
+    app: Flask, database: Database, now: datetime
+) -> None:
+    shop = connect(app, database, now=now)
+    shop.tell(order(now, id="called off"), "order.cancelled")
+    shop.tell(order(now, id="called off"), "order.created")
+    shop.tell(order(now, id="gone"), "order.deleted")
+    shop.tell(order(now, id="gone"), "order.updated")
+    early = {"ordered_at": iso(now - timedelta(hours=1)), "modified_at": None}
+    shop.tell(order(now, id="no times", **early), "order.cancelled")
+    shop.tell(order(now, id="no times", **early), "order.created")
+    shop.work(now)
+    assert [state for state, _note in _states(database)] == ["done", "ignored"] * 3
+    shop.tell(order(now, id="called off", modified_at=iso(now + timedelta(seconds=1))))
+    shop.work(now)
+    with database.reading() as session:
+        assert dict(session.execute(select(Order.external_id, Order.cancelled)).all()) == {
+            "called off": False, "no times": True}
+
+
+def test_a_time_far_ahead_is_flagged_and_shuts_no_later_state_out(
+    app: Flask, database: Database, now: datetime
+) -> None:
+    shop = connect(app, database, now=now)
+    ahead = iso(now.replace(year=now.year + 50))
+    shop.tell(order(now, ordered_at=ahead, modified_at=ahead, status="paid"))
+    shop.work(now)
+    shop.tell(order(now, modified_at=iso(now + timedelta(hours=1)), status="shipped"))
+    shop.work(now + timedelta(hours=1))
+    with database.reading() as session:
+        stored = session.scalars(select(Order)).one()
+        assert (stored.status, stored.ordered_at) == ("shipped", now)
+        assert session.scalars(select(InboxDelivery.flags).order_by(InboxDelivery.id)).all() == ["in_future", ""]
 
 
 def test_a_cancelled_order_gives_the_code_back_and_one_that_stands_again_counts(

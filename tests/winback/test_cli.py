@@ -15,6 +15,7 @@ from core.settings import read_settings
 from customers.models import Customer
 from web.models import ApiKey
 from winback.cli import main
+from winback.commands.serving import own_address
 
 
 class Shell:
@@ -149,3 +150,11 @@ def test_the_inbox_is_listed_and_replayed_from_the_shell(shell: Shell) -> None:
     assert code == 1 and "There is no such delivery." in err
     code, _out, err = shell.run("inbox", "replay")
     assert code == 1 and "--failed" in err
+
+
+@pytest.mark.parametrize(("host", "told"), [
+    ("127.0.0.1", "http://127.0.0.1:9000"), ("0.0.0.0", "http://127.0.0.1:9000"), ("::1", "http://[::1]:9000"),
+])
+def test_what_is_served_at_another_port_says_so_in_links_unless_the_address_is_set(host: str, told: str) -> None:
+    assert own_address({}, host, 9000) == {"WINBACK_BASE_URL": told}
+    assert own_address({"WINBACK_BASE_URL": "https://winback.example"}, host, 9000) == {}

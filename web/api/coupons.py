@@ -16,7 +16,7 @@ from coupons.till.redeeming import validate as foresee
 from coupons.till.requests import Answer, Order, RedemptionRequest
 from coupons.till.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
 from web.access import needs_scope
-from web.bodies import Exact, Few, Resource, Whole, Words
+from web.bodies import Exact, Few, Resource, Truth, Whole, Words
 from web.errors import Problem, answer
 from web.guessing import note_unknown, refuse_guessers
 from web.transactions import database, request_now
@@ -37,8 +37,8 @@ class LineSchema(Schema):
     brand = Words(longest=200, shortest=0, allow_none=True, load_default=None)
     quantity = Exact(least=0, most=MOST_QUANTITY, places=3, required=True)
     unit_price_cents = Whole(required=True)
-    sale = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
-    non_discountable = fields.Boolean(truthy={True}, falsy={False}, allow_none=True, load_default=None)
+    sale = Truth(allow_none=True, load_default=None)
+    non_discountable = Truth(allow_none=True, load_default=None)
 
 
 class OrderSchema(Schema):

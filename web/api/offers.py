@@ -10,7 +10,7 @@ from coupons.codes.showing import offer_body
 from coupons.offers.checking import minute_of
 from coupons.offers.offers import list_offers, offer_by_key, save_offer
 from web.audit import record
-from web.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
+from web.bodies import Exact, Page, Resource, Truth, Whole, Words, listed, page_of
 from web.transactions import reading, request_now, writing
 
 blueprint = Resource("api-offers", __name__, url_prefix="/api/v1", description="What codes are worth.")
@@ -37,8 +37,8 @@ def _names(longest: int = 200) -> Any:
     return fields.List(Words(longest=longest), load_default=list)
 
 
-def _switch(*, usually: bool) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, load_default=usually)
+def _switch(*, usually: bool) -> Truth:
+    return Truth(load_default=usually)
 
 
 class OfferTerms(Schema):

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from coupons.codes.pools import Pool, find_pool, generate_pool, import_pool, list_pools
+from coupons.codes.pools import Pool, discard_empty, find_pool, generate_pool, import_pool, list_pools
 from coupons.codes.showing import instant_text
 from web.audit import record
 from web.bodies import Page, Resource, Whole, Words, listed, page_of
@@ -32,9 +32,9 @@ class PoolSchema(Schema):
 
 
 class PoolAnswer(Schema):
-    """One batch; `rejected_lines` names places in `codes`, counted from 1."""
+    """One batch; `rejected_lines` names places in `codes`, counted from 1. No `id`: none was new, nothing is kept."""
 
-    id = fields.Integer(required=True)
+    id = fields.Integer(required=True, allow_none=True)
     offer = fields.String(required=True)
     kind = fields.String(required=True)
     name = fields.String(required=True)
@@ -81,7 +81,7 @@ def index(asked: dict[str, Any]) -> Response:
 @blueprint.arguments(PoolSchema())
 @blueprint.response(201, PoolAnswer)
 def fill(body: dict[str, Any]) -> tuple[Response, int]:
-    """Fill an offer's pool. Codes that cannot be taken are named; sending them again changes nothing."""
+    """Fill an offer's pool (201). Codes that cannot be taken are named; sending them again changes nothing (200)."""
     now = request_now()
     rejected: list[dict[str, Any]] = []
     if "count" in body:
@@ -91,6 +91,9 @@ def fill(body: dict[str, Any]) -> tuple[Response, int]:
             database(), body["offer"], enumerate(body["codes"], start=1), name=body["name"], now=now,
             reject=lambda number, text, why: rejected.append({"line": number, "code": text[:64], "reason": why}))
     with writing() as session:
+        told = {**_body(find_pool(session, batch)), "rejected_lines": rejected}
+        if not told["codes"]:
+            discard_empty(session, batch)
+            return jsonify({**told, "id": None}), 200
         record(session, "pool.filled", f"pool:{batch}", now=now, offer=body["offer"])
-    with reading() as session:
-        return jsonify({**_body(find_pool(session, batch)), "rejected_lines": rejected}), 201
+    return jsonify(told), 201

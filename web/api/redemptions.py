@@ -74,12 +74,14 @@ class TillQuery(Page):
 
 
 class TillAnswer(Schema):
-    """One redemption or refusal. `reason` is that of a refusal, `redemption` the id of what was accepted."""
+    """One redemption or refusal. `reason` is that of a refusal, `redemption` the id of what was accepted; `display` is
+    the code as people read it, null when it is none of ours."""
 
     at = fields.String(required=True)
     outcome = fields.String(required=True)
     reason = fields.String(required=True, allow_none=True)
     code = fields.String(required=True)
+    display = fields.String(required=True, allow_none=True)
     offer = fields.String(required=True, allow_none=True)
     campaign = fields.String(required=True, allow_none=True)
     customer = fields.String(required=True, allow_none=True)
@@ -160,6 +162,7 @@ def feed(asked: dict[str, Any]) -> Response:
 def _told(event: AtTheTill) -> dict[str, Any]:
     return {
         "at": instant_text(event.at), "outcome": event.outcome, "reason": event.refused, "code": event.code,
+        "display": event.display,
         "offer": event.offer_key, "campaign": event.campaign, "customer": event.customer, "shop": event.shop,
         "order_id": event.order_ref, "order_total_cents": event.amount_cents,
         "discount_cents": event.discount_cents, "rolled_back_cents": event.rolled_back_cents,

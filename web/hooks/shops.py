@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.clock import wall_now
 from core.errors import NotFound, Unauthorised
@@ -21,13 +22,14 @@ blueprint = Blueprint("hooks-shops", __name__)
 
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
 """Larger bodies are refused with 413: an order of a thousand lines is far smaller."""
+READ_AWAY_BYTES = 32 * 1024 * 1024
+"""So much of a body that is too large is read and forgotten before the answer."""
 
 
 @blueprint.post("/hooks/<any(shopify, woocommerce, shopware, standard):kind>/<public_id>")
 def receive(kind: str, public_id: str) -> Response:
     """Take one webhook: 200 once it is stored, 401 for a wrong signature, 413 when it is too large."""
-    request.max_content_length = LARGEST_BODY_BYTES
-    body = request.get_data(cache=True)
+    body = body_up_to(LARGEST_BODY_BYTES)
     shop = known_shop(database(), kind, public_id, secret_key=settings().secret_key)
     if shop is None:
         raise NotFound("No shop is connected at this address.")
@@ -47,6 +49,21 @@ def receive(kind: str, public_id: str) -> Response:
         connection, shop.id, key=_storable(key), topic=_storable(topic), headers=_all_storable(kept), body=body,
         now=now))
     return jsonify(stored=fresh) if fresh else jsonify(stored=False, reason="duplicate")
+
+
+def body_up_to(most: int) -> bytes:
+    """The raw body. Raises RequestEntityTooLarge for a larger one, once enough of it was read away to be heard.
+
+    Who is still sending when the connection closes sees it break and not the answer.
+    """
+    request.max_content_length = most
+    try:
+        return request.get_data(cache=True)
+    except RequestEntityTooLarge:
+        stream, left = request.environ["wsgi.input"], READ_AWAY_BYTES
+        while left > 0 and (piece := stream.read(min(left, 65_536))):
+            left -= len(piece)
+        raise
 
 
 def _loose(body: bytes) -> Any:

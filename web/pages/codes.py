@@ -66,8 +66,10 @@ def index() -> ResponseReturnValue:
             session, state=state if state in SHOWN_STATES else None, offer=offer or None, after=max(after, 0),
             limit=PAGE, now=now)
         offers = [(found.key, found.name) for found in list_offers(session, limit=200)]
+        campaigns = {campaign.key: campaign.name for campaign in list_campaigns(session)} if rows else {}
     chosen: dict[str, Any] = {name: value for name, value in (("state", state), ("offer", offer)) if value}
     return render_template("pages/codes/index.html", rows=rows, offers=offers, state=state, offer=offer, typed=typed,
+                           names=dict(offers), campaigns=campaigns,
                            missing=missing, following=url_for("codes.index", after=following, **chosen)
                            if following else None, first=url_for("codes.index", **chosen) if after else None)
 
@@ -81,7 +83,7 @@ def show(code: str) -> ResponseReturnValue:
         holder, text = story.code.customer_id, story.code.code
         messages = messages_before(session, holder, code=text, limit=100) if holder is not None else []
         stops = stops_of(session, _targets(story))
-        link = link_of(session, text, shop=request.args.get("shop"))
+        link = link_of(session, story.code.written or text, shop=request.args.get("shop"))
         campaigns = list_campaigns(session)
         teller = Teller(zone(), now, {each.key: each.name for each in campaigns}, lambda _code: None,
                         lambda _number: "", {each.key: each.currency for each in campaigns})
@@ -90,6 +92,7 @@ def show(code: str) -> ResponseReturnValue:
     months = [(formatting.month(first), list(group)) for first, group in groupby(
         lines, key=lambda line: formatting.local_date(line.at, zone()).replace(day=1))]
     return render_template("pages/codes/show.html", story=story, code=story.body, months=months, terms=terms, link=link,
+                           campaign=teller.campaigns.get(story.code.campaign, story.code.campaign),
                            is_public=story.batch is not None and story.batch.kind == "public")
 
 

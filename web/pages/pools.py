@@ -66,7 +66,7 @@ def _page(batch: int, *, rejected: Sequence[tuple[int, str, str]] = ()) -> str:
     with reading() as session:
         pool = find_pool(session, batch)
         codes, following = pool_page(session, batch, after=after, limit=PAGE)
-        links = [link_of(session, code.code) for code in codes] if pool.kind == "public" else []
+        links = [link_of(session, code.written or code.code) for code in codes] if pool.kind == "public" else []
     states = [shown_state(code.state, code.valid_until, now=now) for code in codes]
     return render_template(
         "pages/codes/pool.html", pool=pool, rows=list(zip(codes, states, strict=True)), kind=KIND_WORDS[pool.kind],

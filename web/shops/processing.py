@@ -25,7 +25,7 @@ from web.shops.inbox import Outcome, settle
 from web.shops.models import InboxDelivery, ShopConnection
 from web.shops.systems import SYSTEMS
 from web.shops.systems.shape import SAMPLE_ORDER, Reading
-from web.shops.told import NotOurs, Told
+from web.shops.told import NotOurs, Told, not_ahead
 
 log = logging.getLogger("winback.inbox")
 
@@ -97,7 +97,7 @@ def read_delivery(database: Database, row: Waiting) -> Told | NotOurs:
         refunds = _refunds_of(database, row.connection_id, told.number)
         if refunds:
             told = system.read(payload, Reading(row.shop, row.zone, row.topic, row.received_at, refunds))
-    return told
+    return not_ahead(told, received_at=row.received_at) if isinstance(told, Told) else told
 
 
 def parsed(body: bytes) -> Any:

@@ -4,8 +4,8 @@ Owns the common form that every adapter reads its payload into, the closed list 
 single values defensively: a shop's JSON is hostile until it has been through here.
 """
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,6 +15,8 @@ from core.types import to_cents
 from customers.reported import ReportedOrder, ReportedPerson
 
 MAX_LINES = 1000
+AHEAD = timedelta(days=1)
+"""How far a shop's clock may be ahead of ours."""
 MAX_MAJOR = Decimal(10) ** 11
 
 ODD: dict[str, str] = {
@@ -22,6 +24,7 @@ ODD: dict[str, str] = {
     "negative_line": "Lines with a negative quantity or price were left out.",
     "other_currency": "The order is in another currency than the shop's usual one.",
     "refund_too_large": "More was refunded than the goods cost; all of them count as returned.",
+    "in_future": "Its time lies more than a day ahead; the time at which it came was taken.",
     "test": "A test, which is read and not recorded.",
 }
 
@@ -75,6 +78,19 @@ class Oddities:
 
     def as_told(self) -> tuple[str, ...]:
         return tuple(word for word in ODD if word in self.found)
+
+
+def not_ahead(told: Told, *, received_at: datetime) -> Told:
+    """The same with times that lie more than a day ahead of its arrival put there: else no later state would count."""
+    latest = received_at + AHEAD
+    order = told.order
+    if told.modified_at <= latest and (order is None or order.ordered_at <= latest):
+        return told
+    modified_at = told.modified_at if told.modified_at <= latest else received_at
+    if order is not None:
+        order = replace(order, modified_at=modified_at,
+                        ordered_at=order.ordered_at if order.ordered_at <= latest else received_at)
+    return replace(told, modified_at=modified_at, order=order, odd=(*told.odd, "in_future"))
 
 
 def part(value: Any, name: str) -> dict[str, Any]:
@@ -141,7 +157,9 @@ def number(value: Any, name: str) -> Decimal:
         found = Decimal(str(value).strip())
     except InvalidOperation:
         raise Invalid(f"{str(value)[:40]!r} is not a number.", place=name) from None
-    if not found.is_finite() or abs(found) > MAX_MAJOR:
+    if not found.is_finite():
+        raise Invalid(f"{str(value)[:40]!r} is not a number.", place=name)
+    if abs(found) > MAX_MAJOR:
         raise Invalid(f"{str(value)[:40]!r} is too large.", place=name)
     return found
 

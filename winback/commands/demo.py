@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from core.clock import wall_now
 from core.codes import grouped
 from core.errors import Invalid
-from winback.commands.serving import HOST, PORT, supervise
+from winback.commands.serving import HOST, PORT, own_address, supervise
 from winback.context import Context
 from winback.demo import journeydata, story
 from winback.demo.plot import Plot, complete_journey, furniture_shop
@@ -128,6 +129,7 @@ def _serve(context: Context, plot: Plot, host: str, port: int) -> None:
             add_user(session, LOGIN, name="Demo", password=password, role="admin", now=wall_now())
     click.echo(f"\nThe web builder: http://{host}:{port}\nLog in as {LOGIN} with the password {password}\n"
                "End it with Ctrl-C.")
+    os.environ.update(own_address(os.environ, host, port))
     shop = example_shop(context, plot, winback_url=f"http://{host}:{port}")
     if shop is not None:
         live = code_to_try(context)

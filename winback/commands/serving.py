@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -128,8 +128,17 @@ def web(context: Context, host: str, port: int, workers: int) -> None:
 def serve(context: Context, host: str, port: int) -> None:
     """Everything for one machine: doors and duties, each restarted when it ends."""
     _ = context.database
+    os.environ.update(own_address(os.environ, host, port))
     click.echo(f"Winback serves http://{host}:{port}. End it with Ctrl-C.", err=True)
     supervise([["web", "--host", host, "--port", str(port)], ["worker"]])
+
+
+def own_address(environment: Mapping[str, str], host: str, port: int) -> dict[str, str]:
+    """What the parts are told of the address that links and hooks begin with: where it is served, unless it is set."""
+    if environment.get("WINBACK_BASE_URL"):
+        return {}
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
+    return {"WINBACK_BASE_URL": f"http://{reached}:{port}"}
 
 
 def supervise(parts: list[list[str]], beside: Sequence["Beside"] = ()) -> None:

@@ -40,8 +40,11 @@ def _read(payload: Any, reading: Reading) -> told.Told | told.NotOurs:
     data = told.part(told.part(payload, "body").get("data"), "data")
     body = told.part(data.get("order", data), "data.order")
     order_ref = told.needed(body.get("id"), "data.id")
+    ordered = told.instant(body.get("ordered_at"), "data.ordered_at", zone=reading.zone)
+    # An order that was just made is as it was made, however late we hear of it.
     modified = (told.instant(body.get("modified_at"), "data.modified_at", zone=reading.zone)
-                or told.instant(payload.get("timestamp"), "timestamp", zone=reading.zone) or reading.received_at)
+                or told.instant(payload.get("timestamp"), "timestamp", zone=reading.zone)
+                or (ordered if reading.topic == "order.created" else None) or reading.received_at)
     if reading.topic == "order.deleted":
         return told.Told(order_ref, modified, None, removed=True)
     odd = told.Oddities()
@@ -57,7 +60,7 @@ def _read(payload: Any, reading: Reading) -> told.Told | told.NotOurs:
     via = told.clipped(body.get("ordered_via"), 16)
     order = ReportedOrder(
         shop=reading.shop, number=order_ref, modified_at=modified,
-        ordered_at=told.instant(body.get("ordered_at"), "data.ordered_at", zone=reading.zone) or modified,
+        ordered_at=ordered or modified,
         currency=told.currency_of(body.get("currency"), "data.currency"), person=_person(body), lines=tuple(lines),
         status=status, cancelled=reading.topic == "order.cancelled" or (status or "").casefold() in CALLED_OFF,
         coupon_code=codes[0].code[:64] if codes else None, ordered_via=via if via in VIA else "web",
