@@ -50,6 +50,8 @@ class Offer(Base):
     excluded_skus: Mapped[list[str]] = mapped_column(Json, default=list)
     brands: Mapped[list[str]] = mapped_column(Json, default=list, doc="only these brands; empty: all")
     excluded_brands: Mapped[list[str]] = mapped_column(Json, default=list)
+    shops: Mapped[list[str]] = mapped_column(
+        Json, default=list, doc="only in these, by the label that orders carry; elsewhere its codes are unknown")
     excludes_sale: Mapped[bool] = mapped_column(Boolean, default=False, doc="goods on sale are not covered")
     first_order_only: Mapped[bool] = mapped_column(Boolean, default=False)
     offer_class: Mapped[str] = mapped_column(String(40), default="", doc="by which other offers admit this one")

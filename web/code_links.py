@@ -26,9 +26,13 @@ class CodeLink:
     shops: Sequence[tuple[str, str]]
 
 
-def link_of(session: Session, code: str, *, shop: str | None = None) -> CodeLink:
-    """The link of a code at the shop asked for, or else at the first that has an address."""
-    connected = [each for each in list_connections(session) if each.archived_at is None and each.shop_url]
+def link_of(session: Session, code: str, *, only: Sequence[str] = (), shop: str | None = None) -> CodeLink:
+    """The link of a code at the shop asked for, or else at the first that has an address.
+
+    `only`: the labels of the shops that know the code; empty: all do.
+    """
+    connected = [each for each in list_connections(session)
+                 if each.archived_at is None and each.shop_url and (not only or each.shop in only)]
     shops = [(each.public_id, each.name) for each in connected]
     chosen: ShopConnection | None = next((each for each in connected if each.public_id == shop),
                                          connected[0] if connected else None)

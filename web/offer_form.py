@@ -22,7 +22,7 @@ MONEY = ("amount_cents", "price_cents", "minimum_cents", "cap_cents", "budget_ce
 WHOLE = ("free_items", "minimum_items", "limit_per_code", "limit_per_customer", "limit_total", "limit_per_day",
          "limit_per_week", "limit_per_month", "valid_days")
 LISTS = ("free_skus", "categories", "excluded_categories", "brands", "excluded_brands", "skus", "excluded_skus",
-         "combines_with")
+         "combines_with", "shops")
 INSTANTS = ("valid_from", "valid_until")
 HOURS = {"from_time": "from_minute", "until_time": "until_minute"}
 SWITCHES = ("active", "excludes_sale", "first_order_only")
@@ -32,7 +32,7 @@ CHOICES = {"kind": "", "holder": None, "combines": "any", "customer_is": "id", "
 """Words taken as they are, with what nothing said means."""
 WORTH = ("kind", "percent", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
          "minimum_items", "cap_cents", "categories", "excluded_categories", "brands", "excluded_brands", "skus",
-         "excluded_skus", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
+         "excluded_skus", "shops", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
          "limit_per_code", "customer_is", *WEEKDAYS, *HOURS, "zone", "holder", "return_rule")
 """What codes already out are worth and promise; a form for an offer with codes does not send these."""
 _OF_KIND = {"percent": "percent", "amount_cents": "fixed", "price_cents": "fixed_price", "free_skus": "free_item",

@@ -151,7 +151,7 @@ def names_for(session: Session, offer: Offer) -> dict[str, str]:
 _OFFER_FIELDS = (
     "key", "name", "kind", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
     "minimum_items", "cap_cents", "categories", "excluded_categories", "skus", "excluded_skus", "brands",
-    "excluded_brands", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
+    "excluded_brands", "shops", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
     "limit_per_code", "limit_per_customer", "customer_period", "customer_is", "limit_total", "limit_per_day",
     "limit_per_week", "limit_per_month", "budget_cents", "budget_per_day_cents", "budget_per_week_cents",
     "budget_per_month_cents", "valid_days", "weekdays", "zone", "holder", "return_rule", "prefix", "pattern",

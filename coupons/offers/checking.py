@@ -52,6 +52,7 @@ class Given(TypedDict, total=False):
     excluded_skus: Sequence[str]
     brands: Sequence[str]
     excluded_brands: Sequence[str]
+    shops: Sequence[str]
     excludes_sale: bool
     first_order_only: bool
     offer_class: str
@@ -272,6 +273,7 @@ _FIELDS: dict[str, tuple[Any, Callable[[Any, str], Any]]] = {
     "minimum_cents": (None, _cents), "minimum_items": (None, _whole(1, 10_000)), "cap_cents": (None, _cents),
     "categories": ((), _texts), "excluded_categories": ((), _texts), "skus": ((), _names(100)),
     "excluded_skus": ((), _names(100)), "brands": ((), _texts), "excluded_brands": ((), _texts),
+    "shops": ((), _names(100)),
     "excludes_sale": (False, _as_is), "first_order_only": (False, _as_is),
     "offer_class": ("", lambda value, place: value and _one_class(value, place)),
     "combines": ("any", _one_of("any", "none", "classes")), "combines_with": ((), _classes),

@@ -93,6 +93,11 @@ def _goods(say: _Said) -> Iterator[str]:
               "Nicht für Waren, die nie rabattiert werden, etwa preisgebundene Bücher.")
 
 
+def _shops(say: _Said) -> Iterator[str]:
+    if say.offer.shops:
+        yield f"{say('Can be used only at', 'Einlösbar nur bei')}: {', '.join(say.offer.shops)}."
+
+
 def _minimum(say: _Said) -> Iterator[str]:
     offer = say.offer
     if offer.minimum_cents is not None:
@@ -222,6 +227,7 @@ TELLERS: tuple[tuple[tuple[str, ...], Tell], ...] = (
     (("minimum_cents", "minimum_items", "cap_cents", "first_order_only"), _minimum),
     (("valid_days", "valid_from", "valid_until", "zone"), _validity),
     (("weekdays", "from_minute", "until_minute"), _hours),
+    (("shops",), _shops),
     (("limit_per_code", "limit_per_customer", "customer_period", "customer_is", "limit_total", "limit_per_day",
       "limit_per_week", "limit_per_month", "budget_cents", "budget_per_day_cents", "budget_per_week_cents",
       "budget_per_month_cents"), _uses),

@@ -26,7 +26,7 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 FROZEN = (
     "kind", "percent_bp", "amount_cents", "price_cents", "free_skus", "free_items", "currency", "minimum_cents",
     "minimum_items", "cap_cents", "categories", "excluded_categories", "skus", "excluded_skus", "brands",
-    "excluded_brands", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
+    "excluded_brands", "shops", "excludes_sale", "first_order_only", "offer_class", "combines", "combines_with",
     "limit_per_code", "customer_is", "weekdays", "from_minute", "until_minute", "zone", "holder", "return_rule",
 )
 """What codes already out are worth and promise; it cannot change any more once there is one."""

@@ -143,12 +143,18 @@ def ask_in_one(connection: Connection, request: RedemptionRequest, *, now: datet
 
 def look(connection: Connection, request: RedemptionRequest, *, now: datetime, hold: bool,
          asked: Asked | None = None) -> Situation | None:
-    """Everything stored that bears on this request; None: no such code. `hold` keeps the offer's terms as they are."""
+    """Everything stored that bears on this request; None: no such code, or one that is another shop's.
+
+    `hold` keeps the offer's terms as they are.
+    """
     if asked is not None:
         row = asked.situation.row()
     else:
         row = (_LOOK_AND_HOLD if hold else _LOOK_ONLY).row(connection, _look_values(request, now))
-    return None if row is None else situation_of(connection, row, now=now)
+    if row is None:
+        return None
+    found = situation_of(connection, row, now=now)
+    return found if found.offer.is_known_at(request.shop) else None
 
 
 def situation_of(connection: Connection, row: Sequence[Any], *, now: datetime) -> Situation:

@@ -157,7 +157,9 @@ def _look(connection: Connection, asked: Sequence[Redeeming], places: Sequence[i
     row = _LOOK_ALL.row(connection, {"rows": _json(values)})
     for *columns, number in sorted(json.loads(row[0]) if row is not None else [], key=lambda found: int(found[-1])):
         place = places[number]
-        yield place, situation_of(connection, columns, now=asked[place].now)
+        situation = situation_of(connection, columns, now=asked[place].now)
+        if situation.offer.is_known_at(asked[place].request.shop):
+            yield place, situation
 
 
 def _decide(connection: Connection, asked: Redeeming, situation: Situation) -> _Decided | None:

@@ -58,6 +58,8 @@ class Simulation:
 def simulate(session: Session, what: str, request: RedemptionRequest, *, now: datetime) -> Simulation:
     """Try `request` at the instant `now` on `what`, the key of an offer or a code. Raises NotFound for neither."""
     offer, code = offer_and_code(session, what)
+    if offer.shops and request.shop not in offer.shops:
+        request = replace(request, shop=offer.shops[0])  # whoever tries an offer tries it where it is known
     terms = terms_of(offer)
     connection = session.connection()
     people = [customer_id for customer_id, _ in named_customers(connection, request)]

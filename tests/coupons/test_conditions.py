@@ -18,7 +18,8 @@ TOLD = {column for columns, _tell in TELLERS for column in columns}
 PLAIN: dict[str, Any] = {
     "key": "k", "name": "n", "kind": "percent", "percent_bp": 1000, "currency": "EUR", "minimum_cents": 1000,
     "free_skus": [], "categories": [], "excluded_categories": [], "skus": [], "excluded_skus": [], "brands": [],
-    "excluded_brands": [], "excludes_sale": False, "first_order_only": False, "combines": "any", "combines_with": [],
+    "excluded_brands": [], "shops": [],
+    "excludes_sale": False, "first_order_only": False, "combines": "any", "combines_with": [],
     "limit_per_code": 1, "limit_per_customer": 2, "customer_is": "id", "weekdays": [], "zone": "UTC",
     "holder": "flag", "return_rule": "keep"}
 GIFT = {"kind": "free_item", "percent_bp": None, "free_skus": ["P-1"], "free_items": 1}
@@ -29,7 +30,7 @@ CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
     "free_skus": (GIFT, ["P-2"]), "free_items": (GIFT, 2), "currency": ({}, "CHF"), "minimum_cents": ({}, 2000),
     "minimum_items": ({}, 3), "cap_cents": ({}, 5000), "categories": ({}, ["a"]), "excluded_categories": ({}, ["a"]),
     "skus": ({}, ["a"]), "excluded_skus": ({}, ["a"]), "brands": ({}, ["a"]), "excluded_brands": ({}, ["a"]),
-    "excludes_sale": ({}, True), "first_order_only": ({}, True), "combines": ({}, "none"),
+    "shops": ({}, ["a"]), "excludes_sale": ({}, True), "first_order_only": ({}, True), "combines": ({}, "none"),
     "combines_with": ({"combines": "classes", "combines_with": ["a"]}, ["b"]), "limit_per_code": ({}, 2),
     "limit_per_customer": ({}, 3), "customer_period": ({}, "day"), "customer_is": ({}, "email"),
     "limit_total": ({}, 9), "limit_per_day": ({}, 9), "limit_per_week": ({}, 9), "limit_per_month": ({}, 9),

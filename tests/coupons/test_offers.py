@@ -102,7 +102,8 @@ def test_every_rule_comes_back_as_it_was_given(database: Database, now: datetime
     given: dict[str, Any] = {
         "kind": "free_item", "percent": None, "free_skus": ["P-1", "P-2"], "free_items": 2, "minimum_items": 3,
         "skus": ["S"], "excluded_skus": ["T"], "brands": ["Kolm"], "excluded_brands": ["Noname"], "excludes_sale": True,
-        "first_order_only": True, "offer_class": "goods", "combines": "classes", "combines_with": ["freight"],
+        "shops": ["s1"], "first_order_only": True, "offer_class": "goods", "combines": "classes",
+        "combines_with": ["freight"],
         "limit_per_customer": 2, "customer_period": "month", "customer_is": "address", "limit_per_day": 10,
         "limit_per_week": 20, "limit_per_month": 30, "budget_per_day_cents": 1, "budget_per_week_cents": 2,
         "budget_per_month_cents": 3, "weekdays": [6, 7], "from_minute": 1200, "until_minute": 120,

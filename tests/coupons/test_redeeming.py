@@ -15,7 +15,11 @@ from coupons.checks.invariants import drift
 from coupons.codes.issuing import revoke
 from coupons.models import Code, LimitUse, Offer, Redemption, Refusal
 from coupons.offers.offers import save_offer
+from coupons.till.at_once import redeem_for
 from coupons.till.redeeming import cancel_order, roll_back, validate
+from coupons.till.reported import ReportedUse, record_use
+from coupons.till.reserving import deciding, reserve
+from coupons.till.simulating import simulate
 from tests.coupons.factories import LAMP, SOFA, ask, make_codes, make_customers, make_offer, use
 
 
@@ -96,6 +100,30 @@ def test_the_same_shop_order_and_code_under_another_key_is_the_same_redemption(
     assert use(database, ask(code.code, shop="other"), now=now).status == 201
     assert _redemptions(database) == 2
     assert _drift(database) == []
+
+
+def test_a_code_of_another_shop_is_answered_as_an_unknown_one_is(database: Database, now: datetime) -> None:
+    make_customers(database, 1, now=now)
+    [code] = make_codes(database, make_offer(database, now=now, shops=["s1", "s2"]), [1], now=now)
+
+    def told(text: str, shop: str) -> list[Any]:
+        request = ask(text, f"order at {shop}", shop=shop)
+        redeemed = redeem_for(database, request, client="c", key=f"{text} {shop}", now=now)
+        held = deciding(database, lambda connection: reserve(connection, request, ttl_seconds=60, now=now), now=now)
+        with database.reading() as session:
+            return [redeemed.status, redeemed.body, held.status, held.body,
+                    validate(session.connection(), text, request, now=now)]
+
+    assert told(code.code, "s3") == told("NOSUCHCODE", "s3") and told(code.code, "") == told("NOSUCHCODE", "s3")
+    with database.reading() as session:
+        rows = session.execute(select(Refusal.reason, Refusal.code_id, Refusal.campaign).distinct()).all()
+        assert [tuple(row) for row in rows] == [("unknown_code", None, None)]
+    elsewhere, here = (ReportedUse(shop, f"told by {shop}", code.code, 5_800, "EUR", 58_000, now)
+                       for shop in ("s3", "s2"))
+    assert database.small(lambda connection: record_use(connection, elsewhere, now=now)).flags == ("unknown_code",)
+    assert database.small(lambda connection: record_use(connection, here, now=now)).flags == ()
+    with database.reading() as session:
+        assert simulate(session, code.code, ask(code.code), now=now).against[0].reason == "already_redeemed"
 
 
 def test_a_code_typed_with_spaces_dashes_small_letters_and_o_for_0_is_found(database: Database, now: datetime) -> None:

@@ -295,7 +295,8 @@ def test_every_rule_of_an_offer_goes_through_the_api_and_comes_back(
     terms = {
         "name": "Night gift", "kind": "free_item", "free_skus": ["P-1"], "free_items": 2, "currency": "EUR",
         "minimum_cents": 5_000, "minimum_items": 3, "brands": ["Kolm"], "excluded_brands": ["Noname"], "skus": ["S"],
-        "excluded_skus": ["T"], "excludes_sale": True, "first_order_only": True, "offer_class": "goods",
+        "excluded_skus": ["T"], "shops": ["sofa-de"],
+        "excludes_sale": True, "first_order_only": True, "offer_class": "goods",
         "combines": "classes", "combines_with": ["freight"], "limit_per_customer": 2, "customer_period": "month",
         "customer_is": "address", "limit_per_day": 1, "limit_per_week": 2, "limit_per_month": 3,
         "budget_per_day_cents": 4, "budget_per_week_cents": 5, "budget_per_month_cents": 6, "weekdays": [6, 7],

@@ -61,6 +61,7 @@ class OfferTerms(Schema):
     excluded_skus = _names(100)
     brands = _names()
     excluded_brands = _names()
+    shops = _names(100)
     excludes_sale = _switch(usually=False)
     first_order_only = _switch(usually=False)
     offer_class = Words(longest=40, shortest=0, load_default="")

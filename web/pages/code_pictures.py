@@ -25,8 +25,9 @@ def qr(code: str, form: str) -> ResponseReturnValue:
     """The QR code; with `?save` as a file to keep."""
     now = request_now()
     with reading() as session:
-        found = code_story(session, code.replace("\x00", ""), now=now).code
-        text, link = found.code, link_of(session, found.written or found.code, shop=request.args.get("shop"))
+        story = code_story(session, code.replace("\x00", ""), now=now)
+        text = story.code.code
+        link = link_of(session, story.code.written or text, only=story.offer.shops, shop=request.args.get("shop"))
     body, kind = (qr_svg(link.text), "image/svg+xml") if form == "svg" else (qr_png(link.text), "image/png")
     return _picture(body, kind, f"code-{text}.{form}", save="save" in request.args)
 
@@ -41,7 +42,8 @@ def poster(code: str, language: str) -> ResponseReturnValue:
         story = code_story(session, code.replace("\x00", ""), now=now)
         if story.batch is None or story.batch.kind != "public":
             raise Conflict("A poster is made for public codes: this code belongs to one person or to a pool.")
-        link = link_of(session, story.code.written or story.code.code, shop=request.args.get("shop"))
+        link = link_of(session, story.code.written or story.code.code, only=story.offer.shops,
+                       shop=request.args.get("shop"))
         names = names_for(session, story.offer)
         terms = offer_terms(story.offer, language, names=names)
         if story.code.valid_until is not None and story.offer.valid_until is None:

@@ -83,7 +83,7 @@ def show(code: str) -> ResponseReturnValue:
         holder, text = story.code.customer_id, story.code.code
         messages = messages_before(session, holder, code=text, limit=100) if holder is not None else []
         stops = stops_of(session, _targets(story))
-        link = link_of(session, story.code.written or text, shop=request.args.get("shop"))
+        link = link_of(session, story.code.written or text, only=story.offer.shops, shop=request.args.get("shop"))
         campaigns = list_campaigns(session)
         teller = Teller(zone(), now, {each.key: each.name for each in campaigns}, lambda _code: None,
                         lambda _number: "", {each.key: each.currency for each in campaigns})

@@ -21,6 +21,7 @@ from web.offer_example import Example, example_of
 from web.offer_form import OfferForm, draft_of, empty_form, form_of, place_error, read_form
 from web.questions import questions
 from web.registry import Found
+from web.shops.connections import list_connections
 from web.till_view import till_rows
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
@@ -133,14 +134,16 @@ def _worked(form: OfferForm) -> tuple[Example | None, tuple[str, dict[str, list[
 
 def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, conflict: bool = False) -> str:
     body = None
-    if stored is not None:
-        with reading() as session:
+    with reading() as session:
+        shops = [each.shop for each in list_connections(session) if each.shop and each.archived_at is None]
+        if stored is not None:
             body = offer_body(session, stored)
     if not form.values:
         form.values = read_form(form.texts, stored, frozen=False).values
     example, words = _worked(form)
     return render_template("pages/offers/form.html", form=form, offer=stored, body=body, problem=problem,
-                           conflict=conflict, example=example, words=words, categories=_known("category"),
+                           conflict=conflict, example=example, words=words, shops=shops,
+                           categories=_known("category"),
                            brands=_known("brand"), zones=[(zone, zone) for zone in sorted(available_timezones())])
 
 

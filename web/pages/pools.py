@@ -22,7 +22,7 @@ from coupons.codes.pools import (
     list_pools,
     pool_page,
 )
-from coupons.offers.offers import list_offers
+from coupons.offers.offers import list_offers, offer_by_key
 from coupons.states import shown_state
 from web.audit import record
 from web.code_links import link_of
@@ -66,7 +66,9 @@ def _page(batch: int, *, rejected: Sequence[tuple[int, str, str]] = ()) -> str:
     with reading() as session:
         pool = find_pool(session, batch)
         codes, following = pool_page(session, batch, after=after, limit=PAGE)
-        links = [link_of(session, code.written or code.code) for code in codes] if pool.kind == "public" else []
+        only = offer_by_key(session, pool.offer).shops
+        links = [link_of(session, code.written or code.code, only=only)
+                 for code in codes] if pool.kind == "public" else []
     states = [shown_state(code.state, code.valid_until, now=now) for code in codes]
     return render_template(
         "pages/codes/pool.html", pool=pool, rows=list(zip(codes, states, strict=True)), kind=KIND_WORDS[pool.kind],
