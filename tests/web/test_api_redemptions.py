@@ -16,6 +16,7 @@ from core.database import Database
 from coupons.checks.invariants import drift
 from coupons.codes.issuing import Issued
 from coupons.models import Guess, Redemption, Refusal
+from coupons.refusals import refusal_words
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from web.guessing import UNKNOWN_PER_MINUTE
 
@@ -101,8 +102,10 @@ def test_asking_changes_nothing_and_tells_what_redeeming_would_say(
         assert answer.status_code == 200
         assert answer.json == {"valid": True, "reason": None, "discount_cents": 5800,
                                "line_discounts_cents": [5000, 800]}
-    unknown = client.post("/api/v1/coupons/NOSUCH/validate", json={"order": ORDER}, headers=headers)
+    unknown = client.post("/api/v1/coupons/NOSUCH/validate", json={"order": ORDER},
+                          headers={**headers, "Accept-Language": "de"})
     assert unknown.json is not None and unknown.json["reason"] == "unknown_code"
+    assert unknown.json["detail"] == refusal_words("unknown_code", "de")
     other = client.post("/api/v1/coupons/NOSUCH/validate", json={"code": "OTHER", "order": ORDER}, headers=headers)
     assert other.status_code == 400
 

@@ -101,10 +101,11 @@ class ReservationAnswer(Schema):
 
 
 class ForeseenAnswer(Schema):
-    """What redeeming would answer now."""
+    """What redeeming would answer now; `detail` says why not, in the language that the till prefers."""
 
     valid = fields.Boolean(required=True)
     reason = fields.String(required=True, allow_none=True)
+    detail = fields.String()
     discount_cents = fields.Integer(required=True)
     line_discounts_cents = fields.List(fields.Integer(), allow_none=True)
     free_shipping = fields.Boolean()
@@ -126,11 +127,15 @@ def request_of(body: dict[str, Any]) -> RedemptionRequest:
 def written(given: Answer) -> Response:
     """A decision as the shop reads it; a refusal's sentence in German where the shop prefers it."""
     if given.reason is not None:
-        language = request.accept_languages.best_match(["en", "de"], default="en")
-        return answer(Problem(given.status, given.reason, refusal_words(given.reason, language)))
+        return answer(Problem(given.status, given.reason, refusal_words(given.reason, _language())))
     response = jsonify(given.body)
     response.status_code = given.status
     return response
+
+
+def _language() -> str:
+    """In which language the till wants to read why not."""
+    return request.accept_languages.best_match(["en", "de"], default="en")
 
 
 def caller_of(asked: RedemptionRequest) -> str:
@@ -157,7 +162,8 @@ def validate_code(body: dict[str, Any], code: str) -> Response:
     foreseen = asking(database(), lambda connection: foresee(connection, code, asked, now=now), now=now)
     if foreseen["reason"] == "unknown_code":
         note_unknown(caller)
-    return jsonify(foreseen)
+    return jsonify(foreseen if foreseen["valid"] or foreseen["reason"] is None else {
+        **foreseen, "detail": refusal_words(foreseen["reason"], _language())})
 
 
 @blueprint.route("/coupons/<code>/reservations", methods=["POST"])

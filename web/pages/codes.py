@@ -24,6 +24,7 @@ from web.audit import record
 from web.code_links import link_of
 from web.code_story import code_lines
 from web.customer_story import Teller
+from web.paging import cursor
 from web.presentation import zone
 from web.registry import Found
 from web.stops import stops_of
@@ -53,7 +54,7 @@ def index() -> ResponseReturnValue:
     now = request_now()
     typed = request.args.get("q", "").replace("\x00", "").strip()
     state, offer = request.args.get("state", ""), request.args.get("offer", "").replace("\x00", "")
-    after = request.args.get("after", 0, type=int)
+    after = cursor(request.args.get("after"))
     missing = None
     with reading() as session:
         if typed:
@@ -63,7 +64,7 @@ def index() -> ResponseReturnValue:
                 shown = grouped(canonical(typed[:64])) or typed[:64]
                 missing = f"There is no code {shown}. Check it for typing mistakes."
         rows, following = list_codes(
-            session, state=state if state in SHOWN_STATES else None, offer=offer or None, after=max(after, 0),
+            session, state=state if state in SHOWN_STATES else None, offer=offer or None, after=after,
             limit=PAGE, now=now)
         offers = [(found.key, found.name) for found in list_offers(session, limit=200)]
         campaigns = {campaign.key: campaign.name for campaign in list_campaigns(session)} if rows else {}
@@ -92,7 +93,7 @@ def show(code: str) -> ResponseReturnValue:
     months = [(formatting.month(first), list(group)) for first, group in groupby(
         lines, key=lambda line: formatting.local_date(line.at, zone()).replace(day=1))]
     return render_template("pages/codes/show.html", story=story, code=story.body, months=months, terms=terms, link=link,
-                           campaign=teller.campaigns.get(story.code.campaign, story.code.campaign),
+                           campaign=teller.campaigns.get(story.code.campaign or "", story.code.campaign),
                            is_public=story.batch is not None and story.batch.kind == "public")
 
 

@@ -71,7 +71,7 @@ def _settle(database: Database, delivery_id: int, outcome: Outcome, now: datetim
 
 def _work(database: Database, row: Waiting, *, now: datetime, secret_key: str) -> Outcome:
     try:
-        told = read_delivery(database, row)
+        told = read_delivery(database, row, now=now)
         if isinstance(told, NotOurs):
             kept = told.order_ref is not None and row.topic == "refunds/create"
             done = _merge_refund(database, row, told.order_ref, now, secret_key) if kept and told.order_ref else None
@@ -87,8 +87,8 @@ def _work(database: Database, row: Waiting, *, now: datetime, secret_key: str) -
                        due_at=now + timedelta(minutes=1) * 4 ** row.attempts)
 
 
-def read_delivery(database: Database, row: Waiting) -> Told | NotOurs:
-    """What a stored delivery says. Raises Invalid when it cannot be read."""
+def read_delivery(database: Database, row: Waiting, *, now: datetime) -> Told | NotOurs:
+    """What a stored delivery says, read at `now`. Raises Invalid when it cannot be read."""
     payload = parsed(row.body or b"")
     system = SYSTEMS[row.kind]
     reading = Reading(row.shop, row.zone, row.topic, row.received_at)
@@ -97,7 +97,7 @@ def read_delivery(database: Database, row: Waiting) -> Told | NotOurs:
         refunds = _refunds_of(database, row.connection_id, told.number)
         if refunds:
             told = system.read(payload, Reading(row.shop, row.zone, row.topic, row.received_at, refunds))
-    return not_ahead(told, received_at=row.received_at) if isinstance(told, Told) else told
+    return not_ahead(told, received_at=row.received_at, now=now) if isinstance(told, Told) else told
 
 
 def parsed(body: bytes) -> Any:
@@ -130,7 +130,7 @@ def _merge_refund(
             .where(InboxDelivery.connection_id == row.connection_id, InboxDelivery.order_ref == order_ref,
                    InboxDelivery.topic.like("orders/%"), InboxDelivery.body.is_not(None))
             .order_by(InboxDelivery.id.desc()).limit(20)).all()
-    states = [(read_delivery(database, each), each) for each in newest]
+    states = [(read_delivery(database, each, now=now), each) for each in newest]
     orders = [(told, each) for told, each in states if isinstance(told, Told) and told.order is not None]
     if not orders:
         return None

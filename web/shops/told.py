@@ -80,9 +80,9 @@ class Oddities:
         return tuple(word for word in ODD if word in self.found)
 
 
-def not_ahead(told: Told, *, received_at: datetime) -> Told:
-    """The same with times that lie more than a day ahead of its arrival put there: else no later state would count."""
-    latest = received_at + AHEAD
+def not_ahead(told: Told, *, received_at: datetime, now: datetime) -> Told:
+    """The same with times more than a day ahead of us put where it came: else no later state would count."""
+    latest = max(received_at, now) + AHEAD
     order = told.order
     if told.modified_at <= latest and (order is None or order.ordered_at <= latest):
         return told
