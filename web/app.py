@@ -13,6 +13,7 @@ import flask_smorest
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.routing import IntegerConverter, Map
 
 from core.database import Database, open_database
 from core.settings import Settings
@@ -51,11 +52,19 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
         """web/errors.py answers, for pages and programs alike."""
 
 
+class _StoredNumber(IntegerConverter):
+    """A number in an address that a database can hold: a larger one names nothing and is not found."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def create_app(settings: Settings, database: Database | None = None) -> Flask:
     """Build the application for these settings; `database` shares an open one."""
     https = settings.base_url.startswith("https:")
     app = Flask("web", root_path=str(Path(__file__).parent))
     app.json = _Json(app)
+    app.url_map.converters["int"] = _StoredNumber
     app.config.update(
         SECRET_KEY=settings.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,

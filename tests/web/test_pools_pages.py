@@ -66,6 +66,14 @@ def test_a_marketer_fills_a_pool_opens_public_codes_and_says_when_to_warn(
     assert "in stock" in page.get("/codes").text
 
 
+def test_a_number_that_no_database_holds_is_not_found(sign_in: SignIn) -> None:
+    page, number = sign_in(), "9" * 40
+    for address in (f"/pools/{number}", f"/pools/{number}.csv", f"/inbox/{number}", f"/calls/{number}"):
+        assert page.get(address).status_code == 404, address
+    for address in (f"/codes?after={number}", f"/pools/1?after={number}", f"/inbox?before={number}"):
+        assert page.get(address).status_code == 400, address
+
+
 def test_a_file_without_a_code_changes_neither_the_offer_nor_the_list(sign_in: SignIn, database: Database) -> None:
     make_offer(database, now=wall_now() - timedelta(days=1))
     page = sign_in()

@@ -28,6 +28,7 @@ from web.access import needs_role, person
 from web.audit import record
 from web.content_preview import drawn_letter, preview
 from web.headers import preview_policy
+from web.paging import stored_number
 from web.registry import Found
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
@@ -80,7 +81,7 @@ def new() -> ResponseReturnValue:
 @blueprint.get("/contents/<key>")
 def show(key: str) -> ResponseReturnValue:
     """Open a content; `revision` opens an older text as a draft."""
-    number = request.args.get("revision", type=int)
+    number = request.args.get("revision", type=stored_number)
     with reading() as session:
         content, revisions = content_by_key(session, key), revisions_of(session, key)
     found = revisions[0] if number is None else next((each for each in revisions if each.number == number), None)

@@ -36,6 +36,7 @@ from web.builder.draft import Group, draft_of
 from web.builder.lines import Around, menu
 from web.builder.state import State, command, laid_out, state_of
 from web.builder.view import mark_of, mode_chip, read_shown, rows_of, words_of
+from web.paging import stored_number
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
@@ -80,7 +81,7 @@ def new() -> ResponseReturnValue:
 @blueprint.get("/segments/<key>")
 def show(key: str) -> ResponseReturnValue:
     """Open a segment in the builder, a list on its own page; `version` opens an older rule as a draft."""
-    version = request.args.get("version", type=int)
+    version = request.args.get("version", type=stored_number)
     with reading() as session:
         segment = segment_by_key(session, key)
         if segment.kind != "rule":
@@ -119,7 +120,7 @@ def _saved(state: State, around: Around, *, over: bool) -> ResponseReturnValue:
     if who is None or not who.may_change():
         raise Forbidden("Segments are saved by marketers and administrators. Your draft is still here.")
     key = state.key or state.new_key or free_key(state.name)
-    newest = request.form.get("newest", type=int)
+    newest = request.form.get("newest", type=stored_number)
     expected = newest if over and newest else state.seen_version
     try:
         if not state.name:

@@ -13,6 +13,7 @@ from web.builder import reaching
 from web.builder.draft import draft_of, read_json
 from web.builder.figures import month_ended
 from web.pages.segments import blueprint
+from web.paging import stored_number
 from web.questions import questions
 from web.transactions import reading, request_now
 from web.wired import settings
@@ -24,7 +25,7 @@ PAGE = 50
 def draft_people() -> ResponseReturnValue:
     """Everybody a rule finds (`rule`, JSON), or one `part` of the reach, page by page; `at` asks as of a moment."""
     now, part = request_now(), request.args.get("part", "")[:300]
-    at, after = _moment(request.args.get("at", ""), now), request.args.get("after", 0, type=int)
+    at, after = _moment(request.args.get("at", ""), now), request.args.get("after", 0, type=stored_number)
     rule = parse_rule(read_json(request.args.get("rule", "")))
     answer = questions().ids(rule, as_of=at, fresh=False)
     secret = settings().secret_key

@@ -17,6 +17,7 @@ from web.builder import numbers as counting
 from web.builder.draft import draft_of
 from web.links import use_url
 from web.pages.segments import blueprint
+from web.paging import stored_number
 from web.questions import questions
 from web.toasts import toast
 from web.transactions import database, reading, request_now, writing
@@ -34,7 +35,7 @@ CAUSES = {"first": "first time", "rule": "rule changed",
 @blueprint.get("/segments/<key>/history")
 def history(key: str) -> ResponseReturnValue:
     """The refreshes in which somebody came or left, newest first."""
-    before = request.args.get("before", 0, type=int)
+    before = request.args.get("before", 0, type=stored_number)
     with reading() as session:
         segment = segment_by_key(session, key)
         rows = newest_refreshes(session, segment.id, before=before or None, limit=PAGE + 1)
@@ -55,7 +56,7 @@ def history(key: str) -> ResponseReturnValue:
 @blueprint.get("/segments/<key>/history/<int:number>/<any(came, left):which>")
 def movers(key: str, number: int, which: str) -> ResponseReturnValue:
     """The people who came in, or left, with one refresh, page by page."""
-    now, after = request_now(), request.args.get("after", 0, type=int)
+    now, after = request_now(), request.args.get("after", 0, type=stored_number)
     with reading() as session:
         segment, rule = segment_by_key(session, key), segment_rule(session, key)
         row = refresh_numbered(session, segment, number)

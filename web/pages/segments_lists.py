@@ -21,6 +21,7 @@ from web.audit import record
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
 from web.pages.segments import blueprint, free_key
+from web.paging import stored_number
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 from web.wired import settings
@@ -115,7 +116,7 @@ def _entries() -> list[Entry]:
 
 
 def _page(key: str, *, found: Outcome | None = None, added: bool = True, wrong: str | None = None) -> str:
-    now, after = request_now(), request.args.get("after", 0, type=int)
+    now, after = request_now(), request.args.get("after", 0, type=stored_number)
     with reading() as session:
         segment = segment_by_key(session, key)
         total, ids = people_on(session, segment), listed_ids(session, segment, after=after, limit=PAGE + 1)

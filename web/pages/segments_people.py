@@ -7,6 +7,7 @@ from segments.saving.saved import segment_by_key, segment_rule
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
 from web.pages.segments import blueprint
+from web.paging import stored_number
 from web.questions import questions
 from web.transactions import reading, request_now
 
@@ -17,7 +18,7 @@ PAGE = 50
 def people(key: str) -> ResponseReturnValue:
     """Everybody in a saved segment, page by page."""
     now = request_now()
-    after = request.args.get("after", 0, type=int)
+    after = request.args.get("after", 0, type=stored_number)
     with reading() as session:
         segment, rule = segment_by_key(session, key), segment_rule(session, key)
     answer = questions().ids(rule, as_of=now, fresh=False)

@@ -14,6 +14,7 @@ from segments.telling.words import sentence
 from web.access import person
 from web.audit import record
 from web.pages.segments import blueprint
+from web.paging import stored_number
 from web.toasts import toast
 from web.transactions import reading, request_now, writing
 
@@ -32,7 +33,7 @@ class Shown:
 @blueprint.get("/segments/<key>/versions")
 def versions(key: str) -> ResponseReturnValue:
     """Every version, newest first, with its author, its sentence and its difference."""
-    before = request.args.get("before", 0, type=int)
+    before = request.args.get("before", 0, type=stored_number)
     with reading() as session:
         segment = segment_by_key(session, key)
         found = [row for row in versions_of(session, key) if not before or row.number < before]
