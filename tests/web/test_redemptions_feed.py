@@ -82,7 +82,7 @@ def test_a_public_code_is_named_as_it_was_opened(
     with database.writing() as session:
         add_public_codes(session, "ten-percent", [("Summer-Ulm", "Ulm")], name="Posters", uses=1, now=now)
     for number in range(6):
-        use(database, ask("summer ulm", f"p{number}", customer_external_id="c9"), now=now + timedelta(minutes=1))
+        use(database, ask("summer ulm", f"p{number}", customer="c9"), now=now + timedelta(minutes=1))
     with database.writing() as session:
         session.execute(update(Redemption).where(Redemption.order_ref == "p0").values(flags="over_limit"))
     told = words(marketer.get("/redemptions").text)

@@ -15,7 +15,7 @@ from core.types import to_cents
 from customers.reported import ReportedOrder, ReportedPerson
 
 MAX_LINES = 1000
-AHEAD = timedelta(days=1)
+AHEAD = timedelta(days=7)
 """How far a shop's clock may be ahead of ours."""
 MAX_MAJOR = Decimal(10) ** 11
 
@@ -24,7 +24,7 @@ ODD: dict[str, str] = {
     "negative_line": "Lines with a negative quantity or price were left out.",
     "other_currency": "The order is in another currency than the shop's usual one.",
     "refund_too_large": "More was refunded than the goods cost; all of them count as returned.",
-    "in_future": "Its time lies more than a day ahead; the time at which it came was taken.",
+    "in_future": "Its time lies more than a week ahead; the time at which it came was taken.",
     "test": "A test, which is read and not recorded.",
 }
 
@@ -81,7 +81,7 @@ class Oddities:
 
 
 def not_ahead(told: Told, *, received_at: datetime, now: datetime) -> Told:
-    """The same with times more than a day ahead of us put where it came: else no later state would count."""
+    """The same with times more than a week ahead of us put where it came: else no later state would count."""
     latest = max(received_at, now) + AHEAD
     order = told.order
     if told.modified_at <= latest and (order is None or order.ordered_at <= latest):
