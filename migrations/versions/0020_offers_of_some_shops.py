@@ -1,7 +1,7 @@
 """an offer may be for some shops only; elsewhere its codes are unknown
 
 Revision ID: 0020
-Revises: 0017
+Revises: 0022
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 
