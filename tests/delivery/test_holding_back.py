@@ -152,8 +152,8 @@ def test_rest_ends_by_the_clock_on_the_wall(local: str, until: str) -> None:
 def test_a_rest_that_ends_in_the_hour_that_is_jumped_over_ends_at_the_jump() -> None:
     moment = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # 01:30 in Berlin; 02:00 becomes 03:00 at 01:00 UTC
     assert rest_ends(moment, BERLIN, time(21), time(2, 30), ()) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
-    autumn = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # the second 02:30
-    assert rest_ends(autumn, BERLIN, time(21), time(2, 45), ()) == autumn
+    autumn = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)  # the second 02:30: the rest ends at the second 02:45
+    assert rest_ends(autumn, BERLIN, time(21), time(2, 45), ()) == datetime(2026, 10, 25, 1, 45, tzinfo=UTC)
 
 
 def test_rules_are_checked_and_come_back_as_they_were(sqlite_database: Database, now: datetime) -> None:
