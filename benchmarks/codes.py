@@ -10,15 +10,15 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, cast
 
-from sqlalchemy import Table, create_engine, make_url, text
+from sqlalchemy import Table, text
 
+from benchmarks.fresh import Fresh, files, server
 from core.bulk import bulk_insert, chunks
 from core.database import Database, open_database
 from core.types import to_us
@@ -34,9 +34,6 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 PARTS = ("sqlite", "postgresql")
 _CODES = cast(Table, Code.__table__)
 
-Fresh = Callable[[str], str]
-"""Makes an empty, prepared database of this name and returns its address."""
-
 
 def run(quick: bool, home: Path, part: str | None = None) -> dict[str, Any]:
     """Measure and return the row of `make bench`; a smaller ratio is better here, met when at most the target."""
@@ -45,7 +42,8 @@ def run(quick: bool, home: Path, part: str | None = None) -> dict[str, Any]:
     seconds: dict[str, list[tuple[float, float]]] = {}
     try:
         for name in [part] if part else PARTS:
-            with (_files(folder, count) if name == "sqlite" else _server(count)) as fresh:
+            prepare = partial(_prepare, count=count)
+            with (files(folder, prepare) if name == "sqlite" else server(prepare)) as fresh:
                 seconds[name] = [_round(fresh, count) for _turn in range(rounds)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -63,44 +61,6 @@ def run(quick: bool, home: Path, part: str | None = None) -> dict[str, Any]:
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "size": f"{count} codes on {' and '.join(seconds)}",
     }
-
-
-@contextmanager
-def _files(folder: Path, count: int) -> Iterator[Fresh]:
-    _prepare(f"sqlite:///{folder / 'empty.db'}", count)
-
-    def fresh(name: str) -> str:
-        for old in folder.glob(f"{name}.db*"):
-            old.unlink()
-        shutil.copyfile(folder / "empty.db", folder / f"{name}.db")
-        return f"sqlite:///{folder / name}.db"
-
-    yield fresh
-
-
-@contextmanager
-def _server(count: int) -> Iterator[Fresh]:
-    from tests.postgres import running_postgres
-
-    with running_postgres(durable=True) as server:
-        admin = create_engine(server, isolation_level="AUTOCOMMIT")
-
-        def run_there(statement: str) -> None:
-            with admin.connect() as connection:
-                connection.execute(text(statement))
-
-        def address(name: str) -> str:
-            return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-        def fresh(name: str) -> str:
-            run_there(f"DROP DATABASE IF EXISTS {name}")
-            run_there(f"CREATE DATABASE {name} TEMPLATE empty")
-            return address(name)
-
-        run_there("CREATE DATABASE empty")
-        _prepare(address("empty"), count)
-        yield fresh
-        admin.dispose()
 
 
 def _prepare(url: str, count: int) -> None:

@@ -219,9 +219,9 @@ def _measure(url: str, folder: Path, requests: int, kind: str) -> _Run:
     database = open_database(url)
     try:
         key, codes = _prepare(database, requests + CONNECTIONS * 4, kind)
-        with _served(url, folder) as port:
-            _ask(port, key, codes[:CONNECTIONS * 4])  # workers warm up
-            found = _ask(port, key, codes[CONNECTIONS * 4:], CONNECTIONS * 4)
+        with served(url, folder) as port:
+            ask(port, key, codes[:CONNECTIONS * 4])  # workers warm up
+            found = ask(port, key, codes[CONNECTIONS * 4:], CONNECTIONS * 4)
         with database.reading() as session:
             wrong = drift(session.connection())
             assert not wrong, wrong
@@ -234,10 +234,10 @@ def _measure(url: str, folder: Path, requests: int, kind: str) -> _Run:
 
 
 def _without_database(folder: Path, requests: int) -> _Run:
-    with _served("", folder, "benchmarks.redemptions:bare") as port:
+    with served("", folder, "benchmarks.redemptions:bare") as port:
         asked = [f"NOCODE{number}" for number in range(requests + CONNECTIONS * 4)]
-        _ask(port, "none", asked[:CONNECTIONS * 4])
-        return _ask(port, "none", asked[CONNECTIONS * 4:])
+        ask(port, "none", asked[:CONNECTIONS * 4])
+        return ask(port, "none", asked[CONNECTIONS * 4:])
 
 
 _LIMITS: dict[str, dict[str, Any]] = {
@@ -266,7 +266,8 @@ def _prepare(database: Database, count: int, kind: str) -> tuple[str, list[str]]
 
 
 @contextmanager
-def _served(url: str, folder: Path, factory: str = "benchmarks.redemptions:app") -> Iterator[int]:
+def served(url: str, folder: Path, factory: str = "benchmarks.redemptions:app") -> Iterator[int]:
+    """The application on granian, two workers, on a port of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -299,7 +300,7 @@ def _wait(port: int, server: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("granian did not answer within four minutes")
 
 
-def _ask(port: int, key: str, codes: list[str], first: int = 0) -> _Run:
+def ask(port: int, key: str, codes: list[str], first: int = 0) -> _Run:
     """Send one request per code over 32 connections that are kept open.
 
     One thread on bare sockets with bodies made before: what asks shares the two cores with what answers.

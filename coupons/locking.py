@@ -51,11 +51,16 @@ def lock_order(connection: Connection, shop: str, order_ref: str) -> None:
         _LOCK.rows(connection, {"number": order_number(shop, order_ref)})
 
 
-def lock_people(connection: Connection, customer_ids: Collection[int]) -> None:
-    """Wait until nobody else decides whether an order of these customers is their first; as the order's lock."""
+def lock_people(connection: Connection, customer_ids: Collection[int], guest: str | None = None) -> None:
+    """Wait until nobody else decides whether an order of these customers is their first; as the order's lock.
+
+    `guest` is the mark of whom the shop names, known here or not: two guests with one address take turns by it.
+    """
     if connection.dialect.name == "postgresql":
         for customer_id in sorted(customer_ids):
             _LOCK.rows(connection, {"number": _number(f"first order of customer {customer_id}")})
+        if guest is not None:
+            _LOCK.rows(connection, {"number": _number(f"first order of guest {guest}")})
 
 
 def in_turn(database: Database, job: Callable[[Connection], T], *, shared: Shared | None = None) -> T:

@@ -201,7 +201,8 @@ class Redemption(Base):
         Index("ix_redemptions_campaign", "campaign", "redeemed_at"),
         Index("ix_redemptions_customer_id", "customer_id"),
         Index("ix_redemptions_code_id", "code_id"),
-        Index("ix_redemptions_order", "shop", "order_ref"),
+        Index("ix_redemptions_guest", "guest", sqlite_where=text("guest IS NOT NULL"),
+              postgresql_where=text("guest IS NOT NULL")),
         Index("ix_redemptions_redeemer_id", "redeemer_id", sqlite_where=text("redeemer_id <> customer_id"),
               postgresql_where=text("redeemer_id <> customer_id")),
         Index("ix_redemptions_flagged", "id", sqlite_where=text("flags <> '' AND flags_seen_at IS NULL"),
@@ -220,6 +221,7 @@ class Redemption(Base):
     customer_id: Mapped[int | None] = mapped_column(ForeignKey("customers.id"), doc="the holder, else who redeemed")
     redeemer_id: Mapped[int | None] = mapped_column(BigInteger, doc="customer named by the shop, when known")
     counted_as: Mapped[str | None] = mapped_column(String(80), doc="who its customer limit counts; as in limit_uses")
+    guest: Mapped[str | None] = mapped_column(String(80), doc="the mark of whom the shop named, when nobody knew them")
     shop: Mapped[str] = mapped_column(String(100), default="")
     order_ref: Mapped[str | None] = mapped_column(String(200), doc="the shop's order id")
     order_total_cents: Mapped[int | None] = mapped_column(BigInteger, doc="goods before this discount")

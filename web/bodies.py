@@ -2,7 +2,7 @@
 
 Owns the strict reader of bodies and the field types that every resource builds its schemas from. The promise: wrong
 types, NaN, numbers of any size, NUL characters, half surrogates and bottomless nesting are answered with 400, never
-with 500.
+with 500; so is a name that stands twice in one object.
 """
 
 import json
@@ -28,6 +28,19 @@ def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
 
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names stand in it once. Raises Invalid for one that stands twice.
+
+    Readers differ in which of two values they take, so a body that says two things is no request to act on.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _value in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise Invalid(f"{twice[:100]!r} stands twice in one object. Send it once.", place="body")
+    return found
+
+
 class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
     """Reads JSON bodies; what is no JSON object is a 400 with one sentence."""
 
@@ -41,7 +54,7 @@ class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
         if not req.is_json:
             raise Invalid("Send JSON with the header Content-Type: application/json.")
         try:
-            value = json.loads(raw, parse_constant=_not_a_number)
+            value = json.loads(raw, parse_constant=_not_a_number, object_pairs_hook=named_once)
         except RecursionError as error:
             raise Invalid(_ONE_LINE.format("it is nested too deeply")) from error
         except ValueError as error:  # malformed, not UTF-8, NaN, or an integer of thousands of digits

@@ -9,15 +9,17 @@ refusal or an error that it met it hands on as decided. The promise: nobody can 
 import io
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 from flask import Flask
 
+from core.errors import Invalid
 from coupons.offers.discount import MAX_CENTS, Line
 from coupons.till.at_once import redeem_for
 from coupons.till.requests import Answer, Order, RedemptionRequest
 from web.api.coupons import CURRENCY, MOST_LINES, MOST_QUANTITY, caller_name
-from web.bodies import is_storable
+from web.bodies import is_storable, named_once
 from web.guessing import at_fault
 from web.headers import of_programs
 from web.keys import key_of
@@ -63,6 +65,10 @@ class Express:
         key = key_of(database, environ["HTTP_AUTHORIZATION"][7:])
         if key is None or "redemptions" not in key.scopes:
             return None
+        if key.shop is not None and key.shop != asked.shop:
+            if asked.shop:
+                return None
+            asked = replace(asked, shop=key.shop)
         caller = caller_name(key.id, environ.get("REMOTE_ADDR"), asked)
         if at_fault(self._app).holds(caller):
             return None
@@ -96,8 +102,8 @@ def read_plainly(raw: bytes) -> RedemptionRequest | None:
     It may take less than the schema takes, never more.
     """
     try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
+        body = json.loads(raw, object_pairs_hook=named_once)
+    except (ValueError, RecursionError, Invalid):
         return None
     if type(body) is not dict or not _BODY.issuperset(body) or not _is_words(body.get("code"), 200):
         return None

@@ -27,7 +27,7 @@ SCOPES = ("read", "write", "redemptions")
 
 # One statement for what every request of a program needs first: its key and the clock.
 _KEY_AND_CLOCK = (
-    select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.secret_hash, Installation.kind, *CLOCK)
+    select(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.shop, ApiKey.secret_hash, Installation.kind, *CLOCK)
     .outerjoin(Installation, THE_INSTALLATION)
     .where(ApiKey.lookup == bindparam("of_lookup"), ApiKey.revoked_at.is_(None))
 )
@@ -36,27 +36,38 @@ _SHAPE = re.compile(r"wb_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A key that opens, and the installation's time when it was looked up."""
+    """A key that opens, and the installation's time when it was looked up; `shop`: the only one it speaks for."""
 
     id: int
     name: str
     scopes: tuple[str, ...]
     now: datetime
+    shop: str | None = None
 
 
 def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def issue_key(session: Session, name: str, *, scopes: Sequence[str], now: datetime) -> str:
-    """Store a new key and return it; it can't be shown again. Raises Invalid for no or unknown scopes."""
+def issue_key(session: Session, name: str, *, scopes: Sequence[str], now: datetime, shop: str | None = None) -> str:
+    """Store a new key and return it; it can't be shown again.
+
+    `shop`: the label of the one shop that it speaks for. Raises Invalid for no or unknown scopes, and for a shop's key
+    that would see the house: customers, codes and reports are not a shop's.
+    """
     wrong = [scope for scope in scopes if scope not in SCOPES]
     if wrong or not scopes:
         raise Invalid(f"A key needs at least one scope of {', '.join(SCOPES)}.", place="scope")
+    if shop is not None and not (0 < len(shop) <= 100 and shop.isprintable()):
+        raise Invalid("Use 1 to 100 characters, as the shop names itself in its requests.", place="shop")
+    if shop is not None and set(scopes) != {"redemptions"}:
+        raise Invalid("A key of one shop may redeem and nothing else. Make another key, without a shop, for the rest.",
+                      place="scope")
     lookup = secrets.token_hex(6)
     key = f"wb_{lookup}_{secrets.token_urlsafe(32)}"
     kept = [scope for scope in SCOPES if scope in scopes]
-    session.add(ApiKey(lookup=lookup, secret_hash=_hash(key), name=name, scopes=kept, created_at=now))
+    session.add(ApiKey(lookup=lookup, secret_hash=_hash(key), name=name, scopes=kept, shop=shop,
+                       created_at=now))
     session.flush()
     return key
 
@@ -84,10 +95,10 @@ def key_of(database: Database, presented: str) -> KnownKey | None:
     if row is None:
         kept.pop(hashed, None)
         return None
-    key_id, name, scopes, secret_hash, kind, offset_us, stands_at = row
+    key_id, name, scopes, shop, secret_hash, kind, offset_us, stands_at = row
     if not hmac.compare_digest(secret_hash, hashed):
         return None
-    known = KnownKey(key_id, name, tuple(scopes), clock_now(offset_us, stands_at))
+    known = KnownKey(key_id, name, tuple(scopes), clock_now(offset_us, stands_at), shop)
     if kind == "live" and not offset_us and stands_at is None:
         if len(kept) >= _MOST_REMEMBERED:
             kept.clear()

@@ -40,6 +40,7 @@ class ApiKey(Base):
     secret_hash: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(200))
     scopes: Mapped[list[str]] = mapped_column(Json, doc="read, write, redemptions")
+    shop: Mapped[str | None] = mapped_column(String(100), doc="the label of the one shop it is for; None: the house")
     created_at: Mapped[datetime] = mapped_column(Instant)
     revoked_at: Mapped[datetime | None] = mapped_column(Instant)
 

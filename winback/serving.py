@@ -7,6 +7,7 @@ in each worker process from the environment.
 import gc
 import importlib
 import importlib.util
+import sys
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,14 @@ def _warm() -> None:
     settle()
 
 
+SWITCH_SECONDS = 0.001
+"""A thread that comes back from the database waits so long for the interpreter beside busy ones. At Python's own 5 ms
+the one that writes, and with it everybody who waits for the commit, stood still for that after each statement."""
+
+
 def settle() -> None:
     """What starting has made stays: let the garbage collector not walk all of it while requests wait."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
 

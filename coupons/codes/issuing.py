@@ -87,7 +87,7 @@ def issue_what_there_is(
         Offer.valid_days, Offer.valid_from, Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
     if offer is None:
         raise NotFound(f"There is no offer {offer_id}.")
-    pairs: list[Pair] = [(int(customer), origin) for customer, origin in zip(customer_ids, origins, strict=True)]
+    pairs: list[Pair] = list(zip(map(int, customer_ids), origins, strict=True))
     stamps = {start: to_us(start) for start in set(counts_from)}  # most of a batch start together
     starts = {pair: stamps[start] for pair, start in zip(pairs, counts_from, strict=True)}
     # Whoever holds one is found by the insert itself. To look before it pays where many do; then mostly the first does.
@@ -177,9 +177,10 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
     if insert_absent(connection, _CODES, columns) < count:
         return None
     shown = {window: tuple(None if at is None else from_us(at) for at in window) for window in set(held)}
-    made = dict(zip(order, zip(ids, columns["code"], *zip(*map(shown.__getitem__, held), strict=True), strict=True),
-                    strict=True))
-    return [_as_issued(made[place]) for place in range(count)]
+    made: list[Any] = [None] * count
+    for place, code_id, code, window in zip(order, ids, columns["code"], held, strict=True):
+        made[place] = _as_issued((code_id, code, *shown[window]))
+    return made
 
 
 _as_issued: Callable[[tuple[Any, ...]], Issued] = partial(tuple.__new__, Issued)

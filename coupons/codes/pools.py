@@ -7,17 +7,17 @@ nobody can redeem what lies in stock.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, cast
 
 from sqlalchemy import Connection, Row, Table, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from core.arrays import in_texts
-from core.bulk import bulk_insert, reserve_ids
+from core.bulk import bulk_insert, chunks, reserve_ids
 from core.codes import LONGEST, canonical, new_codes, pattern_codes
 from core.database import Database
 from core.errors import Conflict, Invalid, NotFound
@@ -26,6 +26,9 @@ from coupons.models import Batch, Code, Offer
 from coupons.offers.offers import offer_by_key
 
 CHUNK = 5_000
+PIECE = 500_000
+"""Codes are drawn or read so many at a time and stored in their own order: neighbours then share a page of the index.
+In the order of a file each of twenty million would have a page to itself, read, logged and written for one code."""
 MOST_GENERATED = 20_000_000
 UNLIMITED = 2**31 - 1
 SHORTEST = 4
@@ -88,30 +91,32 @@ def generate_pool(
     batch_id, offer = _begin(database, offer_key, "generated", name, now)
     done = 0
     while done < count:
-        size = min(CHUNK, count - done)
+        size = min(PIECE, count - done)
         drawn = pattern_codes(size, offer.pattern, random_bytes=random_bytes) if offer.pattern else new_codes(
             size, prefix=offer.prefix, random_bytes=random_bytes)
-        done += _store_lines(database, batch_id, offer, list(enumerate(drawn)), _ignore, now)
-        if progress is not None:
-            progress(done)
+        for fresh in _store_piece(database, batch_id, offer, enumerate(drawn), _ignore, now):
+            done += fresh
+            if progress is not None:
+                progress(done)
     return batch_id
 
 
 def import_pool(
     database: Database, offer_key: str, lines: Iterable[Line], *, name: str, now: datetime, reject: Reject,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] | None = None, piece: int = PIECE,
 ) -> int:
-    """Take codes as they come, numbered lines of one code each; returns the number of the batch.
+    """Take codes as they come, numbered lines of one code each, `piece` at a time; returns the number of the batch.
 
     Codes that exist already, here or earlier in the file, and lines that hold no code go to `reject`.
     """
     batch_id, offer = _begin(database, offer_key, "imported", name, now)
     waiting = iter(lines)
     done = 0
-    while part := list(islice(waiting, CHUNK)):
-        done += _store_lines(database, batch_id, offer, part, reject, now)
-        if progress is not None:
-            progress(done)
+    for first in waiting:
+        for fresh in _store_piece(database, batch_id, offer, chain([first], islice(waiting, piece - 1)), reject, now):
+            done += fresh
+            if progress is not None:
+                progress(done)
     return batch_id
 
 
@@ -240,35 +245,48 @@ def _begin(database: Database, offer_key: str, kind: str, name: str, now: dateti
         return batch.id, _Terms(offer.id, offer.prefix, offer.pattern, offer.limit_per_code)
 
 
-def _store_lines(database: Database, batch_id: int, offer: _Terms, lines: Sequence[Line], reject: Reject,
-                 now: datetime) -> int:
-    """Store one chunk in a transaction of its own; returns how many codes were new."""
-    known: dict[str, Line] = {}
+def _store_piece(database: Database, batch_id: int, offer: _Terms, lines: Iterable[Line], reject: Reject,
+                 now: datetime) -> Iterator[int]:
+    """Store lines in the order of their codes, chunk by chunk; yields how many of each chunk were new."""
+    numbers: dict[str, int] = {}
+    spelled: dict[str, str] = {}
     rejected: list[tuple[int, str, str]] = []
     for number, text in lines:
         code = canonical(text)
         if not SHORTEST <= len(code) <= LONGEST or not code.isalnum():
             rejected.append((number, text, f"a code has {SHORTEST} to {LONGEST} letters and digits"))
-        elif code in known:
+        elif code in numbers:
             rejected.append((number, text, "the same code stands earlier in the file"))
         else:
-            known[code] = (number, text)
+            numbers[code] = number
+            if text != code:
+                spelled[code] = text
+    told = 0
+    for part in chunks(sorted(numbers), CHUNK) if numbers else [()]:
+        there = _store_chunk(database, batch_id, offer, part, spelled, len(rejected) - told, now)
+        rejected += [(numbers[code], spelled.get(code, code), "there is such a code already") for code in sorted(there)]
+        told = len(rejected)
+        yield len(part) - len(there)
+    for entry in sorted(rejected):
+        reject(*entry)
+
+
+def _store_chunk(database: Database, batch_id: int, offer: _Terms, codes: Sequence[str], spelled: Mapping[str, str],
+                 rejected: int, now: datetime) -> set[str]:
+    """Store these codes, and how many lines were rejected, in one transaction; returns those that were there."""
     with database.writing() as session:
         connection = session.connection()
         # One filling at a time: two files with the same code would else meet in the index.
         connection.execute(select(Batch.id).where(Batch.offer_id == offer.id).order_by(Batch.id).with_for_update())
-        there = set(connection.scalars(select(Code.code).where(in_texts(Code.code, sorted(known)))))
-        rejected += [(*known[code], "there is such a code already") for code in sorted(there)]
-        fresh = sorted(known.keys() - there)
+        there = set(connection.scalars(select(Code.code).where(in_texts(Code.code, codes))))
+        fresh = [code for code in codes if code not in there]
         if fresh:
-            written = [_as_it_stands(code, known[code][1]) for code in fresh]
+            written = [_as_it_stands(code, spelled[code]) if code in spelled else None for code in fresh]
             _insert_stock(connection, batch_id, offer, fresh, written, now)
             _hand_out(session, offer.id, now)
         connection.execute(update(Batch).where(Batch.id == batch_id).values(
-            codes=Batch.codes + len(fresh), rejected=Batch.rejected + len(rejected)))
-    for entry in sorted(rejected):
-        reject(*entry)
-    return len(fresh)
+            codes=Batch.codes + len(fresh), rejected=Batch.rejected + rejected + len(there)))
+    return there
 
 
 def _hand_out(session: Session, offer_id: int, now: datetime) -> None:

@@ -29,11 +29,6 @@ class OfferFacts:
     terms: Terms
     limits: Limits
     holder_rule: str
-    shops: frozenset[str] = frozenset()
-
-    def is_known_at(self, shop: str) -> bool:
-        """Whether codes of this offer mean something in the shop with this label."""
-        return not self.shops or shop in self.shops
 
 
 _kept: "WeakKeyDictionary[Any, OrderedDict[tuple[int, int], OfferFacts]]" = WeakKeyDictionary()
@@ -45,7 +40,7 @@ def offer_facts(connection: Connection, offer_id: int, version_us: int) -> Offer
     found = kept.get((offer_id, version_us))
     if found is None:
         row = connection.execute(_READ, {"offer": offer_id}).one()
-        found = OfferFacts(row.key, row.name, terms_of(row), limits_of(row), row.holder, frozenset(row.shops))
+        found = OfferFacts(row.key, row.name, terms_of(row), limits_of(row), row.holder)
         kept[offer_id, version_us] = found
         while len(kept) > _MOST:
             kept.popitem(last=False)

@@ -56,7 +56,7 @@ def save_offer(
     terms = checked_terms(given)
     if not _KEY.fullmatch(key):
         raise Invalid("Use small letters, digits and dashes, for example ten-percent.", place="key")
-    offer = _held(session, key)
+    offer = hold_offer(session, key)
     if offer is None:
         if expected_updated_at is not None:
             raise Conflict(f"There is no offer {key} any more.", place="key")
@@ -102,7 +102,7 @@ def usual_currency(session: Session) -> str:
     return session.scalar(select(Offer.currency).order_by(Offer.id.desc()).limit(1)) or "EUR"
 
 
-def _held(session: Session, key: str) -> Offer | None:
+def hold_offer(session: Session, key: str) -> Offer | None:
     """The offer, held against every use of it; raises Conflict when uses leave no gap for five seconds.
 
     On PostgreSQL it is asked for again and again: somebody who waited in line for it would keep out a use that counts

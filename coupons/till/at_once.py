@@ -66,6 +66,7 @@ def redeem_for(database: Database, request: RedemptionRequest, *, client: str, k
         if answer is not None:
             return answer
     shared = None
+    _ = request.digest  # made here, not where one writes and all others wait
     if database.is_sqlite and request.reservation is None:
         shared = Shared(redeem_together, Redeeming(request, client, key, now, random_bytes))
     return deciding(database, lambda connection: redeem(

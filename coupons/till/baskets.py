@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, and_, bindparam, exists, func, or_, select
 
-from core.arrays import in_ids, in_texts_named, text_list
+from core.arrays import in_ids, in_texts, in_texts_named, text_list
 from core.hot import Hot, Sent
 from coupons.models import Offer, Redemption, Reservation
 from coupons.offers.discount import Line
 from coupons.offers.eligibility import Basket, Companion
+from coupons.till.counting_as import guest_mark, marks_of_people
 from coupons.till.requests import RedemptionRequest
 from customers.models import Order, Product
 
@@ -55,7 +56,11 @@ def basket_of(connection: Connection, situation: Any, request: RedemptionRequest
             *connection.execute(_RESERVED, {**asked, "at": situation.at_us}))]
     first_order = None
     if situation.first_order_only and (customer_ids or request.names_customer):
-        first_order = not connection.execute(select(_ordered_before(customer_ids, request))).scalar_one()
+        guests = marks_of_people(connection, customer_ids)
+        if (mark := guest_mark(request)) is not None:
+            guests.add(mark)
+        first_order = not connection.execute(
+            select(_ordered_before(customer_ids, guests, request))).scalar_one()
     return Basket(marked_lines(connection, order.lines, marks), order.total_cents, order.currency, order.shipping_cents,
                   first_order, companions)
 
@@ -68,8 +73,12 @@ def all_marks() -> ScalarSelect[Any]:
 
 def send_marks(connection: Connection, lines: Sequence[Line]) -> Sent:
     """Ask what the facts book knows of the goods; see `marked_lines`."""
-    skus = text_list(sorted({line.sku for line in lines}), connection.dialect.name)
-    return _MARKS.send(connection, {"skus": skus})
+    return send_marks_of(connection, {line.sku for line in lines})
+
+
+def send_marks_of(connection: Connection, skus: Collection[str]) -> Sent:
+    """Ask what the facts book knows of the goods with these numbers; see `marked_lines`."""
+    return _MARKS.send(connection, {"skus": text_list(sorted(skus), connection.dialect.name)})
 
 
 def marked_lines(connection: Connection, lines: Sequence[Line], sent: Sent | None = None) -> Sequence[Line]:
@@ -91,13 +100,18 @@ def marked_lines(connection: Connection, lines: Sequence[Line], sent: Sent | Non
     return marked
 
 
-def _ordered_before(customer_ids: Collection[int], request: RedemptionRequest) -> ColumnElement[bool]:
-    """Whether one of these customers has an order that counts, or a live redemption, other than the order at hand."""
+def _ordered_before(customer_ids: Collection[int], guests: Collection[str], request: RedemptionRequest
+                    ) -> ColumnElement[bool]:
+    """Whether one of these customers has an order that counts, or a live redemption, other than the order at hand.
+
+    `guests` are the marks under which they may have redeemed while nobody knew them.
+    """
     at_hand = (request.shop, request.order.id)
     return or_(
         exists().where(in_ids(Order.customer_id, customer_ids), Order.cancelled.is_(False),
                        or_(Order.shop != at_hand[0], Order.external_id != at_hand[1])),
-        exists().where(_redeemed_by(customer_ids), Redemption.state == "redeemed",
+        exists().where(or_(_redeemed_by(customer_ids), in_texts(Redemption.guest, guests)),
+                       Redemption.state == "redeemed",
                        or_(Redemption.shop != at_hand[0], Redemption.order_ref != at_hand[1])),
     )
 

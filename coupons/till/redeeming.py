@@ -26,6 +26,7 @@ from coupons.models import KeptAnswer, Offer, Redemption, Refusal
 from coupons.offers.discount import split_over_lines
 from coupons.offers.limits import limits_of
 from coupons.refusals import Refused
+from coupons.till.counting_as import guest_mark
 from coupons.till.deciding import (
     Asked,
     Named,
@@ -62,8 +63,8 @@ _KEEP = Hot(update(KeptAnswer).where(
 ).values(status=bindparam("new_status"), answer=bindparam("new_answer", type_=KeptAnswer.answer.type)))
 LEDGER_COLUMNS = (
     "public_id", "code_id", "code_text", "offer_id", "origin", "campaign", "customer_id", "redeemer_id", "counted_as",
-    "shop", "order_ref", "order_total_cents", "discount_cents", "rolled_back_cents", "currency", "state", "history",
-    "redeemed_at", "flags",
+    "guest", "shop", "order_ref", "order_total_cents", "discount_cents", "rolled_back_cents", "currency", "state",
+    "history", "redeemed_at", "flags",
 )
 
 
@@ -206,9 +207,12 @@ def ledger_row(situation: Situation, named: Named, request: RedemptionRequest, u
         "public_id": f"r_{random_bytes(12).hex()}", "code_id": situation.code_id, "code_text": situation.code,
         "offer_id": situation.offer_id, "origin": situation.origin, "campaign": situation.campaign,
         "customer_id": situation.holder_id if situation.holder_id is not None else redeemer_id,
-        "redeemer_id": redeemer_id, "counted_as": use.who, "shop": request.shop, "order_ref": request.order.id,
-        "order_total_cents": request.order.total_cents, "discount_cents": discount, "rolled_back_cents": 0,
-        "currency": request.order.currency, "state": "redeemed", "history": False, "redeemed_at": to_us(now),
+        "redeemer_id": redeemer_id, "counted_as": use.who,
+        # Of somebody known it is not asked for: their number says it, and a hash takes its time.
+        "guest": guest_mark(request) if redeemer_id is None else None,
+        "shop": request.shop, "order_ref": request.order.id, "order_total_cents": request.order.total_cents,
+        "discount_cents": discount, "rolled_back_cents": 0, "currency": request.order.currency,
+        "state": "redeemed", "history": False, "redeemed_at": to_us(now),
         "flags": joined(holder_flag(situation, named)),
     }
 
@@ -233,7 +237,7 @@ _LOCK_REDEMPTION = (
     select(
         Redemption.id, Redemption.code_id, Redemption.offer_id, Redemption.customer_id, Redemption.discount_cents,
         Redemption.rolled_back_cents, Redemption.currency, Redemption.state, Redemption.history,
-        Redemption.counted_as, Redemption.redeemed_at, Redemption.uncounted,
+        Redemption.counted_as, Redemption.redeemed_at, Redemption.uncounted, Redemption.shop,
     )
     .where(Redemption.public_id == bindparam("public_id"))
     .with_for_update()
@@ -251,16 +255,19 @@ _HOLD_OFFER = select(Offer).where(Offer.id == bindparam("offer")).with_for_updat
 
 
 def roll_back(
-    connection: Connection, public_id: str, *, amount_cents: int | None = None, key: str | None = None, now: datetime
+    connection: Connection, public_id: str, *, amount_cents: int | None = None, key: str | None = None,
+    shop: str | None = None, now: datetime,
 ) -> dict[str, Any]:
     """Take a redemption back, all of it or `amount_cents`; returns the redemption as it is afterwards.
+
+    `shop`: only one of this shop; there is no other.
 
     Repeating gives the same result and takes nothing twice: the same `key`, or without keys the same amount, is the
     same request. Two returns of one amount need two keys. The use itself is given back when nothing of the discount
     is left. Raises NotFound, and Invalid for an amount above what is left.
     """
     redemption = connection.execute(_LOCK_REDEMPTION, {"public_id": public_id}).one_or_none()
-    if redemption is None:
+    if redemption is None or shop not in (None, redemption.shop):
         raise NotFound("There is no such redemption.")
     if amount_cents is not None and amount_cents < 1:
         raise Invalid("Use a whole number of cents above 0.", place="amount_cents")

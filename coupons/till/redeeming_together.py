@@ -23,7 +23,9 @@ from core.types import to_us
 from coupons.models import KeptAnswer, LimitUse, Redemption
 from coupons.refusals import Refused
 from coupons.till.deciding import (
+    Asked,
     Situation,
+    ask_for_all,
     basket_for,
     code_asked,
     is_ordinary,
@@ -124,8 +126,10 @@ def redeem_together(connection: Connection, asked: Sequence[Redeeming]) -> list[
     answers: list[Answer | None] = [None] * len(asked)
     places = _of_their_own(asked)
     decided: dict[int, _Decided] = {}
-    for place, situation in _look(connection, asked, places):
-        found = _decide(connection, asked[place], situation) if is_ordinary(situation) else None
+    ordinary = [(place, situation) for place, situation in _look(connection, asked, places) if is_ordinary(situation)]
+    known = ask_for_all(connection, [asked[place].request for place, _situation in ordinary])
+    for (place, situation), facts in zip(ordinary, known, strict=True):
+        found = _decide(connection, asked[place], situation, facts)
         if found is not None:
             decided[place] = found
     fitting = _within_limits(decided)
@@ -157,15 +161,14 @@ def _look(connection: Connection, asked: Sequence[Redeeming], places: Sequence[i
     row = _LOOK_ALL.row(connection, {"rows": _json(values)})
     for *columns, number in sorted(json.loads(row[0]) if row is not None else [], key=lambda found: int(found[-1])):
         place = places[number]
-        situation = situation_of(connection, columns, now=asked[place].now)
-        if situation.offer.is_known_at(asked[place].request.shop):
-            yield place, situation
+        yield place, situation_of(connection, columns, now=asked[place].now)
 
 
-def _decide(connection: Connection, asked: Redeeming, situation: Situation) -> _Decided | None:
+def _decide(connection: Connection, asked: Redeeming, situation: Situation, known: Asked | None = None
+            ) -> _Decided | None:
     request, now = asked.request, asked.now
-    named = named_customers(connection, request)
-    cents = propose(situation, named, basket_for(connection, situation, named, request), situation.at_us)
+    named = named_customers(connection, request, known)
+    cents = propose(situation, named, basket_for(connection, situation, named, request, known), situation.at_us)
     if isinstance(cents, Refused):
         return None
     use = use_of(connection, situation, named, request, cents, now=now)

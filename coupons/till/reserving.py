@@ -45,6 +45,7 @@ _COLUMNS = (
     Reservation.id, Reservation.code_id, Reservation.offer_id, Reservation.counted_as, Reservation.discount_cents,
     Reservation.currency, type_coerce(Reservation.reserved_at, BigInteger),
     type_coerce(Reservation.expires_at, BigInteger), Reservation.public_id, Reservation.state,
+    Reservation.shop,
 )
 _OF_ORDER = select(*_COLUMNS).where(
     Reservation.shop == bindparam("shop"), Reservation.order_ref == bindparam("order_ref"),
@@ -222,13 +223,14 @@ def _body(public_id: str, code: str, request: RedemptionRequest, discount: int, 
             "expires_at": instant_text(until)}
 
 
-def release(connection: Connection, public_id: str, *, now: datetime) -> dict[str, Any]:
+def release(connection: Connection, public_id: str, *, shop: str | None = None, now: datetime) -> dict[str, Any]:
     """Give a reservation up before its time; repeated it changes nothing. Raises NotFound.
 
+    `shop`: only one of this shop; there is no other.
     Returns id, state and the instant at which it was settled.
     """
     row = _LOCK_ANY.row(connection, {"public_id": public_id})
-    if row is None:
+    if row is None or shop not in (None, row[10]):
         raise NotFound("There is no such reservation.")
     if row[9] == "held":
         lapsed = row[7] <= to_us(now)

@@ -82,15 +82,27 @@ def simulate(session: Session, what: str, request: RedemptionRequest, *, now: da
 
 
 def offer_and_code(session: Session, what: str) -> tuple[Offer, Code | None]:
-    """What somebody named: an offer by its key, or a code with its offer. Raises NotFound for neither."""
+    """What somebody named: an offer by its key or name, or a code with its offer. Raises NotFound for none of them."""
     offer = session.scalar(select(Offer).where(Offer.key == what.strip()))
     if offer is not None:
         return offer, None
     wanted = canonical(what)
     code = session.scalar(select(Code).where(Code.code == wanted)) if 0 < len(wanted) <= LONGEST else None
     if code is None:
-        raise NotFound("There is no such offer and no such code. Check it for typing mistakes.")
+        return _by_name(session, what), None
     return session.get_one(Offer, code.offer_id), code
+
+
+def _by_name(session: Session, what: str) -> Offer:
+    name = " ".join(what.split()).casefold()
+    called = [offer for offer in session.scalars(select(Offer).order_by(Offer.key))
+              if " ".join(offer.name.split()).casefold() == name]
+    if not called:
+        raise NotFound("There is no such offer and no such code. Check it for typing mistakes.")
+    if len(called) > 1:
+        keys = ", ".join(offer.key for offer in called)
+        raise NotFound(f"Several offers have this name. Write the key of one: {keys}.")
+    return called[0]
 
 
 def _against_code(session: Session, code: Code, request: RedemptionRequest, now: datetime) -> str | None:

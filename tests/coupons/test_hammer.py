@@ -95,21 +95,22 @@ def test_the_hammer_notices_every_condition_that_is_taken_out(
     make_customers(database, 3, now=now)
     offer = make_offer(database, now=now, **terms)
     # A fresh code for every round: at its beginning all threads want the same first use.
-    codes = [code.code for turn in range(8)
+    codes = [code.code for turn in range(40)
              for code in make_codes(database, offer, [1], now=now, origin=f"round:{turn}")]
-    changed = 0
+    changed, gap_seconds = 0, 0.02
 
     def mutate(_connection: object, _cursor: object, statement: str, parameters: object, _context: object,
                _many: bool) -> tuple[str, object]:
         nonlocal changed
         if statement.startswith("UPDATE codes"):
-            time.sleep(0.02)  # between looking and taking, so that the others come in between
+            time.sleep(gap_seconds)  # between looking and taking, so that the others come in between
         text = mutation(statement) if mutated else statement
         changed += text != statement
         return text, parameters
 
     event.listen(database.engine, "before_cursor_execute", mutate, retval=True)
     for seed, code in enumerate(codes if mutated else codes[:2]):
+        gap_seconds = 0.02 + seed / 100  # a busy machine lets the others in later
         hammering.run(database, [code], seed=seed, threads=8, steps=20, begun=time.time())
         if passed(database):
             break

@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import Conflict
 from coupons.checks.invariants import broken
 from coupons.codes.issuing import issue, start_validity
-from coupons.codes.pools import generate_pool, import_pool
+from coupons.codes.pools import add_public_codes, generate_pool, import_pool
 from coupons.locking import in_turn
 from coupons.models import Code, CodeRenewal, Offer, Redemption
 from coupons.offers.offers import save_offer
@@ -66,11 +66,11 @@ def _fine(result: object) -> bool:
 
 
 def _two_uses(database: Database, now: datetime, stage: Stage, codes: tuple[str, str], orders: tuple[str, str],
-              stop: str) -> tuple[int, int]:
+              stop: str, email: str | None = None) -> tuple[int, int]:
     """One use stopped at `stop` until another is done or waits; their statuses."""
     stage.before("one", stop, lambda: stage.meanwhile(
-        "two", lambda: use(database, ask(codes[1], orders[1]), now=now)))
-    stage.play("one", lambda: use(database, ask(codes[0], orders[0]), now=now))
+        "two", lambda: use(database, ask(codes[1], orders[1], email=email), now=now)))
+    stage.play("one", lambda: use(database, ask(codes[0], orders[0], email=email), now=now))
     stage.settle()
     return getattr(stage.results["one"], "status", 0), getattr(stage.results["two"], "status", 0)
 
@@ -104,6 +104,14 @@ def two_first_orders(database: Database, now: datetime, stage: Stage) -> bool:
     """Two first orders of one customer."""
     one, two = _codes(database, now, first_order_only=True)
     return _two_uses(database, now, stage, (one, two), ("o1", "o2"), USE) == (201, 422)
+
+
+def two_first_orders_of_a_guest(database: Database, now: datetime, stage: Stage) -> bool:
+    """Two first orders of somebody whom the shop names and nobody knows."""
+    offer = make_offer(database, now=now, first_order_only=True)
+    with database.writing() as session:
+        codes = add_public_codes(session, offer.key, [("ONE1", None), ("TWO2", None)], name="", uses=None, now=now)
+    return _two_uses(database, now, stage, (codes[0], codes[1]), ("o1", "o2"), USE, "new@example.com") == (201, 422)
 
 
 def one_code(database: Database, now: datetime, stage: Stage) -> bool:
@@ -344,6 +352,7 @@ LOCKS: dict[str, tuple[Course, Change]] = {
     "the order's, against a second code": (two_that_do_not_combine, NO_ORDER_LOCK),
     "the order's, against a reservation": (reserved_beside, NO_ORDER_LOCK),
     "the customer's, against another first order": (two_first_orders, NO_ORDER_LOCK),
+    "the guest's, against another first order": (two_first_orders_of_a_guest, NO_ORDER_LOCK),
     "the code's row, when it is counted on": (one_code, STALE_CODE),
     "the code's row, when it is looked at again": (changed_at_every_look, _in("FOR NO KEY UPDATE", _NO_HOLD)),
     "the code's row, when its days are set": (used_while_its_days_are_set, _in("FOR UPDATE OF codes", _NO_HOLD)),

@@ -159,7 +159,7 @@ def test_a_low_stock_is_told_before_it_is_empty(sqlite_database: Database, now: 
         assert [(low.key, left) for low, left in pools_running_low(session)] == [(offer.key, 1)]
 
 
-def test_a_large_pool_is_read_a_chunk_at_a_time(sqlite_database: Database, now: datetime) -> None:
+def test_a_large_pool_is_read_a_piece_at_a_time(sqlite_database: Database, now: datetime) -> None:
     make_offer(sqlite_database, now=now)
     ahead, most = 0, 0
 
@@ -176,7 +176,7 @@ def test_a_large_pool_is_read_a_chunk_at_a_time(sqlite_database: Database, now: 
         most = max(most, ahead + 1 - done)
 
     import_pool(sqlite_database, "ten-percent", lines(), name="large", now=now, reject=lambda *_entry: None,
-                progress=stored)
+                progress=stored, piece=CHUNK)
     with sqlite_database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Code)) == 3 * CHUNK + 7
         assert session.scalars(select(Batch.codes)).all() == [3 * CHUNK + 7]

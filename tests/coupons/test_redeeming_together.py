@@ -17,7 +17,8 @@ from coupons.till.redeeming import cancel_order, redeem
 from coupons.till.redeeming_together import Redeeming, redeem_together
 from coupons.till.requests import Answer, RedemptionRequest
 from coupons.till.reserving import deciding, reserve
-from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
+from customers.models import Product
+from tests.coupons.factories import LAMP, SOFA, ask, make_codes, make_customers, make_offer, use
 from tests.coupons.test_at_once import rows
 
 
@@ -60,6 +61,21 @@ def test_together_and_alone_the_same_rows_are_written_and_the_same_is_answered(
         (4, 23_200)]
     assert [(row["used"], row["spent_cents"]) for row in rows(database, Offer)] == [(4, 23_200)]
     assert whole(database)
+
+
+def test_each_is_decided_by_its_own_goods_and_people(sqlite_database: Database, now: datetime) -> None:
+    database = sqlite_database
+    make_customers(database, 4, now=now)
+    codes = [each.code for each in make_codes(database, make_offer(database, now=now), [1, 2, 3, 4], now=now)]
+    with database.writing() as session:
+        session.add(Product(sku=LAMP.sku, name="Lamp", non_discountable=True))
+    answers = together(database, [
+        ask(codes[0], "o1", customer="c2"), ask(codes[1], "o2", email="C3@example.com", lines=(SOFA,)),
+        ask(codes[2], "o3", lines=(LAMP, SOFA)), ask(codes[3], "o4", email="new@example.com")], now=now)
+    assert [answer.body["discount_cents"] for answer in answers if answer is not None] == [5_000] * 4
+    ledger = rows(database, Redemption)
+    assert [row["redeemer_id"] for row in ledger] == [2, 3, None, None]
+    assert [row["guest"] is None for row in ledger] == [True, True, True, False]
 
 
 def test_what_is_not_ordinary_is_left_to_the_long_way_and_does_not_hold_up_the_rest(

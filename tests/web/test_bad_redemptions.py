@@ -1,5 +1,6 @@
 """Whatever a till sends, it gets a 4xx with a reason or what the offer promises; never a 500, never a cent too much."""
 
+import json
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -227,3 +228,24 @@ def test_one_key_from_two_threads_at_once_is_one_request(
     with database.reading() as session:
         assert session.scalar(select(func.count(Redemption.id))) == len(codes)
     assert whole(database)
+
+
+TWICE = {
+    "code": ('"code":', '"code": "NOBODYS", "code":'), "id": ('"id":', '"id": "o9", "id":'),
+    "sku": ('"sku": "LAMP-1"', '"sku": "LAMP-1", "sku": "LAMP-1"'),
+    "external_id": ('"external_id":', '"external_id": "c9", "external_id":'),
+}
+
+
+def test_a_name_that_stands_twice_is_refused_and_named(
+    client: FlaskClient, headers: dict[str, str], shop: Shop
+) -> None:
+    """Programs differ in which of the two they read; one that checks the first must not redeem the last."""
+    body = json.dumps({"code": shop()[0], "order": ORDER, "customer": {"external_id": "c1"}})
+    for way in ("application/json", "application/json; way=slow"):
+        heads = {**headers, "Idempotency-Key": "k1", "Content-Type": way}
+        for name, (once, twice) in TWICE.items():
+            refused = client.post("/api/v1/redemptions", data=body.replace(once, twice), headers=heads)
+            assert (refused.status_code, refused.json["reason"]) == (400, "invalid")  # type: ignore[index]
+            assert f"'{name}' stands twice" in refused.json["detail"]  # type: ignore[index]
+    assert client.post("/api/v1/redemptions", data=body, headers=heads).status_code == 201

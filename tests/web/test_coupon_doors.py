@@ -17,6 +17,7 @@ DOORS: dict[tuple[str, str], tuple[str, frozenset[str]]] = {
     ("offers.new", "GET"): ("/offers/_new", ALL),
     ("offers.show", "GET"): ("/offers/none", ALL),
     ("offers.save", "POST"): ("/offers/_save", CHANGERS),
+    ("offers.delete", "POST"): ("/offers/none/delete", CHANGERS),
     ("offers.example", "POST"): ("/offers/_example", ALL),
     ("pools.index", "GET"): ("/pools", ALL),
     ("pools.show", "GET"): ("/pools/1", ALL),

@@ -145,7 +145,7 @@ def test_the_simulator_says_what_a_basket_gets_and_changes_nothing(
     offer = make_offer(database, now=now, categories=["furniture"], limit_total=1)
     code = make_codes(database, offer, [1], now=now)[0].code
     assert "Name an offer or a code" in marketer.get("/offers/_simulator").text
-    for what in ("ten-percent", grouped(code)):
+    for what in ("ten-percent", " ten  PERCENT", grouped(code)):
         page = marketer.get("/offers/_simulator", query_string={**BASKET, "what": what}).text
         assert "Yes: €50.00 off, €530.00 to pay." in page
     with database.reading() as session:
@@ -154,6 +154,11 @@ def test_the_simulator_says_what_a_basket_gets_and_changes_nothing(
     use(database, ask(code), now=now)
     assert "already_redeemed" in marketer.get("/offers/_simulator", query_string={**BASKET, "what": code}).text
     assert "limit_reached" in marketer.get("/offers/_simulator", query_string=BASKET).text
+    assert 'value="Ten percent"' in marketer.get("/offers/_simulator").text
+    make_offer(database, now=now, key="ten-again")
+    page = marketer.get("/offers/_simulator", query_string={**BASKET, "what": "Ten percent"}).text
+    assert "Write the key of one: ten-again, ten-percent." in page
+    assert 'value="ten-again"' in page and 'value="ten-percent"' in page
 
 
 @pytest.mark.deeper

@@ -1,6 +1,7 @@
 """What would this code be worth, and can it be held for a basket? The resource `coupons`."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from flask import Response, g, jsonify, request
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from core.codes import canonical
-from core.errors import Invalid
+from core.errors import Forbidden, Invalid
 from coupons.locking import in_turn
 from coupons.offers.discount import Line
 from coupons.refusals import refusal_words
@@ -124,6 +125,17 @@ def request_of(body: dict[str, Any]) -> RedemptionRequest:
         customer.get("external_id"), customer.get("email"), body["reservation"])
 
 
+def of_its_shop(asked: RedemptionRequest) -> RedemptionRequest:
+    """The request as the key's own shop makes it. Raises Forbidden when it names another."""
+    shop: str | None = g.api_key.shop
+    if shop is None or asked.shop == shop:
+        return asked
+    if asked.shop:
+        raise Forbidden(f"This key is for the shop {shop} alone, and the request names another. "
+                        "Leave shop out, or use a key of that shop.")
+    return replace(asked, shop=shop)
+
+
 def written(given: Answer) -> Response:
     """A decision as the shop reads it; a refusal's sentence in German where the shop prefers it."""
     if given.reason is not None:
@@ -155,7 +167,7 @@ def caller_name(key_id: int, address: str | None, asked: RedemptionRequest) -> s
 @needs_scope("redemptions")
 def validate_code(body: dict[str, Any], code: str) -> Response:
     """Say whether the code would be accepted for this order, and what it would take off. Changes nothing."""
-    asked = _asked(body, code)
+    asked = of_its_shop(_asked(body, code))
     caller = caller_of(asked)
     refuse_guessers(caller)
     now = request_now()
@@ -172,7 +184,7 @@ def validate_code(body: dict[str, Any], code: str) -> Response:
 @needs_scope("redemptions")
 def reserve_code(body: dict[str, Any], code: str) -> Response:
     """Hold one use of the code for this order until it is paid, or say why not. Redeeming the order spends it."""
-    asked = _asked(body, code)
+    asked = of_its_shop(_asked(body, code))
     caller = caller_of(asked)
     refuse_guessers(caller)
     now = request_now()
@@ -189,8 +201,8 @@ def reserve_code(body: dict[str, Any], code: str) -> Response:
 def give_up(public_id: str) -> Response:
     """Give a reservation up before its time. Repeated it changes nothing."""
     wanted = public_id if public_id.isascii() and public_id.isprintable() else ""
-    now = request_now()
-    return jsonify(in_turn(database(), lambda connection: release(connection, wanted, now=now)))
+    now, shop = request_now(), g.api_key.shop
+    return jsonify(in_turn(database(), lambda connection: release(connection, wanted, shop=shop, now=now)))
 
 
 def _asked(body: dict[str, Any], code: str) -> RedemptionRequest:

@@ -8,7 +8,9 @@ from marshmallow import Schema, fields
 
 from coupons.codes.showing import offer_body
 from coupons.offers.checking import minute_of
+from coupons.offers.deleting import delete_offer
 from coupons.offers.offers import list_offers, offer_by_key, save_offer
+from journeys.uses import journeys_with_offer
 from web.audit import record
 from web.bodies import Exact, Page, Resource, Truth, Whole, Words, listed, page_of
 from web.transactions import reading, request_now, writing
@@ -163,6 +165,17 @@ def show(key: str) -> Response:
 def replace(terms: dict[str, Any], key: str) -> Response:
     """Replace an offer's terms, or make it. What codes already out are worth cannot change."""
     return jsonify(_save(key, terms, must_be_new=False))
+
+
+@blueprint.route("/offers/<key>", methods=["DELETE"])
+@blueprint.response(204)
+def delete(key: str) -> tuple[str, int]:
+    """Delete an offer that was never used. 409 with what keeps it; such an offer can be switched off."""
+    now = request_now()
+    with writing() as session:
+        delete_offer(session, key.replace("\x00", ""), above=journeys_with_offer)
+        record(session, "offer.deleted", f"offer:{key}"[:200], now=now)
+    return "", 204
 
 
 def _save(key: str, terms: dict[str, Any], *, must_be_new: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from coupons.till.at_once import redeem_for
 from coupons.till.redeeming import roll_back
 from coupons.till.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
 from web.access import needs_scope
-from web.api.coupons import RedemptionSchema, caller_of, request_of, written
+from web.api.coupons import RedemptionSchema, caller_of, of_its_shop, request_of, written
 from web.bodies import Page, Resource, Whole, Words, limit_of, listed, page_of
 from web.express import DECIDED
 from web.guessing import note_unknown, refuse_guessers
@@ -119,7 +119,7 @@ def _idempotency_key(*, required: bool) -> str | None:
 def create(body: dict[str, Any]) -> Response:
     """Redeem a code for an order, or say why not."""
     key = _idempotency_key(required=True)
-    asked = request_of(body)
+    asked = of_its_shop(request_of(body))
     caller = caller_of(asked)
     given = request.environ.get(DECIDED)  # by web/express.py, which a plain request met first
     if isinstance(given, Exception):
@@ -189,9 +189,9 @@ def rollback(body: dict[str, Any], public_id: str) -> Response:
     """Take a redemption back, all or in part. Without a key the same amount again is the same request."""
     key = _idempotency_key(required=False)
     wanted = _storable(public_id)
-    now = request_now()
+    now, shop = request_now(), g.api_key.shop
     return jsonify(in_turn(database(), lambda connection: roll_back(
-        connection, wanted, amount_cents=body["amount_cents"], key=key, now=now)))
+        connection, wanted, amount_cents=body["amount_cents"], key=key, shop=shop, now=now)))
 
 
 def _storable(public_id: str) -> str:

@@ -11,9 +11,11 @@ from core.errors import Conflict, NotFound, WinbackError
 from coupons.codes.showing import names_for, offer_body
 from coupons.models import Offer
 from coupons.offers.conditions import offer_terms
+from coupons.offers.deleting import delete_offer, why_kept
 from coupons.offers.offers import list_offers, offer_by_key, save_offer, usual_currency
 from coupons.offers.wording import offer_words
 from coupons.till.till import latest
+from journeys.uses import journeys_with_offer
 from segments.choosing.choices import choices
 from web.access import needs_role
 from web.audit import record
@@ -104,6 +106,18 @@ def _seen(stored: Offer | None, text: str) -> Any:
     return stored.updated_at if text == stored.updated_at.isoformat() else stored.created_at.replace(year=2000)
 
 
+@blueprint.post("/offers/<key>/delete")
+def delete(key: str) -> ResponseReturnValue:
+    """Delete an offer that was never used."""
+    now = request_now()
+    with writing() as session:
+        name = offer_by_key(session, key).name
+        delete_offer(session, key, above=journeys_with_offer)
+        record(session, "offer.deleted", f"offer:{key}", now=now)
+    toast(f"“{name}” is deleted.")
+    return redirect(url_for("offers.index"), 303)
+
+
 @blueprint.post("/offers/_example")
 @needs_role("admin", "marketer", "analyst", "agent")
 def example() -> ResponseReturnValue:
@@ -133,15 +147,16 @@ def _worked(form: OfferForm) -> tuple[Example | None, tuple[str, dict[str, list[
 
 
 def _form(form: OfferForm, stored: Offer | None, *, problem: str | None = None, conflict: bool = False) -> str:
-    body = None
+    body, kept = None, None
     with reading() as session:
         shops = [each.shop for each in list_connections(session) if each.shop and each.archived_at is None]
         if stored is not None:
             body = offer_body(session, stored)
+            kept = why_kept(session, stored, above=journeys_with_offer)
     if not form.values:
         form.values = read_form(form.texts, stored, frozen=False).values
     example, words = _worked(form)
-    return render_template("pages/offers/form.html", form=form, offer=stored, body=body, problem=problem,
+    return render_template("pages/offers/form.html", form=form, offer=stored, body=body, kept=kept, problem=problem,
                            conflict=conflict, example=example, words=words, shops=shops,
                            categories=_known("category"),
                            brands=_known("brand"), zones=[(zone, zone) for zone in sorted(available_timezones())])

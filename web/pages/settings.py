@@ -141,12 +141,14 @@ def _keys(*, shown: str | None = None, wrong: dict[str, str] | None = None) -> s
 def make_key() -> ResponseReturnValue:
     """Make a key and show it, this once: it is in this answer and nowhere else."""
     now, name = request_now(), _plain(request.form.get("name", ""))[:200]
+    shop = _plain(request.form.get("shop", "")) or None
     try:
         if not name:
             raise Invalid("Name the program that will use it, for example the shop's till.", place="name")
         with writing() as session:
-            key = issue_key(session, name, scopes=request.form.getlist("scope"), now=now)
-            record(session, "key.made", f"key:{key.split('_')[1]}", now=now, name=name)
+            key = issue_key(session, name, scopes=request.form.getlist("scope"), now=now, shop=shop)
+            record(session, "key.made", f"key:{key.split('_')[1]}", now=now, name=name,
+                   **({"shop": shop} if shop else {}))
     except Invalid as error:
         return _keys(wrong={error.place or "name": error.message}), 400
     return _keys(shown=key), 200, {"Cache-Control": "no-store"}

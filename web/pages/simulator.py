@@ -1,5 +1,7 @@
 """The page that tries a basket: would it get this offer or code, and why not? It changes nothing."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid, NotFound
 from coupons.codes.showing import names_for
+from coupons.models import Offer
 from coupons.offers.conditions import offer_terms
 from coupons.offers.discount import MAX_CENTS, Line
 from coupons.offers.offers import list_offers, usual_currency
@@ -38,7 +41,7 @@ def show() -> ResponseReturnValue:
     asked, moment = _read(texts, errors, now)
     found, said = None, []
     with reading() as session:
-        offers = [(offer.key, f"{offer.name} ({offer_words(offer)})") for offer in list_offers(session, limit=500)]
+        offers = _choices(list_offers(session, limit=500))
         if texts.get("what", "").strip() and not errors and "price_1" in sent:
             try:
                 found = simulate(session, texts["what"], asked, now=moment)
@@ -47,6 +50,13 @@ def show() -> ResponseReturnValue:
                 errors["what"] = str(error)
     return render_template("pages/offers/simulator.html", t=texts, e=errors, rows=range(1, ROWS + 1), offers=offers,
                            found=found, moment=moment, why=_why(found) if found else [], terms=said)
+
+
+def _choices(offers: Sequence[Offer]) -> list[tuple[str, str]]:
+    """What may be chosen and its words: an offer's name, or its key where several have that name."""
+    times = Counter(offer.name for offer in offers)
+    return [(offer.name if times[offer.name] == 1 else offer.key, f"{offer.key}: {offer_words(offer)}")
+            for offer in offers]
 
 
 def _sample(what: str) -> dict[str, str]:

@@ -51,6 +51,11 @@ class Outcome:
     due_at: datetime | None = None
 
 
+def newest_delivery(connection: Connection) -> int:
+    """The number of the newest delivery that can be seen, 0 for none."""
+    return connection.execute(select(func.coalesce(func.max(InboxDelivery.id), 0))).scalar_one()
+
+
 def settle(connection: Connection, delivery_id: int, outcome: Outcome, *, now: datetime) -> None:
     """Write down what became of a delivery; one that was replayed meanwhile is tried again all the same."""
     values: dict[str, Any] = {

@@ -82,8 +82,10 @@ def worker(context: Context) -> None:
 
 def nightly(context: Context) -> None:
     """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), the
-    mirror is compared with the row store and put in order, and what everybody has read of the changes is deleted.
+    mirror is compared with the row store and put in order, what everybody has read of the changes is deleted, and the
+    sums of the ways people went are made few rows.
     """
+    from journeys.visits import fold
     from web.shops.inbox import drop_bodies
     from winback.doctor import examine
     from winback.keeping import put_in_order
@@ -92,6 +94,7 @@ def nightly(context: Context) -> None:
     forget_changes(context.database)
     now = context.now()
     context.database.small(lambda connection: drop_bodies(connection, now=now))
+    context.database.small(fold)
     for finding in examine(context, areas=["coupons"]):
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
