@@ -33,59 +33,18 @@ from coupons.models import Redemption
 from customers.models import Order, OrderLine
 from delivery.models import Message
 from reporting.audience import Frame, buyers, people
+from reporting.groups import Group, Heads, Sums
 
 HOUR_US = 3_600_000_000
 SPOKEN = ("sent", "uncertain", "handed_over")
 """States in which the outside has, or may have, the message: costs and doubles count over these."""
-
-Group = tuple[bool, str]
-"""Held out, and the name of the arm."""
-
-
-@dataclass(frozen=True)
-class Heads:
-    """People of one group: all, written to, and redeemers with what they redeemed."""
-
-    people: int = 0
-    sent: int = 0
-    redeemers: int = 0
-    redemptions: int = 0
-    redeemed_cents: int = 0
-    discount_cents: int = 0
-    ordered: int = 0
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Money of one group over all its `people` (who bought nothing counts as 0), in cents of the report's currency.
-
-    `net`: after discount and returns; `kept`: net less what the messages cost; `earned`: contribution (net without VAT,
-    less the goods' cost) less the messages. The `_squares` are sums over people of the square.
-    """
-
-    people: int = 0
-    orders: int = 0
-    revenue: int = 0
-    net: float = 0.0
-    contribution: float = 0.0
-    message_cost: int = 0
-    kept: float = 0.0
-    kept_squares: float = 0.0
-    earned: float = 0.0
-    earned_squares: float = 0.0
-    lines_cents: int = 0
-    known_cents: int = 0
-    lines: int = 0
-    returned_lines: int = 0
-    delivered_lines: int = 0
-
 
 def heads(session: Session, frame: Frame, *, by_channel: bool, currency: str) -> dict[tuple[bool, str], Heads]:
     """People, people written to, redeemers and people who ordered, by hold-out and arm (or channel)."""
     who = people(frame)
     group = func.coalesce(who.c.channel, "") if by_channel else who.c.arm
     keys = (who.c.held_out, group.label("grp"))
-    found: dict[tuple[bool, str], dict[str, int]] = {}
+    found: dict[tuple[bool, str], dict[str, Any]] = {}
 
     def add(statement: Select[Any], *names: str) -> None:
         for row in session.execute(statement):
@@ -125,12 +84,25 @@ def currencies(session: Session, frame: Frame) -> dict[str, int]:
 
 def money(session: Session, frame: Frame, *, currency: str) -> dict[Group, Sums]:
     """What the people of each group ordered, kept and earned us, by hold-out and arm."""
+    each = amounts(frame, currency)
+    kept, earned = each.c.kept, each.c.earned
+    rows = session.execute(
+        select(each.c.held_out, each.c.arm, func.count(),
+               *(func.sum(each.c[name]) for name in ("orders", "revenue", "net", "contribution", "cost")),
+               func.sum(kept), func.sum(kept * kept), func.sum(earned), func.sum(earned * earned),
+               *(func.sum(each.c[name]) for name in ("lines_cents", "known_cents", "lines", "returned", "delivered")))
+        .group_by(each.c.held_out, each.c.arm))
+    return {(bool(row[0]), row[1]): _sums(list(row[2:])) for row in rows}
+
+
+def amounts(frame: Frame, currency: str) -> Subquery:
+    """One row per person: held_out, arm, channel, what they ordered (null: nothing), and `kept` and `earned` after what
+    messages cost; where organisations were drawn also `unit`, and `redeemed` and `ordered` as 0 or 1."""
     who = people(frame)
     orders = _orders(frame, who, currency)
+    sums = ("revenue", "net", "contribution", "lines_cents", "known_cents", "lines", "returned", "delivered")
     bought = select(
-        orders.c.customer_id, func.count().label("orders"),
-        *(func.sum(orders.c[name]).label(name) for name in
-          ("revenue", "net", "contribution", "lines_cents", "known_cents", "lines", "returned", "delivered")),
+        orders.c.customer_id, func.count().label("orders"), *(func.sum(orders.c[name]).label(name) for name in sums),
     ).group_by(orders.c.customer_id).subquery("bought")
     posted = (
         select(Message.customer_id, func.sum(Message.cost_cents).label("cost"))
@@ -138,24 +110,30 @@ def money(session: Session, frame: Frame, *, currency: str) -> dict[Group, Sums]
         .subquery("posted")
     )
     cost = func.coalesce(posted.c.cost, 0)
-    kept = func.coalesce(bought.c.net, 0.0) - _real(cost)
-    earned = func.coalesce(bought.c.contribution, 0.0) - _real(cost)
-    summed = [bought.c[name] for name in ("orders", "revenue", "net", "contribution")]
-    rows = session.execute(
-        select(who.c.held_out, who.c.arm, func.count(), *(func.sum(column) for column in summed), func.sum(cost),
-               func.sum(kept), func.sum(kept * kept), func.sum(earned), func.sum(earned * earned),
-               *(func.sum(bought.c[name]) for name in
-                 ("lines_cents", "known_cents", "lines", "returned", "delivered")))
+    found = (
+        select(who, bought.c.orders, *(bought.c[name] for name in sums), cost.label("cost"),
+               (func.coalesce(bought.c.net, 0.0) - _real(cost)).label("kept"),
+               (func.coalesce(bought.c.contribution, 0.0) - _real(cost)).label("earned"))
         .select_from(who)
         .outerjoin(bought, bought.c.customer_id == who.c.customer_id)
         .outerjoin(posted, posted.c.customer_id == who.c.customer_id)
-        .group_by(who.c.held_out, who.c.arm))
-    return {(bool(row[0]), row[1]): _sums(list(row[2:])) for row in rows}
+    )
+    if not frame.clustered:
+        return found.subquery("amounts")
+    redeemed = (
+        select(who.c.customer_id).distinct().join_from(who, Redemption, Redemption.customer_id == who.c.customer_id)
+        .where(*_redeemed(frame), *_within(frame, who, Redemption.redeemed_at)).subquery("redeemed"))
+    ordered = (select(who.c.customer_id).distinct().select_from(_with_orders(frame, who))
+               .where(*_ordered(frame, who), *_in_goal(frame)).subquery("ordered"))
+    for name, did in (("redeemed", redeemed), ("ordered", ordered)):
+        found = (found.add_columns(case((did.c.customer_id.is_not(None), 1), else_=0).label(name))
+                 .outerjoin(did, did.c.customer_id == who.c.customer_id))
+    return found.subquery("amounts")
 
 
 def _sums(row: list[Any]) -> Sums:
     whole = Sums()
-    values = {name: value or 0 for name, value in zip(Sums.__dataclass_fields__, row, strict=True)}
+    values = {name: value or 0 for name, value in zip(Sums.__dataclass_fields__, row, strict=False)}
     return Sums(**{name: type(getattr(whole, name))(value) for name, value in values.items()})
 
 
@@ -210,29 +188,6 @@ def _orders(frame: Frame, who: Subquery, currency: str) -> Subquery:
         .outerjoin(ledger, and_(ledger.c.shop == lines.c.shop, ledger.c.order_ref == lines.c.external_id))
         .subquery("orders_within")
     )
-
-
-@dataclass(frozen=True)
-class MessageCount:
-    """Messages of one group in one state for one reason."""
-
-    held_out: bool
-    arm: str
-    state: str
-    reason: str | None
-    messages: int
-    cost_cents: int
-
-
-def messages(session: Session, frame: Frame) -> list[MessageCount]:
-    """The campaign's ledger by hold-out, arm, state and reason."""
-    who = people(frame)
-    keys = (who.c.held_out, who.c.arm, Message.state, Message.reason)
-    rows = session.execute(
-        select(*keys, func.count(), func.sum(Message.cost_cents))
-        .join_from(who, Message, Message.customer_id == who.c.customer_id)
-        .where(Message.campaign == frame.key).group_by(*keys).order_by(*keys))
-    return [MessageCount(bool(row[0]), row[1], row[2], row[3], row[4], int(row[5] or 0)) for row in rows]
 
 
 def waits(session: Session, frame: Frame) -> dict[str, tuple[dict[int, int], dict[int, int]]]:

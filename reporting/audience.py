@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    Label,
     String,
     Subquery,
     and_,
@@ -27,9 +28,11 @@ from sqlalchemy.orm import Session, aliased
 from campaigns.models import Campaign, PastPerson
 from core.types import to_us
 from customers.models import Customer
+from customers.relations import organisation_at
 from journeys.entry.holding_out import share_left_alone
 from journeys.entry.households import HOUSEHOLD
-from journeys.graphs.graph import BestArm, Graph, Send, Split, Step, ways_of
+from journeys.entry.units import ORGANISATION
+from journeys.graphs.graph import UNITS, BestArm, Graph, Send, Split, Step, ways_of
 from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Journey, Version
 
@@ -45,8 +48,9 @@ class Frame:
     """What every statement of a report needs to know.
 
     `starts_us` is None where each person's own entry counts (a campaign of our own); `until_us` is exclusive: the
-    campaign's end, or just after `now` while that is still to come. `household`: one person stands for all who live
-    with them, and what any of them orders is theirs.
+    campaign's end, or just after `now` while that is still to come. `unit` is what was drawn, one of UNITS. Of a
+    household one person stands for all who live with them, and what any of them orders is theirs; of an organisation
+    everybody counts.
     """
 
     campaign_id: int
@@ -57,7 +61,17 @@ class Frame:
     ends_us: int | None
     until_us: int
     goal_categories: tuple[str, ...]
-    household: bool = False
+    unit: str = UNITS[0]
+
+    @property
+    def household(self) -> bool:
+        """Whether those who live together were drawn as one."""
+        return self.unit == HOUSEHOLD
+
+    @property
+    def clustered(self) -> bool:
+        """Whether several people of one unit count, and answer alike."""
+        return self.unit == ORGANISATION
 
 
 @dataclass(frozen=True)
@@ -65,13 +79,13 @@ class Design:
     """How people were to be drawn. `arms` by name; `expected` people per group where it is known
     (the hold-out under None), from each version's own shares and the number of people who entered it; None where it is
     not: history, and journeys whose ways have splits of their own. `offers`: arm -> key of the first offer it shows.
-    `household`: those who live together were drawn as one."""
+    `unit`: what was drawn."""
 
     arms: tuple[str, ...]
     splits: bool
     expected: Mapping[str | None, float] | None
     offers: Mapping[str, str]
-    household: bool = False
+    unit: str = UNITS[0]
 
 
 def frame_of(campaign: Campaign, design: Design, *, now: datetime) -> Frame:
@@ -83,7 +97,7 @@ def frame_of(campaign: Campaign, design: Design, *, now: datetime) -> Frame:
         ends_us = None if campaign.ends_on is None else _midnight_us(campaign.ends_on + timedelta(days=1))
     until_us = to_us(now) + 1 if ends_us is None else min(ends_us, to_us(now) + 1)
     return Frame(campaign.id, campaign.key, history, design.splits, starts_us, ends_us, until_us,
-                 tuple(campaign.goal_categories), design.household)
+                 tuple(campaign.goal_categories), design.unit)
 
 
 def _midnight_us(day: date) -> int:
@@ -115,7 +129,8 @@ def buyers(frame: Frame, who: Subquery) -> Subquery:
 
 
 def people(frame: Frame) -> Subquery:
-    """One row per person (of each household, where those were drawn): customer_id, arm, held_out, channel, since_us."""
+    """One row per person (of each household, where those were drawn): customer_id, arm, held_out, channel, since_us;
+    and `unit` where organisations were drawn: its id, or the person's own as a negative number."""
     if frame.history:
         return select(
             PastPerson.customer_id.label("customer_id"),
@@ -132,6 +147,7 @@ def people(frame: Frame) -> Subquery:
             Enrolment.held_out.label("held_out"),
             Enrolment.channel.label("channel"),
             type_coerce(Enrolment.entered_at, BigInteger).label("since_us"),
+            *([unit_column()] if frame.clustered else []),
         )
         .join(Journey, Journey.id == Enrolment.journey_id)
         .where(Journey.campaign_id == frame.campaign_id, Enrolment.state != "excluded",
@@ -142,19 +158,27 @@ def people(frame: Frame) -> Subquery:
     )
 
 
+def unit_column() -> Label[int]:
+    """The organisation that somebody was drawn with when they entered; who has none is a unit of their own."""
+    firm = organisation_at(Enrolment.customer_id, type_coerce(Enrolment.entered_at, BigInteger))
+    return func.coalesce(firm, -Enrolment.customer_id).label("unit")
+
+
 def design_of(session: Session, campaign: Campaign) -> Design:
     """The arms and the expected number of people in each, from the published versions of the campaign's journey."""
     if campaign.state == "history":
         found = session.scalars(select(PastPerson.arm).where(PastPerson.campaign_id == campaign.id).distinct())
         return Design(tuple(sorted({arm or ONLY_ARM for arm in found})), False, None, {})
-    household = any(graph.get("unit") == HOUSEHOLD for graph in session.scalars(
+    # The widest that any version drew: whoever was drawn with others is never taken for one drawn alone.
+    unit = max((graph.get("unit", UNITS[0]) for graph in session.scalars(
         select(Version.graph).join(Journey, Journey.id == Version.journey_id)
-        .where(Journey.campaign_id == campaign.id)))
+        .where(Journey.campaign_id == campaign.id))), key=UNITS.index, default=UNITS[0])
     versions = session.execute(
-        select(Version.graph, Version.pins, func.count(Enrolment.id))
+        select(Version.graph, Version.pins, func.count(unit_column().distinct() if unit == ORGANISATION
+                                                       else Enrolment.id))
         .join(Journey, Journey.id == Version.journey_id)
         .outerjoin(Enrolment, and_(Enrolment.version_id == Version.id, Enrolment.state != "excluded",
-                                   Enrolment.entry == 1, *([first_of_home()] if household else [])))
+                                   Enrolment.entry == 1, *([first_of_home()] if unit == HOUSEHOLD else [])))
         .where(Journey.campaign_id == campaign.id).group_by(Version.id).order_by(Version.number)).all()
     arms: dict[str, None] = {}
     expected: dict[str | None, float] = {}
@@ -163,7 +187,7 @@ def design_of(session: Session, campaign: Campaign) -> Design:
     for written, pins, entered in versions:
         graph = parse_graph(written)
         left = share_left_alone(campaign.holdout_percent if graph.holdout_percent is None else graph.holdout_percent,
-                                pins.get("global_percent", 0.0))
+                                0.0 if unit == ORGANISATION else pins.get("global_percent", 0.0))
         found_splits = first_splits(graph)
         splits = splits or bool(found_splits)
         # How many an arm that learns should have is a question for learned_arms.
@@ -178,7 +202,7 @@ def design_of(session: Session, campaign: Campaign) -> Design:
             expected[name] = expected.get(name, 0.0) + entered * (1 - left) * weight / total
     known = one_split and any(expected.values())
     # By name: PostgreSQL does not keep the order in which a graph was written.
-    return Design(tuple(sorted(arms)), splits, expected if known else None, offers, household)
+    return Design(tuple(sorted(arms)), splits, expected if known else None, offers, unit)
 
 
 def first_splits(graph: Graph) -> list[Split | BestArm]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.house import house
 from campaigns.models import Campaign
+from core.statistics.clusters import design_effect_of_rate
 from core.statistics.estimates import finite_or_none
 from core.statistics.power import smallest_lift_of_rate
 from coupons.models import Code, Offer
@@ -164,23 +165,38 @@ def _interval(curve: Curve, found: Outlook, places: Any, scale: float, over_days
 def _power(found: Outlook, response: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The smallest lifts that the arms, and the people left alone, would show."""
     lines = []
+    effect = _design_effect(found)
     arms = sorted(found.tally.arms.values())
     redeemed, anyway = response["redemptions"], response["orders_anyway"]
     if len(arms) > 1 and redeemed is not None:
-        lines.append(_line("arms", "redemptions", redeemed["rate"], arms[0], arms[-1]))
+        lines.append(_line("arms", "redemptions", redeemed["rate"], arms[0], arms[-1], effect))
     treated = found.tally.entered - found.tally.held_out
     if found.tally.held_out and anyway is not None:
-        lines.append(_line("holdout", "orders", anyway["rate"], found.tally.held_out, treated))
+        lines.append(_line("holdout", "orders", anyway["rate"], found.tally.held_out, treated, effect))
     return lines
 
 
-def _line(what: str, outcome: str, base: float | None, control: int, treated: int) -> dict[str, Any]:
-    lift = math.nan if base is None else smallest_lift_of_rate(base, control=control, treated=treated)
+def _design_effect(found: Outlook) -> float:
+    """By how much people who are drawn as one say less; in a spread of the people everybody misses most colleagues."""
+    if found.alike is None or not found.walked:
+        return 1.0
+    effect = design_effect_of_rate(found.alike)
+    return 1 + (effect - 1) * found.audience / found.walked if math.isfinite(effect) else 1.0
+
+
+def _line(
+    what: str, outcome: str, base: float | None, control: int, treated: int, effect: float
+) -> dict[str, Any]:
+    lift = math.nan if base is None else smallest_lift_of_rate(
+        base, control=math.floor(control / effect), treated=math.floor(treated / effect))
     seen = f"you will see a lift of {100 * lift:.0f} % or more" if math.isfinite(lift) else "no lift would be seen"
     group = f"{control:,} per arm" if what == "arms" else f"{control:,} left alone"
-    return {"comparison": what, "outcome": outcome, "control": control, "treated": treated,
+    alike = "" if effect < 1.05 else (
+        " Organisations are drawn as one: by the orders of as many days before, the design effect is "
+        f"{effect:.1f}, so {control:,} people say as much as {math.floor(control / effect):,}.")
+    return {"comparison": what, "design_effect": effect, "outcome": outcome, "control": control, "treated": treated,
             "base_rate": finite_or_none(math.nan if base is None else base), "smallest_lift": finite_or_none(lift),
-            "sentence": f"With {group}, {seen} in {outcome}."}
+            "sentence": f"With {group}, {seen} in {outcome}.{alike}"}
 
 
 def _worth(

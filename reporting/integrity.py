@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from campaigns.models import Campaign
 from core.statistics.samples import THRESHOLD, SampleRatio, sample_ratio
 from core.types import from_us, to_us
-from reporting.aggregates import Sums, Traces
+from reporting.aggregates import Traces
 from reporting.audience import Design, Frame
+from reporting.groups import Sums
 from reporting.results import Check, Judged, Maturity
 from reporting.wording import number, p_words, people, percent
 

@@ -7,6 +7,7 @@ of people is reached or the window is over, else the always-valid one does; no v
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -25,8 +26,10 @@ from core.types import from_us, to_us
 from coupons.models import Offer
 from journeys.walk.posting import count_crossed
 from reporting import aggregates
-from reporting.aggregates import Heads, MessageCount, Sums
 from reporting.audience import NOT_DRAWN, Design, Frame, design_of, frame_of
+from reporting.clusters import ClusteredGroups, clustered_groups
+from reporting.drawing import drawn_of
+from reporting.groups import Heads, Sums
 from reporting.integrity import Evidence, integrity_checks, maturity_of, split_check
 from reporting.learned_arms import learned_arms
 from reporting.results import (
@@ -42,6 +45,7 @@ from reporting.results import (
     Wait,
 )
 from reporting.verdict import Findings, verdict_of
+from reporting.written import MessageCount, messages
 
 KNOWN_SHARE = 0.95
 """Share of the orders' value whose tax rate and cost must be known before contribution is shown."""
@@ -65,7 +69,8 @@ def campaign_report(session: Session, key: str, *, now: datetime) -> CampaignRep
     book = _Book(
         session, campaign, design, frame, currency,
         aggregates.heads(session, frame, by_channel=False, currency=currency),
-        aggregates.money(session, frame, currency=currency), aggregates.messages(session, frame), now,
+        aggregates.money(session, frame, currency=currency), messages(session, frame), now,
+        clustered_groups(session, frame, currency=currency) if frame.clustered else None,
     )
     return book.report(foreign_orders=sum(count for name, count in found.items() if name != currency))
 
@@ -80,8 +85,12 @@ class _Book:
     def __init__(
         self, session: Session, campaign: Campaign, design: Design, frame: Frame, currency: str,
         heads: Mapping[tuple[bool, str], Heads], money: Mapping[tuple[bool, str], Sums],
-        messages: list[MessageCount], now: datetime,
+        messages: list[MessageCount], now: datetime, groups: ClusteredGroups | None = None,
     ) -> None:
+        if groups is not None:
+            heads = {key: replace(value, clusters=groups.by_arm.get(key)) for key, value in heads.items()}
+            money = {key: replace(value, clusters=groups.by_arm.get(key)) for key, value in money.items()}
+        self.groups = groups
         self.session, self.campaign, self.design, self.frame, self.now = session, campaign, design, frame, now
         self.currency, self.messages = currency, messages
         seen = [arm for held, arm in heads if not held and arm not in design.arms and arm != NOT_DRAWN]
@@ -89,10 +98,13 @@ class _Book:
         self.heads = {name: heads.get((False, name), Heads()) for name in self.names}
         self.sums = {name: money.get((False, name), Sums()) for name in self.names}
         self.undrawn = heads.get((False, NOT_DRAWN), Heads())
-        self.kept_heads = _heads_of([value for (held, _arm), value in heads.items() if held])
-        self.kept_sums = _sums_of([value for (held, _arm), value in money.items() if held])
-        self.treated = _heads_of([value for (held, _arm), value in heads.items() if not held])
-        self.treated_sums = _sums_of([value for (held, _arm), value in money.items() if not held])
+        sides = {} if groups is None else groups.by_side
+        self.kept_heads, self.treated = (replace(_heads_of(
+            [value for (held, _arm), value in heads.items() if held == side]), clusters=sides.get(side))
+            for side in (True, False))
+        self.kept_sums, self.treated_sums = (replace(_sums_of(
+            [value for (held, _arm), value in money.items() if held == side]), clusters=sides.get(side))
+            for side in (True, False))
         self.has_holdout = self.kept_heads.people > 0
         every = _sums_of(list(money.values()))
         known = every.lines_cents > 0 and every.known_cents >= KNOWN_SHARE * every.lines_cents
@@ -100,6 +112,9 @@ class _Book:
         self.unknown_share = 1 - every.known_cents / every.lines_cents if every.lines_cents else 0.0
         self.every = every
         self.planned = campaign.planned_people or PLANNED_PEOPLE
+        # The always-valid test counts what was drawn; of means it is told so, of rates it knows.
+        self.planned_units = self.planned if groups is None or not groups.people else max(
+            1, round(self.planned * groups.units / groups.people))
         people = self.treated.people + self.kept_heads.people
         self.window_over = frame.ends_us is not None and to_us(now) >= frame.ends_us
         if frame.history and frame.ends_us is None:
@@ -119,8 +134,7 @@ class _Book:
         maturity = maturity_of(self.campaign, self.frame, self.every, traces, now=self.now,
                                window_over=self.window_over)
         srm_p_value, split = split_check(
-            self.design, {name: heads.people for name, heads in self.heads.items()}, self.kept_heads.people,
-            self.undrawn.people)
+            self.design, *self._drawn())
         checks = integrity_checks(Evidence(
             campaign=self.campaign, split=split, traces=traces, judged=self.judged, maturity=maturity,
             people=self.treated.people + self.kept_heads.people, held_out=self.kept_heads.people,
@@ -131,18 +145,30 @@ class _Book:
         gained = _scaled(gain, self.treated.people, self.judged)
         notes = (*self._notes(foreign_orders), *((LEARNED_NOTE,) if learned else ()))
         facts = self._facts()
+        drawn = drawn_of(self.frame.unit, self.groups, self.treated, self.kept_heads)
         verdict = verdict_of(Findings(
             facts=facts, checks=checks, judged=self.judged, arms=arms, pairs=pairs, treated=self.treated.people,
             holdout=self.kept_heads.people, effect=effect, extra=extra, gained=gained, measure=self.measure,
-            response=rate(Count(self.treated.redeemers, self.treated.people)),
-            holdout_rate=Count(self.kept_heads.ordered, self.kept_heads.people).rate))
+            response=rate(self.treated.redeemed_of_all),
+            holdout_rate=self.kept_heads.ordered_of_all.rate,
+            design_effect=drawn.design_effect or 1.0))
         return CampaignReport(
             campaign=facts, as_of=self.now, judged=self.judged, checks=checks, verdict=verdict, maturity=maturity,
             arms=arms, undrawn=self.undrawn.people, holdout=self._holdout() if self.has_holdout else None,
             effect=effect, gain=gain, extra_people=extra, gained_cents=gained,
             would_have_anyway=_anyway(extra, self.treated.redeemers), treated=self.treated.people,
             money_measure=self.measure, offers_compared=pairs, srm_p_value=srm_p_value, channels=self._channels(),
-            messages=self._by_state(), silences=silences, wait=self._wait(), notes=notes, learned=learned)
+            messages=self._by_state(), silences=silences, wait=self._wait(), notes=notes, learned=learned,
+            drawn=drawn)
+
+    def _drawn(self) -> tuple[dict[str, int], int, int]:
+        """What was drawn into each arm, into the hold-out, and not into any arm yet: people, or organisations."""
+        if self.groups is None:
+            return ({name: heads.people for name, heads in self.heads.items()}, self.kept_heads.people,
+                    self.undrawn.people)
+        drawn = self.groups.drawn
+        return ({name: drawn.get((False, name), 0) for name in self.names},
+                sum(count for (held, _arm), count in drawn.items() if held), drawn.get((False, NOT_DRAWN), 0))
 
     # -- response ------------------------------------------------------------------------------------------------
 
@@ -150,22 +176,23 @@ class _Book:
         offers = self._offers()
         waits = aggregates.waits(self.session, self.frame)
         against = self._rate_contrasts(
-            [Count(heads.redeemers, heads.people) for heads in self.heads.values()][1:],
-            next((Count(heads.redeemers, heads.people) for heads in self.heads.values()), Count(0, 0)))
-        kept = Count(self.kept_heads.ordered, self.kept_heads.people)
+            [heads.redeemed_of_all for heads in self.heads.values()][1:],
+            next((heads.redeemed_of_all for heads in self.heads.values()), Count(0, 0)))
+        kept = self.kept_heads.ordered_of_all
         effects: list[Contrast | None] = [None] * len(self.names)
         gains: list[Contrast | None] = [None] * len(self.names)
         if self.has_holdout:
             effects = list(self._rate_contrasts(
-                [Count(heads.ordered, heads.people) for heads in self.heads.values()], kept))
+                [heads.ordered_of_all for heads in self.heads.values()], kept))
             gains = list(self._gains(list(self.sums.values())))
         self._waits = waits
         return tuple(
             Arm(
                 name=name, offer=offers.get(name), assigned=heads.people, sent=heads.sent, redeemed=heads.redeemers,
-                redemptions=heads.redemptions, rate=rate(Count(heads.redeemers, heads.people)),
-                rate_among_sent=rate(Count(min(heads.redeemers, heads.sent), heads.sent)),
-                ordered=heads.ordered, ordered_rate=rate(Count(heads.ordered, heads.people)),
+                redemptions=heads.redemptions, rate=rate(heads.redeemed_of_all),
+                rate_among_sent=rate(replace(heads.redeemed_of_all, hits=min(heads.redeemers, heads.sent),
+                                             n=heads.sent)),
+                ordered=heads.ordered, ordered_rate=rate(heads.ordered_of_all),
                 redeemed_revenue_cents=heads.redeemed_cents, discount_cents=heads.discount_cents,
                 money=self._money(self.sums[name]), messages=self._by_state(name),
                 against_first=None if place == 0 else against[place - 1], effect=effects[place], gain=gains[place],
@@ -176,9 +203,10 @@ class _Book:
 
     def _channels(self) -> tuple[ChannelLine, ...]:
         found = aggregates.heads(self.session, self.frame, by_channel=True, currency=self.currency)
+        alike = {} if self.groups is None else self.groups.by_channel
         lines = [
-            ChannelLine(channel, heads.people, heads.sent, heads.redeemers,
-                        rate(Count(heads.redeemers, heads.people)))
+            ChannelLine(channel, heads.people, heads.sent, heads.redeemers, rate(replace(
+                heads, clusters=alike.get((held, channel))).redeemed_of_all))
             for (held, channel), heads in found.items() if not held and channel
         ]
         return tuple(sorted(lines, key=lambda line: (-line.people, line.channel)))
@@ -201,8 +229,7 @@ class _Book:
     def _effect(self) -> Contrast | None:
         if not (self.has_holdout and self.treated.people):
             return None
-        return self._rate_contrasts([Count(self.treated.ordered, self.treated.people)],
-                                    Count(self.kept_heads.ordered, self.kept_heads.people))[0]
+        return self._rate_contrasts([self.treated.ordered_of_all], self.kept_heads.ordered_of_all)[0]
 
     def _rate_contrasts(self, counts: list[Count], against: Count) -> list[Contrast]:
         fixed = [compare_rates(count, against=against) for count in counts]
@@ -214,25 +241,20 @@ class _Book:
 
     def _gains(self, sums: list[Sums]) -> list[Contrast]:
         return _money_contrasts(
-            [(self._comparable(one), self._comparable(self.kept_sums)) for one in sums], self.planned)
+            [(self._comparable(one), self._comparable(self.kept_sums)) for one in sums], self.planned_units)
 
     def _pairs(self) -> tuple[PairOfArms, ...]:
         names = [name for name in self.names if self.heads[name].people]
         pairs = [(one, other) for place, one in enumerate(names) for other in names[:place]]
         contrasts = _money_contrasts(
             [(self._comparable(self.sums[one]), self._comparable(self.sums[other])) for one, other in pairs],
-            self.planned)
+            self.planned_units)
         return tuple(PairOfArms(one, other, contrast)
                      for (one, other), contrast in zip(pairs, contrasts, strict=True))
 
-    def _moments(self, sums: Sums) -> Moments:
-        if self.measure == "contribution":
-            return Moments.from_sums(sums.people, sums.earned, sums.earned_squares)
-        return Moments.from_sums(sums.people, sums.kept, sums.kept_squares)
-
     def _comparable(self, sums: Sums) -> Moments:
         """Moments for a comparison of money; with hardly an order the spread seen misleads."""
-        moments = self._moments(sums)
+        moments = sums.moments(self.measure)
         return moments if sums.orders >= FEWEST_ORDERS else Moments(moments.n, moments.mean, math.nan)
 
     # -- what was booked and sent --------------------------------------------------------------------------------
@@ -243,12 +265,12 @@ class _Book:
             contribution_cents=round(sums.contribution) if self.measure == "contribution" else None,
             message_cost_cents=sums.message_cost,
             returned_rate=sums.returned_lines / sums.lines if sums.lines else math.nan,
-            per_person_cents=mean(self._moments(sums)))
+            per_person_cents=mean(sums.moments(self.measure)))
 
     def _holdout(self) -> Holdout:
         heads = self.kept_heads
         withheld = sum(line.messages for line in self.messages if line.held_out and line.state == "withheld")
-        return Holdout(heads.people, heads.ordered, rate(Count(heads.ordered, heads.people)), withheld,
+        return Holdout(heads.people, heads.ordered, rate(heads.ordered_of_all), withheld,
                        self._money(self.kept_sums))
 
     def _by_state(self, arm: str | None = None) -> dict[str, int]:
@@ -323,7 +345,7 @@ def _heads_of(parts: list[Heads]) -> Heads:
 
 
 def _sums_of(parts: list[Sums]) -> Sums:
-    names = Sums.__dataclass_fields__
+    names = [name for name in Sums.__dataclass_fields__ if name != "clusters"]
     return Sums(**{name: sum(getattr(one, name) for one in parts) for name in names}) if parts else Sums()
 
 

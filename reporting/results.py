@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from core.statistics.estimates import Comparison, Interval, finite_or_none
 from core.statistics.proportions import Count, rate
+from reporting.drawing import Drawn
 from reporting.learned_arms import LearnedArm
 
 Judged = Literal["fixed", "always valid"]
@@ -285,6 +286,7 @@ class CampaignReport:
     wait: Wait
     notes: tuple[str, ...] = field(default=())
     learned: tuple[LearnedArm, ...] = ()
+    drawn: Drawn = field(default_factory=Drawn)
 
     @property
     def assigned(self) -> int:
@@ -313,7 +315,7 @@ class CampaignReport:
             "redemption_wait": self.wait.to_dict(),
             "integrity": [check.to_dict() for check in self.checks],
             "maturity": self.maturity.to_dict(), "verdict": self.verdict.to_dict(), "notes": list(self.notes),
-            "learned_arms": [arm.to_dict() for arm in self.learned],
+            "learned_arms": [arm.to_dict() for arm in self.learned], "drawn": self.drawn.to_dict(),
         }
 
 

@@ -37,6 +37,7 @@ class Findings:
     measure: str
     response: Interval
     holdout_rate: float
+    design_effect: float = 1.0
 
 
 def verdict_of(findings: Findings) -> Verdict:
@@ -118,7 +119,7 @@ def _needed(findings: Findings) -> tuple[int | None, str]:
                                         treated_per_control=findings.treated / findings.holdout)
     except Invalid:
         return None, ""
-    return (None, "") if math.isnan(needed.total) else (int(needed.total), words)
+    return (None, "") if math.isnan(needed.total) else (math.ceil(needed.total * findings.design_effect), words)
 
 
 def _money(findings: Findings) -> str:

@@ -14,10 +14,17 @@ from core.statistics.estimates import Comparison, Interval, critical_value, show
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """`hits` people out of `n` did it. ValueError unless 0 <= hits <= n."""
+    """`hits` people out of `n` did it. ValueError unless 0 <= hits <= n.
+
+    Where people were drawn together, `units` counts what was drawn and `design_effect` says how many times as wide the
+    squared error is as that of as many people drawn one by one: what is computed here then rests on n / design_effect
+    people (Rao and Scott 1992).
+    """
 
     hits: int
     n: int
+    design_effect: float = 1.0
+    units: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.hits <= self.n:
@@ -28,6 +35,13 @@ class Count:
         """Hits per person, 0..1; nan when there is nobody."""
         return self.hits / self.n if self.n else math.nan
 
+    @property
+    def effective(self) -> tuple[float, float]:
+        """Hits and people that say as much, drawn one by one; the counts themselves without a design effect."""
+        if self.design_effect == 1.0:
+            return self.hits, self.n
+        return self.hits / self.design_effect, self.n / self.design_effect
+
 
 def rate(count: Count, *, confidence: float = 0.95) -> Interval:
     """The rate of one group with its Wilson score interval (Wilson 1927); all nan when there is nobody."""
@@ -36,7 +50,7 @@ def rate(count: Count, *, confidence: float = 0.95) -> Interval:
         return Interval(math.nan, math.nan, math.nan, 0, "Wilson", confidence)
     from statsmodels.stats.proportion import proportion_confint
 
-    low, high = proportion_confint(count.hits, count.n, alpha=1 - confidence, method="wilson")
+    low, high = proportion_confint(*count.effective, alpha=1 - confidence, method="wilson")
     # At 0 and at n the limit is exact; rounding must not push it past the estimate or out of 0..1.
     low = 0.0 if count.hits == 0 else float(low)
     high = 1.0 if count.hits == count.n else float(high)
@@ -55,12 +69,13 @@ def compare_rates(count: Count, *, against: Count, confidence: float = 0.95) -> 
         return Comparison(math.nan, math.nan, math.nan, math.nan, math.nan, count.n, against.n, method, confidence)
     from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
+    (hits, people), (hits_against, people_against) = count.effective, against.effective
     low, high = confint_proportions_2indep(
-        count.hits, count.n, against.hits, against.n, method="newcomb", compare="diff", alpha=1 - confidence
+        hits, people, hits_against, people_against, method="newcomb", compare="diff", alpha=1 - confidence
     )
     statistic = p_value = math.nan
     if 0 < count.hits + against.hits < count.n + against.n:
-        statistic, p_value = proportions_ztest([count.hits, against.hits], [count.n, against.n])
+        statistic, p_value = proportions_ztest([hits, hits_against], [people, people_against])
     return Comparison(
         count.rate - against.rate, max(-1.0, float(low)), min(1.0, float(high)),
         shown_p(p_value), float(statistic), count.n, against.n, method, confidence,
@@ -83,7 +98,8 @@ def lift_of_rates(count: Count, *, against: Count, confidence: float = 0.95) -> 
         return Interval(estimate, math.nan, math.nan, n, "log (Katz)", confidence)
     from statsmodels.stats.proportion import confint_proportions_2indep
 
+    (hits, people), (hits_against, people_against) = count.effective, against.effective
     low, high = confint_proportions_2indep(
-        count.hits, count.n, against.hits, against.n, method="log", compare="ratio", alpha=1 - confidence
+        hits, people, hits_against, people_against, method="log", compare="ratio", alpha=1 - confidence
     )
     return Interval(estimate, float(low) - 1, float(high) - 1, n, "log (Katz)", confidence)

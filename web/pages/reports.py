@@ -28,6 +28,7 @@ from web.access import person
 from web.audit import record
 from web.campaign_form import key_from
 from web.formatting import day, local_date
+from web.fragments import part_of
 from web.grid_view import edges_of, grid_view, order_edges_of
 from web.links import segment_url
 from web.registry import Found
@@ -132,6 +133,7 @@ def who_responds() -> ResponseReturnValue:
 
 
 @blueprint.get("/campaigns/<key>/report/who-responds")
+@part_of("reports.show")
 def grid(key: str) -> ResponseReturnValue:
     """Who responded to one campaign, as a fragment."""
     now = request_now()
@@ -146,6 +148,7 @@ def grid(key: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/reports/who-responds/selection")
+@part_of("reports.who_responds")
 def chosen() -> ResponseReturnValue:
     """The sentence of some cells of the grid, as a fragment."""
     campaign, edges, rows, places = _asked(request.args)
