@@ -1,22 +1,19 @@
 """How does the log of every step everybody passed stay small enough to live with?
 
-Owns taking out the visits of people who left long ago, piece by piece from the oldest on, and keeping how many went
-each way. The promises: the numbers on the drawing stay as they were; whoever is still inside keeps the whole path; the
-piece and its sums are one transaction, so a crash counts nobody twice.
+Owns taking out the visits of people who left long ago, piece by piece from the oldest on. The promises: the numbers on
+the drawing stay as they were (they come from sums, see journeys/visits.py); whoever is still inside keeps the whole
+path; the piece and the place reached are one transaction.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import BigInteger, Connection, case, delete, func, select, type_coerce
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import BigInteger, Connection, case, delete, select, type_coerce
 
 from core.arrays import in_ids
 from core.cursors import advance, position
 from core.database import Database
 from core.types import to_us
-from journeys.models import Enrolment, Visit, VisitSum
+from journeys.models import Enrolment, Visit
 
 READER = "journeys.pruning"
 PIECE = 5_000
@@ -50,33 +47,11 @@ def _old(connection: Connection, before_us: int) -> bool:
 def _piece(connection: Connection, before_us: int) -> int:
     after = position(connection, READER)
     rows = connection.execute(
-        select(Visit.id, Visit.step, Visit.outcome, Enrolment.version_id, Enrolment.held_out,
-               case((type_coerce(Enrolment.left_at, BigInteger) < before_us, 1), else_=0))
+        select(Visit.id, case((type_coerce(Enrolment.left_at, BigInteger) < before_us, 1), else_=0))
         .join(Enrolment, Enrolment.id == Visit.enrolment_id)
         .where(Visit.id > after, type_coerce(Visit.left_at, BigInteger) < before_us)
         .order_by(Visit.id).limit(PIECE)).all()
-    sums: dict[tuple[int, str, str], int] = {}
-    gone = []
-    for visit_id, step, outcome, version_id, held_out, old in rows:
-        if old:
-            gone.append(visit_id)
-            if not held_out:  # people left alone are not on the drawing's ways
-                key = (version_id, step, outcome or "")
-                sums[key] = sums.get(key, 0) + 1
-    insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
-    for (version_id, step, outcome), people in sorted(sums.items()):
-        connection.execute(insert(VisitSum).values(version_id=version_id, step=step, outcome=outcome, people=people)
-                           .on_conflict_do_update(index_elements=["version_id", "step", "outcome"],
-                                                  set_={"people": VisitSum.people + people}))
-    connection.execute(delete(Visit).where(in_ids(Visit.id, gone)))
+    connection.execute(delete(Visit).where(in_ids(Visit.id, [visit_id for visit_id, old in rows if old])))
     if rows:
         advance(connection, READER, rows[-1][0])
     return len(rows)
-
-
-def summed(connection: Connection, version_id: int) -> dict[tuple[str, str], int]:
-    """(step, outcome) -> people whose visits are not kept any more."""
-    rows = connection.execute(
-        select(VisitSum.step, VisitSum.outcome, func.sum(VisitSum.people)).where(VisitSum.version_id == version_id)
-        .group_by(VisitSum.step, VisitSum.outcome))
-    return {(row[0], row[1]): int(row[2]) for row in rows}

@@ -16,8 +16,8 @@ from customers.models import Customer
 from customers.people import display_name
 from journeys.exits.leaving import REASONS
 from journeys.models import Enrolment, Journey, Version, Visit
-from journeys.pruning import summed
 from journeys.states import INSIDE, SENTENCES
+from journeys.visits import summed
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,7 @@ def traffic(session: Session, version: Version) -> Traffic:
                 aside[step] = aside.get(step, 0) + people
         if state not in INSIDE and state != "excluded":
             left[reason or state] = left.get(reason or state, 0) + people
-    ways = session.execute(
-        select(Visit.step, Visit.outcome, func.count()).join(Enrolment, Enrolment.id == Visit.enrolment_id)
-        .where(mine, Enrolment.held_out.is_(False)).group_by(Visit.step, Visit.outcome))
     went = summed(session.connection(), version.id)
-    for step, outcome, people in ways:
-        went[step, outcome or ""] = went.get((step, outcome or ""), 0) + people
     return Traffic(counts["all"], counts["excluded"], counts["held"], counts["followed"], here, aside, went, left)
 
 
