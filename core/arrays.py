@@ -29,7 +29,7 @@ class IdList(TypeDecorator[list[int]]):
     def process_bind_param(self, value: Iterable[int] | None, dialect: Any) -> Any:
         if value is None:
             return None
-        ids = [int(item) for item in value]
+        ids = list(map(int, value))  # numpy's own numbers are no numbers for JSON
         return ids if dialect.name == "postgresql" else json.dumps(ids)
 
 
@@ -99,3 +99,37 @@ def in_texts_named(column: Any, name: str) -> ColumnElement[bool]:
 def text_list(texts: list[str], dialect_name: str) -> Any:
     """A list of words as the driver takes it."""
     return texts if dialect_name == "postgresql" else json.dumps(texts)
+
+
+class _IsListed(ColumnElement[bool]):
+    """`word` is an item of the JSON list in `column`, or the list is empty."""
+
+    type = Boolean()
+    inherit_cache = True
+    _traverse_internals = [
+        ("column", InternalTraversal.dp_clauseelement), ("word", InternalTraversal.dp_clauseelement),
+    ]
+
+    def __init__(self, column: ColumnElement[Any], word: ColumnElement[Any]) -> None:
+        self.column = column
+        self.word = word
+
+    def self_group(self, against: Any = None) -> "ColumnElement[bool]":
+        return self
+
+
+@compiles(_IsListed)
+def _listed_elsewhere(element: _IsListed, compiler: SQLCompiler, **options: Any) -> str:
+    column, word = compiler.process(element.column, **options), compiler.process(element.word, **options)
+    return f"({column} = '[]' OR EXISTS (SELECT 1 FROM json_each({column}) WHERE value = {word}))"
+
+
+@compiles(_IsListed, "postgresql")
+def _listed_postgresql(element: _IsListed, compiler: SQLCompiler, **options: Any) -> str:
+    column, word = compiler.process(element.column, **options), compiler.process(element.word, **options)
+    return f"({column} = '[]'::jsonb OR {column} @> to_jsonb(CAST({word} AS TEXT)))"
+
+
+def is_listed(column: Any, word: Any) -> ColumnElement[bool]:
+    """The condition that the JSON list of words in `column` is empty or holds `word`, an expression."""
+    return _IsListed(column.__clause_element__(), word)

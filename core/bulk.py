@@ -1,11 +1,13 @@
 """How do thousands of rows get written at the speed of the driver, inside the caller's transaction?
 
-Owns `bulk_insert`, `insert_absent`, `bulk_update`, `reserve_ids`. PostgreSQL takes COPY and arrays by `unnest`, SQLite
-takes blocks of rows; all go through the session's own DBAPI connection, so it stays one transaction. Values are driver
-values, column by column: instants as microseconds (`core.types.to_us`), JSON as text, numpy arrays allowed.
+Owns `bulk_insert`, `insert_absent`, `bulk_update`, `reserve_ids` and `plain_rows`. PostgreSQL takes COPY and arrays by
+`unnest`, SQLite takes blocks of rows; all go through the session's own DBAPI connection, so it stays one transaction.
+What is the same in every row is handed over once. Values are driver values, column by column: instants as microseconds
+(`core.types.to_us`), JSON as text, numpy arrays allowed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -19,14 +21,14 @@ from sqlalchemy import (
     Double,
     Float,
     Integer,
+    Select,
     Table,
     text,
 )
 from sqlalchemy.types import TypeEngine
 
-ROWS_PER_STATEMENT = 100
-SQLITE_VARIABLES = 32_000
-"""SQLite takes 32,766 variables in one statement."""
+ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
+"""Of few sizes, so that the driver keeps each statement ready. SQLite takes 32,766 variables in one, so 127 columns."""
 
 Columns = Mapping[str, Sequence[Any] | np.ndarray[Any, Any]]
 
@@ -41,7 +43,7 @@ def bulk_insert(connection: Connection, table: Table, columns: Columns) -> int:
     listed = ", ".join(quote(name) for name in names)
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
-        return _insert_blocks(raw, f"INSERT INTO {quote(table.name)} ({listed}) VALUES ", data)
+        return _in_blocks(raw, f"INSERT INTO {quote(table.name)} ({listed}) VALUES ", data)
     with raw.cursor() as cursor, cursor.copy(f"COPY {quote(table.name)} ({listed}) FROM STDIN") as copy:
         for row in zip(*data, strict=True):
             copy.write_row(row)
@@ -59,25 +61,58 @@ def insert_absent(connection: Connection, table: Table, columns: Columns) -> int
     raw: Any = connection.connection.dbapi_connection
     head, tail = f"INSERT INTO {quote(table.name)} ({listed})", " ON CONFLICT DO NOTHING"
     if connection.dialect.name == "sqlite":
-        return _insert_blocks(raw, f"{head} VALUES ", data, tail)
+        return _in_blocks(raw, f"{head} VALUES ", data, tail)
     arrays = ", ".join(f"%s::{_array_type(table.c[name])}[]" for name in names)
     with raw.cursor() as cursor:
         cursor.execute(f"{head} SELECT * FROM unnest({arrays}){tail}", [_array(values) for values in data])
         return int(cursor.rowcount)
 
 
-def _insert_blocks(raw: Any, head: str, data: list[list[Any]], tail: str = "") -> int:
+def _in_blocks(raw: Any, head: str, data: list[list[Any]], tail: str = "") -> int:
     """Many rows per statement: one whose triggers may fail saves the pages it touches, so once for all its rows."""
-    size = max(1, min(ROWS_PER_STATEMENT, SQLITE_VARIABLES // len(data)))
-    marks = f"({', '.join('?' * len(data))})"
-    whole = len(data[0]) - len(data[0]) % size
-    block = head + ", ".join([marks] * size) + tail
     done = 0
-    for start in range(0, whole, size):
-        rows = zip(*(values[start:start + size] for values in data), strict=True)
-        done += raw.execute(block, list(chain.from_iterable(rows))).rowcount
-    last = raw.executemany(head + marks + tail, zip(*(values[whole:] for values in data), strict=True))
-    return done + max(0, int(last.rowcount))  # -1: there was none
+    for marks, values in _blocks(data):
+        done += raw.execute(head + marks + tail, values).rowcount
+    return done
+
+
+def _blocks(data: list[list[Any]]) -> Iterator[tuple[str, list[Any]]]:
+    """Rows as the text of VALUES with numbered variables, and what these hold, block by block.
+
+    What is the same in every row is one variable that all rows name.
+    """
+    count = len(data[0])
+    if count == 0:
+        return
+    same = tuple(_is_same(values) for values in data)
+    shared = [values[0] for values, alike in zip(data, same, strict=True) if alike]
+    own = [values for values, alike in zip(data, same, strict=True) if not alike]
+    start = 0
+    for size in ROWS_PER_STATEMENT:
+        while count - start >= size:
+            part = zip(*(values[start:start + size] for values in own), strict=True)
+            yield _marks(same, size), [*shared, *chain.from_iterable(part)]
+            start += size
+
+
+@lru_cache(maxsize=64)
+def _marks(same: tuple[bool, ...], size: int) -> str:
+    """`(?1, ?3), (?1, ?4)`: the shared variables come first, then those of each row."""
+    shared, number = iter(range(1, sum(same) + 1)), sum(same)
+    places = [next(shared) if alike else None for alike in same]
+    rows = []
+    for _row in range(size):
+        marks = []
+        for place in places:
+            number += place is None
+            marks.append(f"?{place or number}")
+        rows.append(f"({', '.join(marks)})")
+    return ", ".join(rows)
+
+
+def _is_same(values: list[Any]) -> bool:
+    # The last is asked first: most columns that differ differ there, and are not read through.
+    return bool(values[0] == values[-1]) and values.count(values[0]) == len(values)
 
 
 def bulk_update(connection: Connection, table: Table, key: str, columns: Columns) -> int:
@@ -89,13 +124,10 @@ def bulk_update(connection: Connection, table: Table, key: str, columns: Columns
     changed = [name for name in names if name != key]
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
-        setters = ", ".join(f"{quote(name)}=?" for name in changed)
-        order = [names.index(name) for name in changed] + [names.index(key)]
-        cursor = raw.executemany(
-            f"UPDATE {quote(table.name)} SET {setters} WHERE {quote(key)}=?",
-            zip(*(data[position] for position in order), strict=True),
-        )
-        return int(cursor.rowcount)
+        setters = ", ".join(f"{quote(name)}=new.column{names.index(name) + 1}" for name in changed)
+        head = f"UPDATE {quote(table.name)} AS old SET {setters} FROM (VALUES "
+        tail = f") AS new WHERE old.{quote(key)}=new.column{names.index(key) + 1}"
+        return _in_blocks(raw, head, data, tail)
     setters = ", ".join(f"{quote(name)}=new.{quote(name)}" for name in changed)
     arrays = ", ".join(f"%s::{_array_type(table.c[name])}[]" for name in names)
     listed = ", ".join(quote(name) for name in names)
@@ -106,6 +138,16 @@ def bulk_update(connection: Connection, table: Table, key: str, columns: Columns
             [_array(values) for values in data],
         )
         return int(cursor.rowcount)
+
+
+def plain_rows(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """All rows of a query as the driver gives them, without a row object each: for thousands of numbers and words.
+
+    Nothing is converted: instants are microseconds, and what is true or false is 1 or 0 on SQLite.
+    """
+    cursor: Any = connection.execute(query).cursor
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def reserve_ids(connection: Connection, table: Table, count: int) -> list[int]:

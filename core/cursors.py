@@ -74,6 +74,12 @@ def head(connection: Connection) -> int:
     return int(connection.execute(text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")).scalar_one())
 
 
+def newest(connection: Connection) -> int:
+    """The place of the newest change that can be seen, 0 for none; one row of an index. It tells that something
+    changed; what did, only `read_changes` tells."""
+    return connection.execute(select(func.coalesce(func.max(Change.seq), 0))).scalar_one()
+
+
 def position(connection: Connection, name: str) -> int:
     """How far the named reader has read; 0 for a new one."""
     return connection.execute(select(Cursor.position).where(Cursor.name == name)).scalar_one_or_none() or 0

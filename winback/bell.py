@@ -2,8 +2,9 @@
 
 Owns the bell: APScheduler in the one elected leader rings every second and starts the nightly and the hourly duties,
 which know by themselves whether today's work is done; on PostgreSQL the ring reaches every worker by NOTIFY, on SQLite
-it wakes this process. A lost ring costs a few seconds, never work: the work lists live in the tables. Missed rings
-coalesce into one.
+it wakes this process. Between two rings every worker looks whether any fact has changed or a shop has told something,
+so that an order, a redemption or a no is acted on at once. A lost ring costs a few seconds, never work: the work lists
+live in the tables. Missed rings coalesce into one.
 """
 
 import logging
@@ -18,12 +19,15 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import text
 
-from core import leases
+from core import cursors, leases
 from core.database import Database
+from web.shops.inbox import newest_delivery
 
 log = logging.getLogger("winback.bell")
 
 CHANNEL = "winback_bell"
+LOOK_SECONDS = 0.4
+"""How soon a change is noticed; also how often a shop under fire makes the worker start a round."""
 
 
 class Bell:
@@ -39,7 +43,8 @@ class Bell:
         self._stop = threading.Event()
         self._lead: leases.Lease | None = None
         self._scheduler: BackgroundScheduler | None = None
-        self._threads = [threading.Thread(target=self._elect, name="election", daemon=True)]
+        self._threads = [threading.Thread(target=self._elect, name="election", daemon=True),
+                         threading.Thread(target=self._look, name="changes", daemon=True)]
         if not database.is_sqlite:
             self._threads.append(threading.Thread(target=self._listen, name="bell", daemon=True))
 
@@ -68,6 +73,19 @@ class Bell:
         with self._database.engine.connect() as connection:
             connection.execute(text(f"NOTIFY {CHANNEL}"))
             connection.commit()
+
+    def _look(self) -> None:
+        seen: tuple[int, int] | None = None
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                with self._database.reading() as session:
+                    found = cursors.newest(session.connection()), newest_delivery(session.connection())
+            except Exception:
+                log.debug("changes cannot be looked at; trying again", exc_info=True)
+                continue
+            if found != seen:
+                seen = found
+                self._rung.set()
 
     def _elect(self) -> None:
         while not self._stop.wait(1):

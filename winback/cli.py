@@ -8,6 +8,7 @@ import importlib
 import sys
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from core.errors import WinbackError
 from winback.context import open_context
@@ -76,6 +77,11 @@ def main() -> None:
         sys.exit(1)
     except WinbackError as error:
         click.echo(f"winback: {error}", err=True)
+        sys.exit(1)
+    except OperationalError as error:
+        said = (str(error.orig).strip() or "no answer").splitlines()[0]
+        click.echo(f"winback: the database did not answer: {said}. What was committed is kept; run the command again "
+                   "once the database works.", err=True)
         sys.exit(1)
     except OSError as error:
         click.echo(f"winback: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)

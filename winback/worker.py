@@ -43,6 +43,10 @@ LONGEST_REST_SECONDS = 5.0
 Progress = Callable[[datetime, int], None]
 
 
+class LeaseLost(Conflict):
+    """The lock that says that this worker lives is gone: what it claims from now on, others would rescue at once."""
+
+
 @dataclass
 class Worker:
     """One worker: its identity (claimed rows carry its number) and what its duties need."""
@@ -53,8 +57,11 @@ class Worker:
     batch: int = BATCH
 
     def round(self, now: datetime) -> int:
-        """Every duty once, in order; returns how much was done."""
+        """Every duty once, in order; returns how much was done. Raises LeaseLost."""
         database = self.context.database
+        if not self.lease.still_held():
+            raise LeaseLost("The database was restarted, or the way to it was cut: others take this worker for dead. "
+                            "Run it again; it goes on where it stopped.")
         with database.reading() as session:
             delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
@@ -163,14 +170,30 @@ def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Calla
     with context.database.writing() as session:
         # A simulated tick that was killed left the clock standing; served time runs.
         clock.run_on(session.connection())
-    with enlisted(context) as worker:
-        while not stopping():
-            try:
-                with own_turn(context.database, wait_seconds=0):
-                    if done := worker.until_idle(context.now()):
-                        log.info("did %s pieces of work", done)
-            except Conflict:
-                log.debug("another worker has the turn")
-            except Exception:
-                log.exception("a round failed; the next one continues where it stopped")
+    while not stopping():
+        try:
+            with enlisted(context) as worker:
+                _rounds(worker, stopping=stopping, rest=rest)
+        except LeaseLost as error:
+            log.warning("%s", error)
+        except Exception:
+            log.exception("the database cannot be reached; trying again")
             rest(LONGEST_REST_SECONDS)
+
+
+def _rounds(worker: Worker, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
+    """Rounds and rests under one identity. Raises LeaseLost: a restarted database knows nobody, and the worker goes on
+    under a new one."""
+    context = worker.context
+    while not stopping():
+        try:
+            with own_turn(context.database, wait_seconds=0):
+                if done := worker.until_idle(context.now()):
+                    log.info("did %s pieces of work", done)
+        except LeaseLost:
+            raise
+        except Conflict:
+            log.debug("another worker has the turn")
+        except Exception:
+            log.exception("a round failed; the next one continues where it stopped")
+        rest(LONGEST_REST_SECONDS)

@@ -56,3 +56,18 @@ def test_a_row_whose_key_is_there_is_left_out_and_not_counted(database: Database
         rows = {row[0]: row[1] for row in _written(connection)}
         assert (rows[7], rows[300], 9 in rows, len(rows)) == ("there", "w9", False, count)
         assert insert_absent(connection, TABLE, {"id": [], "word": []}) == 0
+
+
+def test_every_length_comes_through_with_what_its_rows_share_and_what_not(sqlite_database: Database) -> None:
+    with sqlite_database.writing() as session:
+        connection = session.connection()
+        TABLE.create(connection)
+        for count in (1, 2, 5, 85, 341, 600):
+            ids = list(range(count))
+            assert bulk_insert(connection, TABLE, {
+                "id": ids, "cents": [7] * count, "share": [0.5] * (count - 1) + [1.5], "more": ["{}"] * count}) == count
+            assert bulk_update(connection, TABLE, "id", {"cents": [9] * count, "id": ids, "sure": [True] * count}) == (
+                count)
+            rows = [(row[0], row[2], row[3], row[4]) for row in _written(connection)]
+            assert rows == [(place, 9, 1.5 if place == count - 1 else 0.5, True) for place in ids]
+            connection.execute(TABLE.delete())

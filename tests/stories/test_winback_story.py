@@ -1,14 +1,16 @@
 """Weeks of a win-back campaign, played through the real rooms with a moving clock."""
 
+import shutil
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from campaigns.planning import save_campaign
-from core.database import Database
+from core.database import Database, open_database
 from coupons.models import Redemption
 from coupons.offers.offers import save_offer
 from customers.models import Customer
@@ -62,7 +64,11 @@ def _shop(database: Database, now: datetime) -> None:
         add_order(database, number, at=now - timedelta(days=10), number="new")
 
 
-def _play(database: Database, folder: Path, now: datetime, *, twice: bool = False) -> Path:
+def _play(
+    database: Database, folder: Path, now: datetime, *, twice: bool = False, back: timedelta | None = None
+) -> Path:
+    """A month, day by day. `twice`: every day is worked through twice; `back`: after each day the clock jumps back by
+    so much, and that instant is worked through as well."""
     sinks = {name: MemoryChannel(folder / f"{name}.db", name=name) for name in ("email", "letter")}
     for number in range(31):
         today = now + timedelta(days=number)
@@ -76,6 +82,8 @@ def _play(database: Database, folder: Path, now: datetime, *, twice: bool = Fals
                 add_order(database, person, at=today, number="back")
         for _ in range(2 if twice else 1):
             day(database, folder, sinks, now=today)
+        if back is not None:
+            day(database, folder, sinks, now=today - back)
     return folder / "email.db"
 
 
@@ -125,22 +133,22 @@ def test_a_letter_is_followed_by_its_reminder_counted_from_its_arrival(
     assert code.valid_until == rows[0].expected_at + timedelta(days=14)
 
 
-def test_every_day_played_twice_ends_like_every_day_played_once(
-    sqlite_database: Database, sqlite_template: Path, tmp_path: Path, now: datetime
+@pytest.mark.parametrize("course", [
+    pytest.param({"twice": True}, id="twice", marks=pytest.mark.deeper),
+    pytest.param({"back": timedelta(hours=1)}, id="an hour back", marks=pytest.mark.deeper),
+    pytest.param({"back": timedelta(days=9)}, id="nine days back")])
+def test_a_month_worked_through_twice_or_with_a_clock_that_jumps_back_ends_like_one_worked_through_once(
+    sqlite_database: Database, sqlite_template: Path, tmp_path: Path, now: datetime, course: dict[str, Any]
 ) -> None:
-    import shutil
-
-    from core.database import open_database
-
     shutil.copyfile(sqlite_template, tmp_path / "other.db")
     other = open_database(f"sqlite:///{tmp_path / 'other.db'}")
     found = []
-    for database, twice in ((sqlite_database, False), (other, True)):
+    for database, way in ((sqlite_database, {}), (other, course)):
         _shop(database, now)
         go(database, GRAPH, now=now)
-        folder = tmp_path / f"twice-{twice}"
+        folder = tmp_path / f"course-{len(way)}"
         folder.mkdir()
-        _play(database, folder, now, twice=twice)
+        _play(database, folder, now, **way)
         found.append(everything(database))
     other.dispose()
     assert found[0] == found[1]

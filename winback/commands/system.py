@@ -71,13 +71,14 @@ def key() -> None:
 @key.command("add")
 @click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["read", "write", "redemptions"]))
 @click.option("--name", default="key", show_default=True, help="What it is for.")
+@click.option("--shop", default=None, help="The label of the one shop it is for; it may redeem only. Default: all.")
 @click.pass_obj
-def key_add(context: Context, scopes: tuple[str, ...], name: str) -> None:
+def key_add(context: Context, scopes: tuple[str, ...], name: str, shop: str | None) -> None:
     """Make a key and print it, once, alone on stdout."""
     from web.keys import issue_key
 
     with context.database.writing() as session:
-        secret = issue_key(session, name, scopes=scopes, now=current_now(session.connection()))
+        secret = issue_key(session, name, scopes=scopes, now=current_now(session.connection()), shop=shop)
     click.echo(secret)
 
 
