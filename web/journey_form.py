@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from werkzeug.datastructures import MultiDict
 
 from core.errors import Invalid
-from journeys.graphs.graph import MOVES
+from journeys.graphs.graph import MOVES, UNITS
 from journeys.graphs.reading_steps import LARGEST_BUDGET_CENTS
 from web.amounts import read_cents, read_decimal, read_whole, written_cents
 from web.journey_template import LETTERS, USUAL_DAYS, Arm, Wish
@@ -33,8 +33,8 @@ class Known:
 
 @dataclass
 class JourneyForm:
-    """`texts` by field (`segment`, `on`, and per arm such as `content_A`), the arms' letters, the draft's version that
-    the person has seen, and problems by field."""
+    """`texts` by field (`segment`, `on`, `unit`, per arm such as `content_A`), the arms' letters, the version of the
+    draft that the person has seen, and problems by field."""
 
     texts: dict[str, str]
     letters: list[str]
@@ -76,7 +76,7 @@ def empty_form(*, segment: str, currency: str) -> JourneyForm:
 
 def form_of(wish: Wish, *, version: int, currency: str) -> JourneyForm:
     """The form of a drawn journey."""
-    texts = {"segment": wish.segment, "on": wish.on or ""}
+    texts = {"segment": wish.segment, "on": wish.on or "", "unit": wish.unit}
     for arm in wish.arms:
         values = (f"{arm.share:g}", arm.content, arm.offer or "", arm.channel, "yes" if arm.fallback else "",
                   str(arm.after_days), arm.reminder, str(arm.reminder_days), arm.best,
@@ -89,7 +89,7 @@ def typed_form(form: "MultiDict[str, str]", *, currency: str) -> JourneyForm:
     """What was typed, as it was typed; what asks for an arm more or less is done."""
     letters = sorted(set(form.getlist("arm")) & set(LETTERS)) or ["A"]
     texts = {name: form.get(name, "")[:200].replace("\x00", "").strip()
-             for name in ("segment", "on", *(f"{name}_{letter}" for letter in letters for name in _OF_ARM))}
+             for name in ("segment", "on", "unit", *(f"{name}_{letter}" for letter in letters for name in _OF_ARM))}
     version = form.get("version", "")
     seen = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
     found = JourneyForm(texts, letters, seen, currency)
@@ -108,10 +108,13 @@ def read_wish(form: JourneyForm, known: Known) -> Wish:
         errors["segment"] = "Choose who enters."
     if texts["on"] and texts["on"] not in MOVES:
         errors["on"] = "Choose when they enter."
+    unit = texts["unit"] or UNITS[0]
+    if unit not in UNITS:
+        errors["unit"] = "Choose what is drawn for."
     arms = [_arm(form, letter, known) for letter in form.letters]
     _judge_shares(arms, errors)
     _judge_likeness(arms, errors)
-    return Wish(texts["segment"], arms, texts["on"] or None)
+    return Wish(texts["segment"], arms, texts["on"] or None, unit)
 
 
 def _arm(form: JourneyForm, letter: str, known: Known) -> Arm:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from campaigns.models import Campaign
+from journeys.graphs.graph import UNITS
 
 LETTERS = "ABCDEF"
 """The names of the arms; as many are possible in the form."""
@@ -40,12 +41,13 @@ class Arm:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form asks: who enters, when (`on` is entering or leaving; None: who is in the segment at the start), and
-    the arms, the shares of several adding up to 100."""
+    """What the form asks: who enters, when (`on` is entering or leaving; None: who is in the segment at the start), the
+    arms, the shares of several adding up to 100, and what is drawn for (one of UNITS)."""
 
     segment: str
     arms: Sequence[Arm]
     on: str | None = None
+    unit: str = UNITS[0]
 
 
 def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def ready_graph(campaign: Campaign, wish: Wish) -> dict[str, Any]:
 
 
 def redrawn(draft: Mapping[str, Any], wish: Wish, *, goal: Sequence[str]) -> dict[str, Any]:
-    """The draft with the way in, the start and the steps of a wish; everything else stays as it is."""
+    """The draft with the way in, the unit, the start and the steps of a wish; everything else stays as it is."""
     entry = {name: value for name, value in draft.get("entry", {}).items() if name not in _FORMS_ENTRY}
     entry |= {"segment": wish.segment} | ({} if wish.on is None else {"on": wish.on})
     steps: dict[str, Any] = {}
@@ -66,7 +68,9 @@ def redrawn(draft: Mapping[str, Any], wish: Wish, *, goal: Sequence[str]) -> dic
     for arm in wish.arms:
         steps |= _steps(arm, goal)
     steps["peace"] = {"kind": "leave"}
-    return {**draft, "entry": entry, "start": "split" if len(wish.arms) > 1 else _first(wish.arms[0]), "steps": steps}
+    unit = {"unit": wish.unit} if "unit" in draft or wish.unit != UNITS[0] else {}
+    start = "split" if len(wish.arms) > 1 else _first(wish.arms[0])
+    return {**draft, **unit, "entry": entry, "start": start, "steps": steps}
 
 
 def wish_of(draft: Mapping[str, Any]) -> Wish | None:
@@ -117,10 +121,11 @@ def _read(draft: Mapping[str, Any]) -> Wish:
         shares = {str(letter): share for letter, share in steps["split"]["arms"].items()}
     else:
         shares = {str(draft["start"])[-1].upper(): 100}
-    if set(shares) - set(LETTERS) or "event" in entry or "schedule" in entry:
+    unit = draft.get("unit", UNITS[0])
+    if unit not in UNITS or set(shares) - set(LETTERS) or "event" in entry or "schedule" in entry:
         raise ValueError("not the form's")
     return Wish(entry["segment"], tuple(_arm(steps, letter, shares[letter]) for letter in sorted(shares)),
-                entry.get("on"))
+                entry.get("on"), unit)
 
 
 def _arm(steps: Mapping[str, Any], letter: str, share: float) -> Arm:

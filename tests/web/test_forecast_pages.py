@@ -41,7 +41,8 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     assert shop.post("/campaigns/second/forecast", data={"days": "x"}).status_code == 400
     asked = shop.post("/campaigns/second/forecast", data={"days": "20", "redemption_rate": "5", "order_rate": "2 %"})
     assert (asked.status_code, asked.location) == (302, "/campaigns/second/forecast")
-    assert "being played through" in shop.get("/campaigns/second/forecast/strip").text
+    waiting = shop.get("/campaigns/second/forecast/strip?here=yes")
+    assert "being played through" in waiting.text and "HX-Refresh" not in waiting.headers
     analyst = browser_of(shop.application, shop_database, "analyst")
     assert analyst.post("/campaigns/second/forecast", data={"days": "20"}).status_code == 403
 
@@ -49,8 +50,10 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     page = words(shop.get("/campaigns/second/forecast").text)
     for said in ("Step by step", "Day by day", "Messages a day", "Redemptions", "How this was worked out", "as given"):
         assert said in page, said
-    strip = words(shop.get("/campaigns/second/forecast/strip").text)
-    assert "Cost" in strip and "People" in strip
+    assert "Newsletter" in page and "<b>mail_a</b>" not in page
+    beside = shop.get("/campaigns/second/forecast/strip")
+    assert "Cost" in words(beside.text) and "People" in words(beside.text) and "HX-Refresh" not in beside.headers
+    assert shop.get("/campaigns/second/forecast/strip?here=yes").headers["HX-Refresh"] == "true"
 
     made = body_of(shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"days": 5}), 202)
     assert made["state"] == "asked" and made["answer"] is None

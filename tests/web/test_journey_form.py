@@ -158,7 +158,9 @@ def test_what_the_form_draws_can_be_read_and_is_the_form_s_again(arms: list[Arm]
     assert read_graph(drawn).problems == []
     again = wish_of(drawn)
     assert again is not None and redrawn(drawn, again, goal=goal) == drawn
-    assert wish_of({**drawn, "holdout_percent": 30, "unit": "household"}) == again
+    assert wish_of({**drawn, "holdout_percent": 30, "unit": "household"}) == replace(again, unit="household")
+    assert redrawn(drawn, replace(again, unit="organisation"), goal=goal) == {**drawn, "unit": "organisation"}
+    assert wish_of({**drawn, "unit": "street"}) is None
     # Whatever is changed in a step is no longer the form's.
     for key in drawn["steps"]:
         assert wish_of({**drawn, "steps": {**drawn["steps"], key: {"kind": "jump", "next": "peace"}}}) is None

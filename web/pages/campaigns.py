@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, check_campaign, list_campaigns, save_campaign
-from campaigns.planning import end as end_campaign
 from campaigns.problems import InvalidPlan, Problem, insist
 from campaigns.showing import count_campaigns, past_sizes, segment_key, segment_names
 from campaigns.standing import list_standing
@@ -232,12 +231,7 @@ def end(key: str) -> ResponseReturnValue:
     """End a campaign for good."""
     now = request_now()
     with writing() as session:
-        campaign = campaign_by_key(session, key)
-        journey = journeys_by_campaign(session).get(campaign.id)
-        if journey is not None and journey.state in ("running", "paused"):
-            editing.end(session, journey.key, now=now)
-        else:
-            end_campaign(session, key, now=now)
+        campaign = editing.end_with_campaign(session, key, now=now)
         record(session, "campaign.ended", f"campaign:{key}", now=now)
     toast(f"“{campaign.name}” is over. Its numbers stay.")
     return redirect(url_for("campaigns.show", key=key))

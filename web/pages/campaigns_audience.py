@@ -15,6 +15,7 @@ from customers.people import customers_with_city, display_name, find_customer
 from delivery.policy import CHANNELS
 from delivery.preference import choose_channels
 from journeys.editing.audience import REACHED, START, Audience, Line, audience, people_in
+from web.fragments import part_of
 from web.links import customer_url, segment_url
 from web.pages.campaigns import CHANNEL_WORDS, PAGE, blueprint
 from web.paging import cursor
@@ -27,6 +28,7 @@ CHANNEL_SIGNS = {"email": "mail", "letter": "mailbox", "phone": "phone"}
 
 
 @blueprint.get("/campaigns/<key>/audience")
+@part_of("campaigns.show")
 def audience_fragment(key: str) -> ResponseReturnValue:
     """The reach of the campaign as things stand, as a fragment."""
     now = request_now()
@@ -70,6 +72,8 @@ def why(key: str) -> ResponseReturnValue:
     try:
         with reading() as session:
             campaign_by_key(session, key)
+            if not typed:
+                raise NotFound("Type the customer's number, as on their page.")
             customer = find_customer(session, typed)
     except NotFound as error:
         toast(error.message, kind="refused")

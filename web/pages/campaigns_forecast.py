@@ -3,18 +3,24 @@
 from datetime import date
 from typing import Any
 
-from flask import redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
+from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from campaigns.problems import InvalidPlan
 from core.errors import Invalid
+from journeys.editing.editing import newest_version
 from journeys.forecasting.asking import OPEN, Wish, ask, forecast_of
 from journeys.forecasting.playing import USUAL_DAYS
 from journeys.models import Forecast
+from journeys.telling.overview import journeys_by_campaign
 from web.access import person
 from web.amounts import read_decimal
 from web.audit import record
+from web.fragments import part_of
+from web.journey_words import step_name
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
 from web.plots import small_line
 from web.transactions import reading, request_now, writing
@@ -28,16 +34,26 @@ def forecast(key: str) -> ResponseReturnValue:
     with reading() as session:
         campaign = campaign_by_key(session, key)
         row = forecast_of(session, key)
-    return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={}, here=True)
+        names = _step_names(session, campaign)
+    return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={}, here=True,
+                           names=names)
 
 
 @blueprint.get("/campaigns/<key>/forecast/strip")
+@part_of("campaigns.forecast")
 def forecast_strip(key: str) -> ResponseReturnValue:
-    """The newest forecast as a strip of the campaign's page; asks again while one is being worked out."""
+    """The newest forecast as a strip of the campaign's page; asks again while one is being worked out. On the page of
+    the forecast itself (`?here=`) the whole page is read anew once there is an answer."""
+    here = bool(request.args.get("here"))
     with reading() as session:
         campaign = campaign_by_key(session, key)
         row = forecast_of(session, key)
-    return render_template("pages/campaigns/forecast_strip.html", campaign=campaign, **_view(row))
+    view = _view(row)
+    response = make_response(render_template("pages/campaigns/forecast_strip.html", campaign=campaign, **view,
+                                             here=here))
+    if here and not view["waiting"]:
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 @blueprint.post("/campaigns/<key>/forecast")
@@ -52,11 +68,23 @@ def ask_for_forecast(key: str) -> ResponseReturnValue:
         with reading() as session:
             campaign = campaign_by_key(session, key)
             newest = forecast_of(session, key)
+            names = _step_names(session, campaign)
         problems = ({problem.place: f"{problem.message} {problem.fix}" for problem in error.problems}
                     if isinstance(error, InvalidPlan) else {error.place or "days": error.message})
         return render_template(PAGE, campaign=campaign, **_view(newest), typed=request.form, problems=problems,
-                               here=True), 400
+                               here=True, names=names), 400
     return redirect(url_for("campaigns.forecast", key=key))
+
+
+def _step_names(session: Session, campaign: Campaign) -> dict[str, str]:
+    """What the steps that were walked are called: those of the version that runs, else of the draft."""
+    journey = journeys_by_campaign(session).get(campaign.id)
+    if journey is None:
+        return {}
+    version = newest_version(session, journey)
+    graph = journey.draft if version is None else version.graph
+    steps = graph.get("steps")
+    return {key: step_name(graph, key) for key in steps} if isinstance(steps, dict) else {}
 
 
 def _wish() -> Wish:
@@ -88,9 +116,9 @@ def _view(row: Forecast | None) -> dict[str, Any]:
     rows = [(date.fromisoformat(day), [found["messages"].get(channel, {}).get(day, 0) for channel in CHANNEL_WORDS],
              sum(step["by_day"].get(day, 0) for step in found["steps"][:1])) for day in days]
     busiest = max(zip(told, days, strict=True), default=(0, ""))
-    spoken = (f"Messages a day over {len(days)} days; most on {busiest[1]}: {busiest[0]:,}." if days
-              else "Nothing would be said.")
+    spoken = (f"Messages a day over {len(days)} days; most on {busiest[1]}: {busiest[0]:,}." if any(told)
+              else "Nothing would be said in these days.")
     shown = [row for row in rows if row[2] or any(row[1])]
-    return view | {"line": small_line(told) if days else None, "spoken": spoken, "by_day": shown,
+    return view | {"line": small_line(told) if any(told) else None, "spoken": spoken, "by_day": shown,
                    "first": date.fromisoformat(days[0]) if days else None,
                    "last": date.fromisoformat(days[-1]) if days else None}

@@ -6,12 +6,14 @@ from flask.typing import ResponseReturnValue
 from core.errors import NotFound, NotReady, TooSlow
 from journeys.editing.audience import audience
 from reporting.break_even import break_even
+from web.fragments import part_of
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
 from web.questions import questions
 from web.transactions import request_now
 
 
 @blueprint.get("/campaigns/<key>/worth")
+@part_of("campaigns.show")
 def worth(key: str) -> ResponseReturnValue:
     """What it costs, how many orders on top pay for it, and what earlier ones caused."""
     now = request_now()

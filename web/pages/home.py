@@ -27,6 +27,7 @@ from web.access import person
 from web.approvals_view import asking_person
 from web.campaign_messages import CHANNELS
 from web.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
+from web.fragments import part_of
 from web.journey_words import step_name
 from web.links import page_url
 from web.plots import interval_plot, small_line
@@ -66,6 +67,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/home/redemptions")
+@part_of("home.index")
 def feed() -> ResponseReturnValue:
     """What happened last at the till, as a fragment."""
     now = request_now()
@@ -75,6 +77,7 @@ def feed() -> ResponseReturnValue:
 
 
 @blueprint.get("/home/outcomes")
+@part_of("home.index")
 def outcomes() -> ResponseReturnValue:
     """Response and effect of the newest campaigns, as a fragment."""
     now = request_now()

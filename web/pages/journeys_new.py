@@ -27,6 +27,8 @@ from web.transactions import reading, request_now, writing
 
 WAYS_IN = [("", "at the start: everybody who is in it then"), (ENTERING, "from then on: whoever comes into it"),
            (LEAVING, "from then on: whoever leaves it")]
+DRAWN_FOR = [("customer", "each person"), ("household", "each household: its best customer enters"),
+             ("organisation", "each organisation: everybody of one gets the same")]
 CHANNELS = [("preferred", "the one each prefers"), ("email", "e-mail"), ("letter", "letter"), ("phone", "phone")]
 BY_HAND = "This journey was drawn by hand, so the form cannot show it. Change it as text."
 
@@ -139,5 +141,5 @@ def _page(
     segments = [(each.key, each.name) for each in list_segments(session)]
     return render_template(
         "pages/journeys/form.html", campaign=campaign, journey=journey, form=form, contents=contents, offers=offers,
-        segments=segments, ways_in=WAYS_IN, channels=CHANNELS, overtaken=overtaken, refused=refused,
-        content_url=page_url("contents.new"))
+        segments=segments, ways_in=WAYS_IN, drawn_for=DRAWN_FOR, channels=CHANNELS, overtaken=overtaken,
+        refused=refused, content_url=page_url("contents.new"))

@@ -14,6 +14,7 @@ from segments.proposals.associations import FEWEST_PEOPLE, Word, associations
 from segments.proposals.lateness import LATE, Lateness, late_rule, lateness
 from segments.proposals.rfm_grid import Place, RfmGrid, cells_rule, rfm_grid
 from web.formatting import number
+from web.fragments import part_of
 from web.proposals_view import LENSES, builder_href, cells_words, grid_view, group_of
 from web.questions import questions
 from web.toasts import toast
@@ -44,6 +45,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/proposals/selection")
+@part_of("proposals.index")
 def chosen() -> ResponseReturnValue:
     """The sentence of the chosen cells, as a fragment."""
     grid, past = _grids()

@@ -17,6 +17,7 @@ from segments.saving.saved import list_segments, segment_rule
 from segments.telling.naming import segment_names, with_names
 from segments.telling.words import sentence
 from web.audit import record
+from web.fragments import part_of
 from web.pages.segments import QUESTIONS, blueprint
 from web.questions import questions
 from web.registry import Found
@@ -98,6 +99,7 @@ def _sentence_of(session: Session, segment: Segment, names: Mapping[str, str]) -
 
 
 @blueprint.get("/segments/<key>/size")
+@part_of("segments.show")
 def size(key: str) -> ResponseReturnValue:
     """The size of one segment with the time it is from, for the list."""
     now: datetime = request_now()
