@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-NAMES = ("segments", "mirror", "journeys", "redemptions", "codes", "hooks")
+NAMES = ("segments", "mirror", "journeys", "redemptions", "codes", "hooks", "forecast")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
+from core.bulk import plain_rows
 from core.errors import Invalid, NotFound
 from customers.models import CHANNELS, Consent, Customer
 from customers.suppression import suppress
@@ -42,9 +43,9 @@ def current_consents(
     connection: Connection, customer_ids: Sequence[int], *, channel: str, now: datetime
 ) -> list[str | None]:
     """Each customer's newest consent state on a channel at or before `now`; None when nothing was ever said."""
-    said = connection.execute(
+    said = plain_rows(connection, (
         select(Consent.customer_id, Consent.state)
-        .where(in_ids(Consent.customer_id, customer_ids), Consent.channel == channel, Consent.at <= now)).all()
+        .where(in_ids(Consent.customer_id, customer_ids), Consent.channel == channel, Consent.at <= now)))
     states: dict[int, str] = dict(said)
     if len(states) < len(said):
         # Only for those who spoke more than once must the statements be put in order; most people speak once.

@@ -1,15 +1,21 @@
 """What is this person to us, beside being a customer?
 
-Owns reading one person's relations with their organisations. Reads only; relations come through the imports.
+Owns reading people's relations with their organisations, and which of several is theirs. Reads only; relations come
+through the imports.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, Connection, ScalarSelect, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
+from core.arrays import in_ids
+from core.bulk import chunks
 from customers.models import Organisation, Relation
+
+_AT_ONCE = 5_000
 
 
 def relations_of(session: Session, customer_id: int) -> list[tuple[Relation, Organisation | None]]:
@@ -18,6 +24,32 @@ def relations_of(session: Session, customer_id: int) -> list[tuple[Relation, Org
         select(Relation, Organisation).outerjoin(Organisation, Organisation.id == Relation.organisation_id)
         .where(Relation.customer_id == customer_id).order_by(Relation.id))
     return [(row[0], row[1]) for row in rows]
+
+
+def organisations_at(connection: Connection, people: Mapping[int, int]) -> dict[int, str]:
+    """Customer -> the organisation's number, for those of `people` (customer -> instant in microseconds) who belong to
+    one then. Of several it is the one that came into our books first."""
+    found: dict[int, tuple[int, str]] = {}
+    for part in chunks(sorted(people), _AT_ONCE):
+        for customer_id, number, name, since_us, until_us in connection.execute(
+                select(Relation.customer_id, Organisation.id, Organisation.external_id,
+                       type_coerce(Relation.since_at, BigInteger), type_coerce(Relation.until_at, BigInteger))
+                .join(Organisation, Organisation.id == Relation.organisation_id)
+                .where(in_ids(Relation.customer_id, part))):
+            at_us = people[customer_id]
+            if (since_us is None or since_us <= at_us) and (until_us is None or until_us > at_us):
+                found[customer_id] = min(found.get(customer_id, (number, name)), (number, name))
+    return {customer_id: name for customer_id, (_number, name) in found.items()}
+
+
+def organisation_at(customer_id: Any, at_us: Any) -> ScalarSelect[int]:
+    """The same as a column: the id of the organisation of a person at an instant; null for who belongs to none."""
+    return (
+        select(func.min(Relation.organisation_id))
+        .where(Relation.customer_id == customer_id, Relation.organisation_id.is_not(None),
+               or_(Relation.since_at.is_(None), type_coerce(Relation.since_at, BigInteger) <= at_us),
+               or_(Relation.until_at.is_(None), type_coerce(Relation.until_at, BigInteger) > at_us))
+        .scalar_subquery())
 
 
 def relation_bodies(session: Session, customer_id: int) -> list[dict[str, Any]]:

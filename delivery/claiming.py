@@ -50,8 +50,9 @@ def claim(
     lock_customers(connection, sorted(row.customer_id for row in rows))
     overdue = [row.id for row in rows if row.expires_at is not None and row.expires_at <= now]
     decided = len(moved(connection, overdue, "expired", from_="queued", now=now, reason=EXPIRED))
-    late = set(overdue)
-    rows = [row for row in rows if row.id not in late]
+    if overdue:
+        late = set(overdue)
+        rows = [row for row in rows if row.id not in late]
     silent = _reasons(connection, rows, now=now, secret_key=secret_key)
     if objecting is not None:
         silent |= _objections(connection, [row for row in rows if row.id not in silent], objecting, now=now)
@@ -59,9 +60,13 @@ def claim(
         ids = [message_id for message_id, why in silent.items() if why == reason]
         decided += len(moved(connection, ids, "suppressed", from_="queued", now=now, reason=reason))
     decided += _hold_back(connection, [row for row in rows if row.id not in silent], silent, now=now)
-    on_phone = [row.id for row in rows if row.id not in silent and row.channel == "phone"]
-    going = moved(connection, [row.id for row in rows if row.id not in silent and row.channel != "phone"], "claimed",
-                  from_="queued", now=now, worker=worker)
+    by_channel: dict[bool, list[int]] = {True: [], False: []}
+    for row in rows:
+        number = row.id
+        if number not in silent:
+            by_channel[row.channel == "phone"].append(number)
+    on_phone = by_channel[True]
+    going = moved(connection, by_channel[False], "claimed", from_="queued", now=now, worker=worker)
     decided += len(going) + calls.put_on_desk(connection, on_phone, now=now)
     return Claim(going, decided)
 

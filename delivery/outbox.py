@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Table, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.arrays import in_ids
@@ -90,10 +90,13 @@ def _insert_missing(
     known: dict[tuple[str, int], int], random_bytes: Callable[[int], bytes],
 ) -> list[int] | None:
     """Insert what is not known; None when an occasion appeared meanwhile (nothing is inserted then)."""
-    first: dict[tuple[str, int], int] = {}
-    for place, key in enumerate(wanted):
-        if key not in known:
-            first.setdefault(key, place)
+    # Mostly none is there and nobody is named twice: then the columns go in as they are.
+    first: dict[tuple[str, int], int] = {} if known else dict(zip(wanted, range(len(wanted)), strict=True))
+    if len(first) < len(wanted):
+        first = {}
+        for place, key in enumerate(wanted):
+            if key not in known:
+                first.setdefault(key, place)
     fresh = reserve_ids(connection, _MESSAGES, len(first))
     if first:
         # On SQLite we hold the write lock, so no occasion can appear meanwhile; and a savepoint around many rows whose
@@ -106,6 +109,8 @@ def _insert_missing(
             if not sqlite and _is_taken(error):
                 return None
             raise
+    if len(fresh) == len(wanted):
+        return fresh
     ids = known | dict(zip(first, fresh, strict=True))
     return [ids[key] for key in wanted]
 
@@ -120,9 +125,17 @@ def _driver_columns(
 ) -> dict[str, Sequence[Any]]:
     count = len(places)
     queued_us = to_us(columns.queued_at)
+    all_of_them = count == len(columns)  # in their order: nobody is named twice
 
-    def picked(values: Sequence[Any] | None, empty: Any = None) -> list[Any]:
-        return [empty] * count if values is None else [values[place] for place in places]
+    def picked(values: Sequence[Any] | None, empty: Any = None) -> Sequence[Any]:
+        if values is None:
+            return [empty] * count
+        return values if all_of_them else [values[place] for place in places]
+
+    def instants(values: Sequence[datetime | None] | None, empty: int | None) -> list[int | None]:
+        if values is None:
+            return [empty] * count
+        return [None if value is None else to_us(value) for value in picked(values)]
 
     noise, digits = random_bytes(_PUBLIC_ID_BYTES * count).hex(), 2 * _PUBLIC_ID_BYTES
     states = picked(columns.state)
@@ -130,7 +143,8 @@ def _driver_columns(
              "code", "reason", "quiet")
     return {
         "id": ids,
-        "public_id": [noise[start:start + digits] for start in range(0, len(noise), digits)],
+        # Rising ids of one batch stand close together in their index; they are as hard to guess.
+        "public_id": sorted(noise[start:start + digits] for start in range(0, len(noise), digits)),
         **{name: picked(getattr(columns, name)) for name in names},
         "state": states,
         "values": _as_json(picked(columns.values, {})),
@@ -138,8 +152,8 @@ def _driver_columns(
         "attempt": [0] * count,
         "cost_cents": [0] * count,
         "queued_at": [queued_us] * count,
-        "due_at": [to_us(value) for value in picked(columns.due_at, columns.queued_at)],
-        "expires_at": [None if value is None else to_us(value) for value in picked(columns.expires_at)],
+        "due_at": instants(columns.due_at, queued_us),
+        "expires_at": instants(columns.expires_at, None),
         "settled_at": [queued_us if state in SETTLED else None for state in states],
     }
 
@@ -197,33 +211,14 @@ def withdraw_calls(connection: Connection, message_ids: Iterable[int], *, now: d
     ).scalars())
 
 
-@dataclass(frozen=True)
-class Settled:
-    """One message that has settled (or is uncertain), with the labels its caller gave it."""
+def passages_settled_since(connection: Connection, *, cursor: int) -> tuple[list[int], int]:
+    """Whose messages (`enrolment_ref`, rising) have settled among those that changed since `cursor`; the next cursor.
 
-    id: int
-    state: str
-    reason: str | None
-    enrolment_ref: int | None
-    customer_id: int
-    origin: str
-    code: str | None
-    channel: str | None
-    expected_at_us: int | None
-    bounced: bool
-
-
-def settled_since(connection: Connection, *, cursor: int) -> tuple[list[Settled], int]:
-    """The settled ones among the messages that changed since `cursor`, in rising order, and the next cursor.
-
-    Start with cursor 0. On PostgreSQL call it in a `reading()` transaction; a row may be told twice, never missed.
+    Start with cursor 0. On PostgreSQL call it in a `reading()` transaction; one may be told twice, never missed.
     """
     changes = read_changes(connection, after=cursor, tables=("messages",))
-    rows = connection.execute(
-        select(Message.id, Message.state, Message.reason, Message.enrolment_ref, Message.customer_id, Message.origin,
-               Message.code, Message.channel, type_coerce(Message.expected_at, BigInteger),
-               Message.bounced_at.is_not(None))
-        .where(in_ids(Message.id, changes.keys.get("messages", [])), Message.settled_at.is_not(None))
-        .order_by(Message.id)
-    )
-    return [Settled(*tuple(row)) for row in rows], changes.cursor
+    rows = connection.scalars(
+        select(Message.enrolment_ref).distinct()
+        .where(in_ids(Message.id, changes.keys.get("messages", [])), Message.settled_at.is_not(None),
+               Message.enrolment_ref.is_not(None))).all()
+    return sorted(each for each in rows if each is not None), changes.cursor

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, case, func, select
 
 from core.arrays import in_ids, in_texts
+from core.bulk import plain_rows
 from customers.consents import current_consents
 from customers.models import Address, Customer, Suppression
 from customers.suppression import ADDRESS_CHANNEL, address_hashes
@@ -169,11 +170,11 @@ def _addresses(connection: Connection, ids: list[int], channel: str) -> dict[int
     # The database looks at each field; only a letter without a postal code needs a second look, at its country.
     empty = [func.coalesce(field, "") == "" for field in (Address.value, Address.city, Address.postal_code)]
     letters_only = [(empty[1], 3), (empty[2], 4)] if channel == "letter" else []
-    rows = connection.execute(
+    rows = plain_rows(connection, (
         select(Address.customer_id, Address.lookup, Address.country,
                case((empty[0], 1), (Address.undeliverable_at.is_not(None), 2), *letters_only, else_=0))
         .where(Address.channel == ADDRESS_CHANNEL[channel], in_ids(Address.customer_id, ids))
-    )
+    ))
     troubles = (None, no_address(channel), undeliverable(channel), INCOMPLETE, INCOMPLETE)
     found: dict[int, _Place] = {}
     for customer_id, lookup, country, trouble in rows:

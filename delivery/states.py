@@ -86,6 +86,18 @@ def moved(
     return sorted(connection.execute(statement).scalars())
 
 
+def accepted_at_once(connection: Connection, ids: Iterable[int], *, channel: str, now: datetime, **stamps: Any) -> int:
+    """Take claimed messages of one channel by way of `handed_over` to `sent` in one statement; returns how many.
+
+    Only for a world where nothing is handed to anybody: in earnest the step between has to be committed by itself.
+    """
+    return connection.execute(
+        update(Message)
+        .where(in_ids(Message.id, list(ids)), Message.state == "claimed", Message.channel == channel)
+        .values(**_values("handed_over", now) | _values("sent", now) | stamps, attempt=Message.attempt + 1)
+    ).rowcount
+
+
 def _values(to: str, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {"state": to}
     if to in _STAMP:

@@ -1,8 +1,8 @@
 """What if everything that is due were accepted outside?
 
 Owns sending in a world that is only imagined: the same claim as in earnest, with its locks, consents and objections,
-and the same settling, without composing anything and without any channel. The promise: nothing leaves this module but
-rows of the store it is given.
+and the same marks of a message that went, without composing anything and without any channel. The promise: nothing
+leaves this module but rows of the store it is given.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,12 @@ from sqlalchemy import BigInteger, select, type_coerce, update
 
 from core.arrays import in_ids
 from core.database import Database
-from delivery.channels import accepted
+from delivery.arrival import expected_arrival
 from delivery.claiming import claim
-from delivery.models import CallTask, Message
+from delivery.models import CallTask
 from delivery.objections import Objecting
-from delivery.sending import settle
 from delivery.settings import DeliverySettings
-from delivery.states import moved
+from delivery.states import accepted_at_once, moved
 
 CHANNELS = ("email", "letter")
 """What needs a channel in earnest; calls lie on the desk."""
@@ -32,9 +31,10 @@ def tick(
         connection = session.connection()
         claimed = claim(connection, now=now, limit=limit, worker=1, channels=CHANNELS,
                         secret_key=settings.secret_key, objecting=objecting)
-        ours = moved(connection, claimed.going, "handed_over", from_="claimed", now=now, of_worker=1,
-                     attempt=Message.attempt + 1)
-        settle(connection, dict.fromkeys(ours, accepted(text="supposed")), now=now, worker=1, settings=settings)
+        for channel in CHANNELS if claimed.going else ():
+            accepted_at_once(connection, claimed.going, channel=channel, now=now, released_at=now, reason=None,
+                             expected_at=expected_arrival(channel, now, lead_days=settings.print_lead_days),
+                             cost_cents=settings.cost_cents.get(channel, 0))
     return claimed.decided
 
 

@@ -45,7 +45,7 @@ class Journey(Base):
     resuming: Mapped[dict[str, Any] | None] = mapped_column(
         Errand, doc="what is left to do of going on after a pause (walk/errands.py); nobody walks until it is done")
     moving: Mapped[dict[str, Any] | None] = mapped_column(
-        Errand, doc="what is left to do of bringing people over to another version")
+        Errand, doc="what is left to do of bringing people to another version, or of ending one")
     created_at: Mapped[datetime] = mapped_column(Instant)
     updated_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -109,9 +109,15 @@ class Enrolment(Base):
     __tablename__ = "enrolments"
     __table_args__ = (
         UniqueConstraint("journey_id", "customer_id", "entry"),
-        Index("ix_enrolments_state_due_at", "state", "due_at"),
+        # In the order in which people are claimed, so that a chunk out of a million due at one instant is not sorted
+        # out; and the lists need no look at each row.
+        Index("ix_enrolments_state_due_at", "state", "due_at", "journey_id", "step", "id"),
         Index("ix_enrolments_customer_id", "customer_id"),
-        Index("ix_enrolments_version_step", "version_id", "step"),
+        # Holds all that is counted for the drawing of a version and for a journey's line in a list.
+        Index("ix_enrolments_standing", "version_id", "step", "state", "held_out", "left_reason"),
+        Index("ix_enrolments_entered_at", "entered_at", postgresql_using="brin"),
+        Index("ix_enrolments_left_at", "left_at", sqlite_where=text("left_at IS NOT NULL"),
+              postgresql_where=text("left_at IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -223,10 +229,10 @@ class Winner(Base):
 
 
 class VisitSum(Base):
-    """How many people went a way whose visits are not kept any more; see journeys/pruning.py."""
+    """So many more people went a way: one row per chunk, now and then made one; see journeys/visits.py."""
 
     __tablename__ = "visit_sums"
-    __table_args__ = (UniqueConstraint("version_id", "step", "outcome"),)
+    __table_args__ = (Index("ix_visit_sums_version_id", "version_id", "step", "outcome"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("journey_versions.id", ondelete="CASCADE"))

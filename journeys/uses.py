@@ -1,4 +1,4 @@
-"""What stands on a segment: other segments, campaigns, journeys?
+"""What stands on a segment, or on an offer: other segments, campaigns, journeys?
 
 Owns the whole list, put together where all three can be seen. A journey uses a segment by its entry, a branch or an
 exit rule, in its draft or in its newest version.
@@ -29,6 +29,24 @@ def higher_uses(session: Session, key: str) -> list[Use]:
     campaigns = [Use("campaign", campaign.key, campaign.name, "its audience", over=campaign.state in _OVER)
                  for campaign in campaigns_on(session, segment.id, over=True)]
     return [*campaigns, *_by_journeys(session, key)]
+
+
+def journeys_with_offer(session: Session, key: str) -> list[str]:
+    """The journeys that name this offer, in their draft or in any version: people may be inside of each."""
+    found = []
+    for journey in session.scalars(select(Journey).order_by(Journey.name, Journey.id)):
+        pinned = [pins["offers"] for pins in session.scalars(
+            select(Version.pins).where(Version.journey_id == journey.id))]
+        if any(key in offers for offers in pinned) or _names_offer(journey.draft, key):
+            found.append(f"the journey “{journey.name}”")
+    return found
+
+
+def _names_offer(value: Any, key: str) -> bool:
+    if isinstance(value, dict):
+        return key in (value.get("offer"), value.get("code_ends")) or any(
+            _names_offer(inner, key) for inner in value.values())
+    return isinstance(value, list) and any(_names_offer(inner, key) for inner in value)
 
 
 def _by_journeys(session: Session, key: str) -> list[Use]:

@@ -12,7 +12,7 @@ FLOORS = [["core"], ["customers"], ["coupons", "delivery"], ["segments"], ["camp
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 SEGMENT_FLOORS = [["models", "dialects"], ["language"], ["saving", "compiling"], ["telling", "engines"],
                   ["choosing", "figures", "membership", "proposals"]]
-JOURNEY_FLOORS = [["models"], ["pruning", "responding", "states", "uses"], ["graphs"], ["arms", "exits"],
+JOURNEY_FLOORS = [["models"], ["pruning", "responding", "states", "uses", "visits"], ["graphs"], ["arms", "exits"],
                   ["entry", "telling"], ["walk"], ["editing"], ["forecasting"]]
 COUPON_FLOORS = [["models"], ["locking", "refusals", "states"], ["offers"], ["codes"], ["checks", "till"]]
 FOLDERS_OF_FILES = {"plays"}

@@ -24,6 +24,7 @@ from campaigns.showing import segment_key
 from core.arrays import in_ids
 from core.bulk import chunks
 from core.errors import NotFound
+from core.types import to_us
 from customers.models import Customer
 from delivery.policy import CHANNELS, channel_words
 from delivery.preference import Choice, choose_channels
@@ -31,9 +32,10 @@ from journeys.editing.editing import newest_version
 from journeys.editing.reached_first import reached_first
 from journeys.entry.allotting import best_first_steps
 from journeys.entry.holding_out import global_percent, left_alone
-from journeys.entry.households import HOUSEHOLD, others_of_homes, units_of
+from journeys.entry.households import HOUSEHOLD, others_of_homes
 from journeys.entry.ranking import best, places_of_best, ranking_of
-from journeys.graphs.graph import BestFirst, Graph, Split, ways_of
+from journeys.entry.units import drawn_units
+from journeys.graphs.graph import UNITS, BestFirst, Graph, Split, ways_of
 from journeys.graphs.reading import read_graph
 from journeys.graphs.steps import arms
 from journeys.models import Journey, Version
@@ -227,11 +229,12 @@ def _parts(
         numbers: dict[int, str] = dict(connection.execute(
             select(Customer.id, Customer.external_id).where(in_ids(Customer.id, part))).all())
         external_ids = [numbers.get(customer_id, "") for customer_id in part]
-        units = external_ids
+        homes: dict[int, str | None] = {}
         if frame.graph is not None and frame.graph.unit == HOUSEHOLD:
-            homes: dict[int, str | None] = dict(connection.execute(
+            homes = dict(connection.execute(
                 select(Customer.id, Customer.household).where(in_ids(Customer.id, part))).all())
-            units = units_of(external_ids, [homes.get(customer_id) for customer_id in part])
+        units = drawn_units(connection, UNITS[0] if frame.graph is None else frame.graph.unit, part, external_ids,
+                            [homes.get(customer_id) for customer_id in part], [to_us(now)] * len(part))
         held = left_alone(frame.journey, external_ids, percent=frame.holdout_percent,
                           global_percent=frame.global_percent, units=units)
         drawn = [None] * len(part) if split is None else arms(split, frame.journey, units)

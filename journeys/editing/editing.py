@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.approving import insist_on_approval
 from campaigns.models import Campaign
-from campaigns.planning import KEY
+from campaigns.planning import KEY, campaign_by_key
 from campaigns.planning import end as end_campaign
 from campaigns.planning import pause as pause_campaign
 from campaigns.planning import start as start_campaign
@@ -212,6 +212,17 @@ def end(session: Session, key: str, *, now: datetime) -> Journey:
     return journey
 
 
+def end_with_campaign(session: Session, campaign_key: str, *, now: datetime) -> Campaign:
+    """End a campaign for good, with its journey when that runs or is paused. Raises NotFound, Conflict."""
+    campaign = campaign_by_key(session, campaign_key)
+    living = session.scalars(select(Journey).where(
+        Journey.campaign_id == campaign.id, Journey.state.in_(("running", "paused")))).first()
+    if living is None:
+        return end_campaign(session, campaign_key, now=now)
+    end(session, living.key, now=now)
+    return campaign
+
+
 def let_in_again(session: Session, key: str, *, only: int | None = None, now: datetime) -> int:
     """Let those who were set aside after an error (or `only` one enrolment of them) walk again from where they stood;
     returns how many."""
@@ -301,6 +312,15 @@ def _frozen(session: Session, draft: dict[str, Any]) -> dict[str, Any]:
     return frozen
 
 
+def _held_offer(session: Session, key: str) -> int:
+    """The offer's id, held: whoever would delete it waits, and then finds it named here."""
+    offer_id = session.scalar(
+        select(Offer.id).where(Offer.key == key).with_for_update(read=True, key_share=True))
+    if offer_id is None:
+        raise Conflict(f"Somebody deleted the offer {key} at this moment. Choose another.")
+    return offer_id
+
+
 def _pins(session: Session, graph: Graph) -> dict[str, Any]:
     sends = [step for step in graph.steps.values() if isinstance(step, Send | Call)]
     offers = sorted({step.offer for step in graph.steps.values()
@@ -310,7 +330,7 @@ def _pins(session: Session, graph: Graph) -> dict[str, Any]:
         "receivers": receiver_ids(session, told),
         "global_percent": global_percent(session),
         "contents": {key: newest_revision(session, key).id for key in sorted({step.content for step in sends})},
-        "offers": {key: session.scalars(select(Offer.id).where(Offer.key == key)).one() for key in offers},
+        "offers": {key: _held_offer(session, key) for key in offers},
         "segments": {} if not graph.segment else {graph.segment: session.scalars(
             select(Segment.version).where(Segment.key == graph.segment)).one()},
     }

@@ -7,19 +7,16 @@ visits and the day from which their wait counts; nothing is said twice.
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.bulk import chunks
 from core.errors import Conflict, Invalid, NotFound
 from journeys.editing.editing import journey_by_key, newest_version
-from journeys.exits.leaving import leave
 from journeys.graphs.graph import Call, Leave
 from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Journey, Version
-from journeys.walk.errands import bring_over, bringing_over, count_standing
-
-AT_ONCE = 5_000
+from journeys.states import INSIDE
+from journeys.walk.errands import bring_over, bringing_over, count_standing, see_off, seeing_off
 
 
 def take_over(
@@ -49,8 +46,7 @@ def take_over(
     people = count_standing(session, errand)
     if expected_people is not None and people > expected_people * 1.1 + 10:
         raise Conflict(f"{people} people stand there by now, not {expected_people}. Look again before moving them.")
-    if journey.moving is not None or journey.resuming is not None:
-        raise Conflict(f"People of {journey.name} are still being moved. Try again in a minute.")
+    _insist_free(journey)
     journey.moving = errand
     bring_over(session, journey)  # a large crowd's worker does the rest
     return people
@@ -59,23 +55,31 @@ def take_over(
 def retire(session: Session, key: str, *, number: int, now: datetime) -> int:
     """End an older version: whoever is still inside it leaves, the people left alone too; returns how many.
 
-    Raises NotFound, Invalid for the newest version, Conflict when the journey is over.
+    Nobody in it walks on from now on; of a large crowd only a part is let out here, the worker does the rest.
+
+    Raises NotFound, Invalid for the newest version, Conflict when the journey is over or people are still being moved.
     """
     journey = _living(session, key)
     version, newest = _version(session, journey, number), newest_version(session, journey)
     if newest is not None and version.id == newest.id:
         raise Invalid(f"Version {number} is the newest one. Publish another first, or end the journey.",
                       place="version")
-    ids = session.scalars(select(Enrolment.id).where(
-        Enrolment.version_id == version.id, Enrolment.state.in_(("active", "followed", "failed", "finished")))
-        .order_by(Enrolment.id)).all()
-    return sum(leave(session.connection(), dict.fromkeys(part, "retired"), to="over", now=now)
-               for part in chunks(ids, AT_ONCE))
+    _insist_free(journey)
+    people = session.scalar(select(func.count()).select_from(Enrolment).where(
+        Enrolment.version_id == version.id, Enrolment.state.in_(INSIDE))) or 0
+    journey.moving = seeing_off(version=version, now=now)
+    see_off(session, journey)  # a large crowd's worker does the rest
+    return people
 
 
 def steps_to_choose(version: Version) -> list[str]:
     """The steps of a version people can be brought to, in the order of the graph."""
     return [key for key, step in parse_graph(version.graph).steps.items() if not isinstance(step, Leave)]
+
+
+def _insist_free(journey: Journey) -> None:
+    if journey.moving is not None or journey.resuming is not None:
+        raise Conflict(f"People of {journey.name} are still being moved. Try again in a minute.")
 
 
 def _living(session: Session, key: str) -> Journey:

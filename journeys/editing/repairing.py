@@ -16,15 +16,15 @@ from sqlalchemy.orm import Session
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, save_campaign
 from core.arrays import in_ids
-from core.bulk import bulk_insert, chunks
+from core.bulk import chunks
 from core.errors import Conflict, NotFound
 from core.types import to_us
 from delivery.contents import save_content
 from delivery.models import CallTask, Content, ContentRevision, Message
 from delivery.outbox import take_back
 from journeys.editing import editing
-from journeys.exits.leaving import VISITS
 from journeys.models import Enrolment, Journey
+from journeys.visits import record_visits, ways_of
 from segments.models import Segment
 from segments.saving.lists import change_members, make_list
 
@@ -135,16 +135,19 @@ def _put_back(session: Session, taken: list[Row[Any]], *, now: datetime) -> set[
     stands there already, stays."""
     steps = {row.enrolment_ref: row.step for row in taken if row.enrolment_ref is not None}
     rows = session.execute(
-        select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger))
+        select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger),
+               Enrolment.version_id, Enrolment.held_out)
         .where(in_ids(Enrolment.id, sorted(steps)), Enrolment.state == "active").order_by(Enrolment.id)
         .with_for_update()).all()
     if not rows:
         return set()
     count = len(rows)
-    bulk_insert(session.connection(), VISITS, {
+    record_visits(session.connection(), {
         "enrolment_id": [row[0] for row in rows], "number": [row[1] for row in rows], "step": [row[2] for row in rows],
         "entered_at": [row[3] for row in rows], "left_at": [to_us(now)] * count, "outcome": ["put_back"] * count,
-        "detail": [WRONG] * count})
+        "detail": [WRONG] * count},
+        ways_of([row[4] for row in rows], [str(row[2]) for row in rows], ["put_back"] * count,
+                [row[5] for row in rows]))
     for step in sorted(set(steps.values())):
         session.execute(
             update(Enrolment).where(in_ids(Enrolment.id, [row[0] for row in rows if steps[row[0]] == step]))

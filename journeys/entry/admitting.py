@@ -21,8 +21,9 @@ from core.database import Database
 from core.types import MICROSECOND, to_us
 from customers.models import Customer
 from journeys.entry.grouping import make_way
-from journeys.entry.holding_out import left_alone
-from journeys.entry.households import HOUSEHOLD, passages_of_mates, units_of
+from journeys.entry.holding_out import left_alone, left_alone_by_all
+from journeys.entry.households import HOUSEHOLD, passages_of_mates
+from journeys.entry.units import ALONE, ORGANISATION, drawn_units
 from journeys.graphs.plans import Plan
 from journeys.models import Enrolment, Journey
 from journeys.states import INSIDE
@@ -94,14 +95,18 @@ def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) ->
     if plan.graph.unit == HOUSEHOLD:
         kept_out |= _one_each(connection, plan, arrivals, [place for place, customer in zip(places, ids, strict=True)
                                                            if customer not in kept_out])
+    numbers = [people[customer][0] for customer in ids]
+    in_firms = plan.graph.unit == ORGANISATION
+    if in_firms and plan.global_percent:  # an organisation is one whole: nobody of it is left alone beside the others
+        kept_out |= {customer: ALONE for customer, alone in zip(ids, left_alone_by_all(
+            numbers, plan.global_percent), strict=True) if alone and customer not in kept_out}
     kept_out |= make_way(connection, plan, [customer for customer in ids if customer not in kept_out], now=now)
     gone = [customer in kept_out for customer in ids]
-    external_ids = [people[customer][0] for customer in ids]
-    kept = left_alone(plan.journey_key, external_ids, percent=plan.holdout_percent,
-                      global_percent=plan.global_percent, units=units_of(
-                          external_ids, [people[customer][2] for customer in ids])
-                      if plan.graph.unit == HOUSEHOLD else None)
     since = [arrivals.since_us[place] for place in places]
+    kept = left_alone(plan.journey_key, numbers, percent=plan.holdout_percent,
+                      global_percent=0.0 if in_firms else plan.global_percent,
+                      units=drawn_units(connection, plan.graph.unit, ids, numbers,
+                                        [people[customer][2] for customer in ids], since))
     _insert(session, plan, {
         "customer_id": ids,
         "entry": _numbers(ids, entries, kept_out, before), "held_out": kept, "entered_at": since,

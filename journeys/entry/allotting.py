@@ -9,7 +9,7 @@ spends more than the budget over all versions of a journey.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import BigInteger, Connection, Table, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from campaigns.costs import Price
@@ -18,8 +18,8 @@ from campaigns.problems import Problem
 from core.bulk import bulk_insert, chunks, reserve_ids
 from customers.models import Customer
 from delivery.preference import choose_channels
-from journeys.entry.households import HOUSEHOLD, units_of
 from journeys.entry.ranking import Ranking, ranked
+from journeys.entry.units import drawn_units
 from journeys.graphs.graph import BestFirst, Change, Give, Graph, Jump, Leave, Send, Split, Step, Wait, Webhook, ways_of
 from journeys.graphs.plans import Plan
 from journeys.graphs.steps import arms
@@ -119,13 +119,15 @@ def _allot_step(
 ) -> int:
     connection = session.connection()
     rows = connection.execute(
-        select(Enrolment.id, Enrolment.customer_id, Customer.external_id, Customer.household)
+        select(Enrolment.id, Enrolment.customer_id, Customer.external_id, Customer.household,
+               type_coerce(Enrolment.entered_at, BigInteger).label("entered_us"))
         .join(Customer, Customer.id == Enrolment.customer_id)
         .outerjoin(Allotment, (Allotment.enrolment_id == Enrolment.id) & (Allotment.step == key))
         .where(Enrolment.version_id == plan.version_id, Enrolment.state == "active", Enrolment.held_out.is_(False),
                Allotment.id.is_(None)).order_by(Enrolment.customer_id)).all()
     externals = [row.external_id for row in rows]
-    units = units_of(externals, [row.household for row in rows]) if plan.graph.unit == HOUSEHOLD else externals
+    units = drawn_units(connection, plan.graph.unit, [row.customer_id for row in rows], externals,
+                        [row.household for row in rows], [row.entered_us for row in rows])
     coming = {rows[place].customer_id: rows[place].id for place in comes_to(plan.graph, plan.journey_key, units, key)}
     taken = given_places(connection, plan.journey_id, key)
     if not coming or plan.ranking is None:

@@ -46,8 +46,14 @@ def left_alone(
     kept = held_out(journey_key, external_ids if units is None else units, percent=percent)
     if not global_percent:
         return kept
-    everywhere: list[bool] = (drawn(SALT, external_ids) < global_percent / 100 * DRAWS).tolist()
+    everywhere = left_alone_by_all(external_ids, global_percent)
     return [mine or all_ for mine, all_ in zip(kept, everywhere, strict=True)]
+
+
+def left_alone_by_all(external_ids: Sequence[str], global_percent: float) -> list[bool]:
+    """Per person whether every journey leaves them alone."""
+    everywhere: list[bool] = (drawn(SALT, external_ids) < global_percent / 100 * DRAWS).tolist()
+    return everywhere
 
 
 def share_left_alone(percent: float, global_percent: float) -> float:

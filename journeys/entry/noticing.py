@@ -21,6 +21,7 @@ from core.database import Database
 from core.types import to_us
 from customers.models import Event
 from journeys.entry.admitting import Arrivals, admit, may_enter
+from journeys.exits.ahead import lies_ahead
 from journeys.exits.concerned import AT_ONCE, ORDERED, customers_of, tables_of
 from journeys.exits.happened import Waiting, as_text, fits, happened
 from journeys.exits.mates import with_mates
@@ -59,10 +60,11 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         # With nobody waiting there is nobody to wake: a first import's millions of changes need not be read.
         changes = read_changes(connection, after=after, tables=tuple(sorted(tables)))
         woken = _concerned(connection, changes, waits, plans)
+        early = lies_ahead(connection, changes, tables, now=now)
     done = sum(_enter(database, plan, changes.keys.get("events", []), now=now, limit=limit) for plan in doors)
     for part in chunks(woken, limit):
         done += _wake(database, part, plans, now=now)
-    if changes.keys or changes.cursor - after > _IDLE_CHANGES:
+    if not early and (changes.keys or changes.cursor - after > _IDLE_CHANGES):
         database.small(lambda connection: advance(connection, READER, changes.cursor))
     return done
 

@@ -18,6 +18,7 @@ from core.cursors import advance, position, read_changes
 from core.database import Database
 from coupons.models import Redemption
 from customers.models import Consent, Contact, OrderLine
+from journeys.exits.ahead import lies_ahead
 from journeys.exits.concerned import ORDERED, customers_of, tables_of
 from journeys.exits.leaving import leave
 from journeys.exits.mates import HOUSEHOLD, mates_of, newest_of_homes, with_mates
@@ -176,8 +177,9 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         changes = read_changes(connection, after=after, tables=tables)
         concerned = with_mates(connection, customers_of(connection, changes, tables), plans.values())
         ids = _touched(connection, concerned, plans)
+        early = lies_ahead(connection, changes, tables, now=now)
     left = sum(_let_leave(database, part, plans, now=now) for part in chunks(ids, limit))
-    if changes.keys or changes.cursor - after > _IDLE_CHANGES:
+    if not early and (changes.keys or changes.cursor - after > _IDLE_CHANGES):
         database.small(lambda connection: advance(connection, READER, changes.cursor))
     return left
 

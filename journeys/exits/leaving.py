@@ -7,16 +7,14 @@ enrolment moves, and what has not left the house is taken back, all in the calle
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, Table, select, type_coerce
+from sqlalchemy import BigInteger, Connection, select, type_coerce
 
 from core.arrays import in_ids
-from core.bulk import bulk_insert
 from core.types import to_us
 from delivery.outbox import cancel
-from journeys.models import Enrolment, Visit
+from journeys.models import Enrolment
 from journeys.states import INSIDE, move
-
-VISITS: Table = Visit.__table__  # type: ignore[assignment]
+from journeys.visits import record_visits, ways_of
 
 REASONS: Mapping[str, str] = {
     "redeemed": "redeemed the code",
@@ -27,6 +25,7 @@ REASONS: Mapping[str, str] = {
     "taken_over": "another journey of its group took over",
     "group": "is in another journey of its group",
     "household": "another person of the household is in it",
+    "left_alone": "left alone by the house, while the organisation is drawn as one",
     "window_over": "the window closed",
     "ended": "the journey was ended",
     "erased": "data erased",
@@ -43,7 +42,8 @@ def leave(connection: Connection, reasons: Mapping[int, str], *, to: str, now: d
     """
     inside = INSIDE if to == "over" else ("active",)
     rows = connection.execute(
-        select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger))
+        select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger),
+               Enrolment.version_id, Enrolment.held_out)
         .where(in_ids(Enrolment.id, list(reasons)), Enrolment.state.in_(inside))
         .order_by(Enrolment.id).with_for_update()
     ).all()
@@ -57,10 +57,10 @@ def leave(connection: Connection, reasons: Mapping[int, str], *, to: str, now: d
         cancel(connection, sorted(ids), reason=REASONS[reason], now=now)
     standing = [row for row in rows if row[0] in moved and row[2] is not None]
     if standing:
-        ids_, numbers, steps, entered = zip(*standing, strict=True)
-        bulk_insert(connection, VISITS, {
+        ids_, numbers, steps, entered, versions, held = zip(*standing, strict=True)
+        record_visits(connection, {
             "enrolment_id": ids_, "number": numbers, "step": steps, "entered_at": entered,
             "left_at": [to_us(now)] * len(standing), "outcome": [to] * len(standing),
             "detail": [REASONS[reasons[enrolment_id]] for enrolment_id in ids_],
-        })
+        }, ways_of(versions, steps, [to] * len(standing), held))
     return len(moved)

@@ -23,8 +23,9 @@ from campaigns.problems import insist
 from core.database import Database
 from core.errors import Conflict, NotFound
 from core.settings import Settings
+from core.statistics.clusters import ClusterSums
 from core.texts import md5_hex
-from core.types import to_us
+from core.types import MICROSECOND, to_us
 from customers.models import Event
 from delivery import supposing
 from delivery.models import Message
@@ -33,9 +34,11 @@ from journeys.editing.approval_parts import parts_of
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.editing import newest_version, publish, save_draft
 from journeys.entry.allotting import best_first_steps
+from journeys.entry.units import ORGANISATION
 from journeys.exits.happened import fits
 from journeys.exits.objecting import objections
 from journeys.forecasting.budgets import budget_notes, share_prices, with_shared_budgets
+from journeys.forecasting.likeness import ordered_before
 from journeys.forecasting.living import Living, Shopping
 from journeys.forecasting.scratch import World, world
 from journeys.forecasting.tallying import Tally, tally
@@ -66,7 +69,7 @@ class Outlook:
     did something there, and sentences about what was and was not looked at.
 
     `told` are the places in `features` of those whom a code reached, `inside` of everybody who entered: over them the
-    model's draws are summed.
+    model's draws are summed. `alike`: where organisations are drawn, how alike their walked people have ordered.
     """
 
     tally: Tally
@@ -83,6 +86,7 @@ class Outlook:
     inside: Sequence[int]
     took_seconds: float
     notes: tuple[str, ...]
+    alike: ClusterSums | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,10 @@ def play(
             counted = tally(session.connection(), journey_id, since=now, zone=frame.zone, scale=scale,
                             keys=tuple(frame.graph.steps))
             told, inside = _sides(session, journey_id, living)
+            alike = ordered_before(
+                session.connection(), journey_id, begins_us=to_us(frame.begins_at),
+                length_us=(frame.until - frame.begins_at) // MICROSECOND,
+                categories=frame.campaign.goal_categories) if frame.graph.unit == ORGANISATION else None
             notes += budget_notes(session, frame.graph, journey_id, scale=scale, currency=frame.campaign.currency)
     if living.refused:
         notes.append(f"{round(living.refused * scale):,} codes were wanted and refused at the till: too late, below "
@@ -211,7 +219,7 @@ def play(
     return Outlook(counted, frame.begins_at, frame.until, len(everybody), len(people), round(living.orders * scale),
                    round(living.redemptions * scale), round(living.refused * scale),
                    round(living.discount_cents * scale), living.features, told, inside,
-                   time.perf_counter() - started, (*notes, *response.notes))
+                   time.perf_counter() - started, (*notes, *response.notes), alike)
 
 
 def _audience(around: Surroundings, frame: Frame, *, now: datetime) -> tuple[list[int], list[str]]:

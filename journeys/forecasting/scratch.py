@@ -5,7 +5,7 @@ audience is copied, read in one view of the real store. Whatever the forecast do
 real store nothing is written, and every table says how it is copied, or that it is not.
 """
 
-import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, event, literal_column, select
+from sqlalchemy import Connection, event, select
 
-from core.arrays import in_ids
 from core.database import Database, open_database
 from core.types import Base
+from journeys.forecasting.copying import Attached, Fetched
 
 WHOLE = (
     "approvals", "arm_beliefs", "attribute_types", "batches", "campaigns", "contact_rules", "content_revisions",
@@ -45,7 +45,6 @@ NOT_NEEDED = (
 )
 """Tables that no step and no rule reads, or that begin empty in a world of its own."""
 
-AT_ONCE = 20_000
 FOLDER = "forecast-"
 """How the folder of a world begins, in the installation's home."""
 
@@ -66,94 +65,58 @@ def world(
 ) -> Iterator[World]:
     """A world with these people, gone when the block ends.
 
-    `prepare` brings the schema into an empty database. Of the pools of `offers` the unissued codes come along, of a
-    scaled world the share that belongs to it.
+    `prepare` brings the schema into an empty database, where it cannot be taken from the real store. Of the pools of
+    `offers` the unissued codes come along, of a scaled world the share that belongs to it.
     """
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=FOLDER, dir=home) as name:
-        folder = Path(name)
-        scratch = open_database(f"sqlite:///{folder / 'world.db'}", pool_size=4)
+        path = Path(name) / "world.db"
+        scratch = open_database(f"sqlite:///{path}", pool_size=4)
         event.listen(scratch.engine, "connect", _lightly)
         try:
-            prepare(scratch)
-            _fill(real, folder / "world.db", people, scale=scale, offers=offers)
-            yield World(scratch, folder, scale)
+            if real.path is None:
+                prepare(scratch)
+                scratch.dispose()
+            _fill(real, path, people, scale=scale, offers=offers)
+            yield World(scratch, path.parent, scale)
         finally:
             scratch.dispose()
 
 
 def _lightly(connection: Any, _record: Any) -> None:
     """What dies with us need not reach the disk, nor be whole where only some people came along."""
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("PRAGMA foreign_keys=OFF")
+    for pragma in ("synchronous=OFF", "foreign_keys=OFF", "wal_autocheckpoint=20000"):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _fill(real: Database, path: Path, people: Sequence[int], *, scale: float, offers: Sequence[str]) -> None:
-    import sqlite3
-
-    with closing(sqlite3.connect(path, isolation_level=None)) as raw, real.reading() as session:
-        for pragma in ("synchronous=OFF", "foreign_keys=OFF", "journal_mode=WAL"):
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rwc", uri=True, isolation_level=None)) as raw, \
+            real.reading() as session:
+        for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-131072"):
             raw.execute(f"PRAGMA {pragma}")
-        # The followers of changes begin with what happens here; what was copied is no news.
-        triggers = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        raw.execute("BEGIN")
-        for name, _sql in triggers:
-            raw.execute(f'DROP TRIGGER "{name}"')
         connection = session.connection()
+        source = Fetched(connection, raw) if real.path is None else Attached(connection, raw, real.path, people)
+        raw.execute("BEGIN")
+        # The followers of changes begin with what happens here; what was copied is no news. Indexes are quicker made
+        # at once than row by row.
+        later = source.tables_alone()
         tables = Base.metadata.tables
         for name in WHOLE:
-            _copy(connection, raw, tables[name], None)
+            source.copy(tables[name])
         for name, column in BY_PERSON.items():
-            for start in range(0, len(people), AT_ONCE):
-                _copy(connection, raw, tables[name], in_ids(tables[name].c[column], people[start:start + AT_ONCE]))
-        _stock(connection, raw, scale=scale, offers=offers)
-        for _name, sql in triggers:
-            raw.execute(sql)
+            source.copy_of(tables[name], column, people)
+        for ids in _stock(connection, scale=scale, offers=offers):
+            source.copy_of(tables["codes"], "id", ids)
+        for written in later:
+            raw.execute(written)
         raw.execute("COMMIT")
 
 
-def _stock(connection: Connection, raw: Any, *, scale: float, offers: Sequence[str]) -> None:
+def _stock(connection: Connection, *, scale: float, offers: Sequence[str]) -> Iterator[Sequence[int]]:
     """The unissued codes of the pools of these offers: of each the share of this world."""
     codes, known = Base.metadata.tables["codes"], Base.metadata.tables["offers"]
     for offer_id in connection.scalars(select(known.c.id).where(known.c.key.in_(sorted(offers)),
                                                                 known.c.code_source == "pool")).all():
         holds = (codes.c.offer_id == offer_id) & (codes.c.state == "stock")
         ids = connection.scalars(select(codes.c.id).where(holds).order_by(codes.c.id)).all()
-        kept = ids[:int(len(ids) / scale)]
-        for start in range(0, len(kept), AT_ONCE):
-            _copy(connection, raw, codes, in_ids(codes.c.id, kept[start:start + AT_ONCE]))
-
-
-def _copy(connection: Connection, raw: Any, table: Table, chosen: Any) -> None:
-    """Rows as they are stored; only what PostgreSQL keeps in another form than SQLite is turned."""
-    names = [column.name for column in table.columns]
-    quote = connection.dialect.identifier_preparer.quote
-    columns: list[Any] = [literal_column(f"{table.name}.{quote(name)}") for name in names]
-    statement: Select[Any] = select(*columns).select_from(table)
-    if chosen is not None:
-        statement = statement.where(chosen)
-    rows: Any = connection.execute(statement)
-    turned = [] if connection.dialect.name == "sqlite" else [
-        place for place, column in enumerate(table.columns) if _differs(column.type)]
-    listed, marks = ", ".join(f'"{name}"' for name in names), ", ".join("?" * len(names))
-    while part := rows.fetchmany(AT_ONCE):
-        plain = [tuple(row) for row in part] if not turned else [_plain(row, turned) for row in part]
-        raw.executemany(f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks})', plain)
-
-
-def _differs(kind: Any) -> bool:
-    name = type(getattr(kind, "impl_instance", kind)).__name__.upper()
-    return any(word in name for word in ("JSON", "BOOLEAN", "DATE"))
-
-
-def _plain(row: Any, turned: Sequence[int]) -> tuple[Any, ...]:
-    values = list(row)
-    for place in turned:
-        value = values[place]
-        if isinstance(value, dict | list):
-            values[place] = json.dumps(value)
-        elif isinstance(value, bool):
-            values[place] = int(value)
-        elif value is not None and hasattr(value, "isoformat"):
-            values[place] = value.isoformat()
-    return tuple(values)
+        yield ids[:int(len(ids) / scale)]

@@ -13,6 +13,8 @@ from segments.language.conditions import Rule
 
 CHANNELS = ("preferred", "email", "letter", "phone")
 ENTERING, LEAVING = "entering", "leaving"
+UNITS = ("customer", "household", "organisation")
+"""What hold-out and arm may be drawn for."""
 CALL_WAYS = ("reached", "not_interested", "not_reached")
 """What may come of a call; who could not or may not be called counts as not reached."""
 MEASURES = ("redemptions", "margin")
@@ -244,7 +246,7 @@ class Graph:
     `on` is one of MOVES: whoever comes into the segment, or leaves it, enters then. None: its members, at the start.
     `standing`: the house's standing exclusions keep people out.
     `group`: a person is in one journey of a group at a time; of two, the one of higher `priority` has the person.
-    `unit`: what is drawn for, and of which one person at a time is inside: customer or household.
+    `unit`: what is drawn for, one of UNITS; of a household one person at a time is inside, of an organisation all.
     `quiet_hours`: no message of this journey goes out between these times where the person lives.
     `reentry_days`: who has left may come again this many days after entering last; 0 always, None never.
     """

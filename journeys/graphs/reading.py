@@ -14,7 +14,7 @@ from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
 from campaigns.problems import Problem, insist
 from core.errors import Invalid
 from delivery.contact_rules import read_rest
-from journeys.graphs.graph import ExitWhen, Graph, Step
+from journeys.graphs.graph import UNITS, BestArm, ExitWhen, Graph, Split, Step
 from journeys.graphs.reading_entry import EntryReader
 from journeys.graphs.reading_parts import is_number
 from journeys.graphs.reading_steps import StepReader
@@ -62,6 +62,7 @@ class _Reader(StepReader):
         starts_at, ends_at = self._window(value.get("window"))
         segment, on, entry = EntryReader(self).entry(value.get("entry"))
         steps = self._steps(value.get("steps"))
+        unit = self._unit(value.get("unit", UNITS[0]), steps)
         start = value.get("start")
         if not isinstance(start, str) or not start:
             self.add("start", "The journey has no start.", "Name the step people come to first.")
@@ -80,7 +81,7 @@ class _Reader(StepReader):
             entry=entry,
             group=self._group(value),
             priority=self._priority(value),
-            unit=self._unit(value.get("unit", "customer")),
+            unit=unit,
             quiet_hours=self._quiet_hours(value.get("quiet_hours")),
             reentry_days=self._reentry(value.get("reentry", "never")),
         )
@@ -159,12 +160,16 @@ class _Reader(StepReader):
                  'Write ["standing"] for the house\'s list, or []. Segments a campaign is not sent to stand with it.')
         return False
 
-    def _unit(self, unit: object) -> str:
-        if unit == "organisation":
-            self.add("unit", "Drawing by organisation is not available yet.", 'Use "customer" or "household".')
-        elif unit not in ("customer", "household"):
-            self.add("unit", "This is nothing that can be drawn for.", 'Use "customer" or "household".')
-        return "household" if unit == "household" else "customer"
+    def _unit(self, unit: object, steps: Mapping[str, Step]) -> str:
+        if unit not in UNITS:
+            self.add("unit", "This is nothing that can be drawn for.", 'Use "customer", "household" or "organisation".')
+            return UNITS[0]
+        for key, step in steps.items() if unit == "organisation" else ():
+            # What they go by are people one by one; colleagues answer alike, so they would be sure too soon.
+            if isinstance(step, BestArm) or (isinstance(step, Split) and step.rest is not None):
+                self.add(f"steps.{key}", "Where organisations are drawn, arms are not chosen while people still come.",
+                         'Use a split without a rest, or "unit": "customer".')
+        return str(unit)
 
     def _quiet_hours(self, value: object) -> tuple[time, time] | None:
         try:

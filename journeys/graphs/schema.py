@@ -7,7 +7,7 @@ is judged in `checking`.
 from typing import Any
 
 from campaigns.planning import HIGHEST_HOLDOUT_PERCENT
-from journeys.graphs.graph import CALL_WAYS, CHANNELS, MEASURES, MOVES
+from journeys.graphs.graph import CALL_WAYS, CHANNELS, MEASURES, MOVES, UNITS
 from journeys.graphs.reading import EXIT_FLAGS
 from journeys.graphs.reading_entry import MOST_BEST
 from journeys.graphs.reading_steps import ELSE, LARGEST_BUDGET_CENTS, MOST_ARMS, MOST_CASES
@@ -189,8 +189,9 @@ def graph_schema() -> dict[str, Any]:
             "entry": _ENTRY,
             "exclude": {"type": "array", "items": {"const": "standing"}, "description":
                         "standing: whom the house leaves out of every campaign does not enter and gets no message."},
-            "unit": {"enum": ["customer", "household"], "default": "customer", "description":
-                     "household: one draw for all who live together, and one of them inside at a time."},
+            "unit": {"enum": list(UNITS), "default": "customer", "description":
+                     "household: one draw for all who live together, and one of them inside at a time. organisation: "
+                     "one draw for everybody of it; all of them enter."},
             "reentry": {"default": "never", "description": "Whether whoever has left may come again.", "anyOf": [
                 {"enum": ["never", "always"]},
                 {"type": "object", "additionalProperties": False, "required": ["after_days"], "properties": {

@@ -1,6 +1,7 @@
 """Which columns does the runner read of the people who are due?
 
-Owns the one statement that claims them: oldest first, locked, and passing over those another worker holds.
+Owns the one statement that claims them: oldest first, locked, and passing over those another worker holds. The order is
+that of the index, to its last column: with a million people due at one instant no chunk sorts them all.
 """
 
 from sqlalchemy import BigInteger, select, type_coerce
@@ -17,6 +18,6 @@ CLAIM = (
     )
     .join(Customer, Customer.id == Enrolment.customer_id)
     .where(Enrolment.state == "active")
-    .order_by(Enrolment.due_at, Enrolment.id)
+    .order_by(Enrolment.due_at, Enrolment.journey_id, Enrolment.step, Enrolment.id)
     .with_for_update(of=Enrolment, skip_locked=True)
 )

@@ -1,9 +1,9 @@
 """What was asked for, and is too much for one transaction?
 
-Owns two errands that may concern everybody inside a journey: going on after a pause, and bringing those who stand at
-one step over to another version. Each is kept with the journey and done a part at a time, with its place in the same
-transaction, so that nobody else waits for long and a kill between two parts loses and repeats nothing. While a journey
-goes on after a pause nobody walks in it.
+Owns three errands that may concern everybody inside a journey: going on after a pause, bringing those who stand at one
+step over to another version, and seeing everybody off who is in a version that ends. Each is kept with the journey and
+done a part at a time, with its place in the same transaction, so that nobody else waits for long and a kill between two
+parts loses and repeats nothing. While a journey goes on after a pause nobody walks in it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from core.arrays import in_ids
-from core.bulk import bulk_insert
 from core.database import Database
 from core.types import from_us, to_us
 from delivery.models import Message
 from delivery.states import move as move_messages
-from journeys.exits.leaving import VISITS
+from journeys.exits.leaving import leave
 from journeys.models import Enrolment, Journey, Version
+from journeys.states import INSIDE
+from journeys.visits import record_visits, take_along, ways_of
 from journeys.walk.due import NEVER
 from journeys.walk.skipping import pass_in_silence
 from journeys.walk.speaking import SKIPPED
@@ -40,6 +41,11 @@ def going_on(*, overdue: str, since: datetime, now: datetime) -> Errand:
 def bringing_over(*, old: Version, new: Version, step: str, target: str, now: datetime) -> Errand:
     """The errand of people who stand at a step now and shall stand at `target` of another version."""
     return {"from": old.id, "to": new.id, "number": new.number, "step": step, "target": target, "at_us": to_us(now)}
+
+
+def seeing_off(*, version: Version, now: datetime) -> Errand:
+    """The errand of everybody in a version that ends."""
+    return {"from": version.id, "at_us": to_us(now), "after": 0}
 
 
 def tick(database: Database, *, now: datetime, limit: int) -> int:
@@ -63,8 +69,10 @@ def _part(database: Database, journey_id: int, *, limit: int) -> bool:
             journey.resuming = journey.moving = None  # it is over: everybody is let out anyway
         elif journey.resuming is not None:
             go_on(session, journey, limit=limit)
-        else:
+        elif journey.moving is not None and "step" in journey.moving:
             bring_over(session, journey, limit=limit)
+        else:
+            see_off(session, journey, limit=limit)
         return True
 
 
@@ -141,7 +149,11 @@ _FOLLOWING: Mapping[str, str | None] = {"held": "silence", "silence": "release",
 
 
 def standing_at(errand: Mapping[str, Any]) -> tuple[ColumnElement[bool], ...]:
-    """Who is to be brought over: those who stood there when it was asked for."""
+    """Who is to be brought over: those who stood there when it was asked for. Who is to be seen off: everybody who has
+    not left, and who came to the end, since a message may still wait."""
+    if "step" not in errand:
+        return (Enrolment.version_id == errand["from"], Enrolment.id > errand["after"],
+                Enrolment.state.in_((*INSIDE, "finished")))
     return (Enrolment.version_id == errand["from"], Enrolment.step == errand["step"],
             Enrolment.state.in_(("active", "failed")),
             or_(Enrolment.step_entered_at.is_(None), Enrolment.step_entered_at <= from_us(errand["at_us"])))
@@ -152,6 +164,19 @@ def count_standing(session: Session, errand: Mapping[str, Any]) -> int:
     return session.scalar(select(func.count()).select_from(Enrolment).where(*standing_at(errand))) or 0
 
 
+def see_off(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> bool:
+    """Let at most so many people out; returns whether nobody is left."""
+    errand = journey.moving
+    if errand is None:
+        return True
+    ids = session.scalars(
+        select(Enrolment.id).where(*standing_at(errand)).order_by(Enrolment.id).limit(limit)).all()
+    leave(session.connection(), dict.fromkeys(ids, "retired"), to="over", now=from_us(errand["at_us"]))
+    journey.moving = {**errand, "after": ids[-1]} if len(ids) == limit else None
+    session.flush()
+    return len(ids) < limit
+
+
 def bring_over(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> bool:
     """Bring at most so many people over; returns whether nobody is left. Whoever comes over is found there no more."""
     errand = journey.moving
@@ -159,13 +184,16 @@ def bring_over(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> b
         return True
     now = from_us(errand["at_us"])
     rows = session.execute(
-        select(Enrolment.id, Enrolment.visit, type_coerce(Enrolment.step_entered_at, BigInteger))
+        select(Enrolment.id, Enrolment.visit, type_coerce(Enrolment.step_entered_at, BigInteger), Enrolment.held_out)
         .where(*standing_at(errand)).order_by(Enrolment.id).limit(limit).with_for_update()).all()
     count = len(rows)
-    bulk_insert(session.connection(), VISITS, {
+    ids = [row[0] for row in rows]
+    record_visits(session.connection(), {
         "enrolment_id": [row[0] for row in rows], "number": [row[1] for row in rows], "step": [errand["step"]] * count,
         "entered_at": [row[2] for row in rows], "left_at": [to_us(now)] * count, "outcome": ["moved"] * count,
-        "detail": [f"moved to version {errand['number']}"] * count})
+        "detail": [f"moved to version {errand['number']}"] * count},
+        ways_of([errand["from"]] * count, [errand["step"]] * count, ["moved"] * count, [row[3] for row in rows]))
+    take_along(session.connection(), ids, old=errand["from"], new=errand["to"])
     session.execute(
         update(Enrolment).where(in_ids(Enrolment.id, [row[0] for row in rows]))
         .values(version_id=errand["to"], step=errand["target"], visit=Enrolment.visit + 1, due_at=now, until_at=None,

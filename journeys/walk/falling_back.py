@@ -30,8 +30,9 @@ def fall_back(
 ) -> int:
     """Queue the next channel for whoever needs one; `people` are enrolment rows by id. Returns how many were queued."""
     visits: dict[tuple[int, str, int], list[Message]] = {}
+    concerned = {message.enrolment_ref for message in messages if _did_not_reach(message)}
     for message in messages:
-        place = _place(message)
+        place = _place(message) if message.enrolment_ref in concerned else None
         if place is not None:
             visits.setdefault(place, []).append(message)
     groups: dict[tuple[int, str], list[tuple[int, int, list[Message]]]] = {}
@@ -58,11 +59,12 @@ def _place(message: Message) -> tuple[int, str, int] | None:
 
 
 def _did_not_reach(last: Message) -> bool:
-    if last.state == "sent":
-        return last.bounced_at is not None
+    state = last.state
+    if state == "sent":
+        return last.bounced_us is not None
     # Suppressed before any channel was chosen means that none was allowed; left out means on every channel.
-    return last.state == "failed" or (last.state == "suppressed" and last.channel is not None
-                                      and not (last.reason or "").startswith(LEFT_OUT))
+    return state == "failed" or (state == "suppressed" and last.channel is not None
+                                 and not (last.reason or "").startswith(LEFT_OUT))
 
 
 def _queue_next(

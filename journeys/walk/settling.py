@@ -21,7 +21,7 @@ from core.types import from_us
 from coupons.codes.issuing import start_validity, take_back_unsent
 from coupons.models import Code
 from delivery.models import Message
-from delivery.outbox import settled_since
+from delivery.outbox import passages_settled_since
 from journeys.graphs.plans import plans_of
 from journeys.models import Enrolment, Journey, Version
 from journeys.walk.falling_back import fall_back
@@ -34,15 +34,14 @@ _IDLE_CHANGES = 500
 
 
 def tick(database: Database, *, now: datetime, limit: int, secret_key: str) -> int:
-    """Draw the consequences of every message settled since last time; returns how many were looked at.
+    """Draw the consequences of every message settled since last time; returns how many passages were looked at.
 
-    `limit` is the number of messages per transaction.
+    `limit` is the number of passages per transaction.
     """
     with database.reading() as session:
         connection = session.connection()
         after = position(connection, READER)
-        settled, cursor = settled_since(connection, cursor=after)
-    refs = sorted({message.enrolment_ref for message in settled if message.enrolment_ref is not None})
+        refs, cursor = passages_settled_since(connection, cursor=after)
     shelf = Shelf()
     for part in chunks(refs, limit):
         with database.writing() as session:
@@ -79,7 +78,8 @@ def _messages(session: Session, enrolment_ids: Sequence[int]) -> Sequence[Row[*t
     """Every ledger row of these enrolments, oldest first; columns only, since there may be very many."""
     return session.execute(
         select(Message.occasion, Message.enrolment_ref, Message.channel, Message.state, Message.code, Message.arm,
-               Message.expected_at, Message.bounced_at, Message.reason)
+               type_coerce(Message.expected_at, BigInteger).label("expected_us"),
+               type_coerce(Message.bounced_at, BigInteger).label("bounced_us"), Message.reason)
         .where(in_ids(Message.enrolment_ref, enrolment_ids)).order_by(Message.id)).all()
 
 
@@ -87,19 +87,18 @@ def _start_and_withdraw(
     session: Session, messages: Sequence[Row[*tuple[Any, ...]]], customer_ids: Sequence[int], *, now: datetime
 ) -> None:
     connection = session.connection()
-    arrived: dict[str, datetime] = {}
+    arrived: dict[str, int] = {}
     carried: set[str] = set()
     lost: dict[str, str] = {}
-    for message in messages:
-        if message.code is None:
+    for _occasion, _ref, _channel, state, code, _arm, expected_us, _bounced_us, _reason in messages:
+        if code is None:
             continue
-        if message.expected_at is not None and message.state in ("sent", "uncertain"):
-            first = arrived.get(message.code)
-            arrived[message.code] = message.expected_at if first is None else min(first, message.expected_at)
-        if message.state in CARRIES:
-            carried.add(message.code)
-        elif message.state in NEVER_WENT:
-            lost[message.code] = message.state
+        if expected_us is not None and state in ("sent", "uncertain"):
+            arrived[code] = min(arrived.get(code, expected_us), expected_us)
+        if state in CARRIES:
+            carried.add(code)
+        elif state in NEVER_WENT:
+            lost[code] = state
     lost = {code: state for code, state in lost.items() if code not in carried}
     if not arrived and not lost:
         return
@@ -107,13 +106,13 @@ def _start_and_withdraw(
         select(Code.id, Code.code, type_coerce(Code.valid_from, BigInteger))
         .where(in_ids(Code.customer_id, sorted(set(customer_ids))), Code.state == "issued",
                ~Code.origin.contains(GIVEN)).order_by(Code.id)).all()
-    starts = [(row.id, arrived[row.code]) for row in codes
-              if row.code in arrived and from_us(row.valid_from) != arrived[row.code]]
+    starts = [(number, from_us(arrived[code])) for number, code, valid_us in codes
+              if arrived.get(code, valid_us) != valid_us]
     if starts:
         ids, instants = zip(*starts, strict=True)
         start_validity(connection, ids, counts_from=instants, now=now)
     for state in sorted(set(lost.values())):
-        withdrawn = [row.id for row in codes if lost.get(row.code) == state]
+        withdrawn = [number for number, code, _valid_us in codes if lost.get(code) == state]
         if withdrawn:
             reason = "its message failed" if state == "failed" else f"its message was {state}"
             take_back_unsent(connection, withdrawn, reason=reason, now=now)

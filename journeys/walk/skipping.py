@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
+from core.bulk import plain_rows
 from journeys.graphs.plans import load_plans
 from journeys.models import Enrolment, Journey
 from journeys.walk.claiming import CLAIM
@@ -30,6 +31,6 @@ def pass_in_silence(
         select(Enrolment.id).where(Enrolment.journey_id == journey.id, Enrolment.state == "active",
                                    Enrolment.due_at > since, Enrolment.due_at <= now, Enrolment.id > after)
         .order_by(Enrolment.id).limit(limit)).all()
-    rows = session.execute(CLAIM.where(in_ids(Enrolment.id, ids))).all()
+    rows = plain_rows(connection, CLAIM.where(in_ids(Enrolment.id, ids)))
     Walk(session, plans, rows, now=now, secret_key="", shelf=Shelf(), silent=True).run()
     return ids

@@ -5,29 +5,31 @@ everybody waits, has left, or has passed `MOST_STEPS` steps; then moves and visi
 All of it happens in the caller's transaction.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, Table, select, type_coerce
+from sqlalchemy import BigInteger, Table, select, type_coerce
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
-from core.bulk import bulk_insert, bulk_update
+from core.bulk import bulk_update
 from core.types import to_us
 from customers.changing import set_attributes
 from delivery.models import Message
 from delivery.outbox import cancel
 from journeys.arms.best_arms import draw_arms
 from journeys.arms.deciding import WON, winners
-from journeys.entry.households import HOUSEHOLD, unit_of
+from journeys.entry.units import drawn_units
 from journeys.exits.exits import Candidates, reasons
 from journeys.exits.happened import Waiting, happened
-from journeys.exits.leaving import REASONS, VISITS
+from journeys.exits.leaving import REASONS
 from journeys.graphs import steps
 from journeys.graphs.graph import BestArm, Branch, Call, Change, Give, Jump, Leave, Send, Split, Wait, WaitFor, Webhook
 from journeys.graphs.plans import Plan
 from journeys.models import Enrolment
+from journeys.visits import Way, record_visits, ways_of
 from journeys.walk import calling
 from journeys.walk.code_ends import before_code_ends
 from journeys.walk.hooking import tell
@@ -38,10 +40,9 @@ from segments.saving.lists import change_members
 MOST_STEPS = 20
 """Steps one person may pass in one claim; whoever wants more stays due and comes again."""
 
-POOL_LOOK_US, DRAWING_LOOK_US = 15 * 60 * 1_000_000, 60 * 1_000_000
-"""After this long, who waits for a code of an empty pool, or for the end of the drawing, is looked at again."""
-RULE_LOOK_US = 24 * 3600 * 1_000_000
-"""After this long a rule that is waited for is asked again, because some change by time alone."""
+POOL_LOOK_US, DRAWING_LOOK_US, RULE_LOOK_US = 900 * 1_000_000, 60 * 1_000_000, 24 * 3600 * 1_000_000
+"""After this long they are looked at again who wait for a code of an empty pool, for the end of the drawing, for a rule
+to hold (some change by time alone)."""
 
 _ENROLMENTS: Table = Enrolment.__table__  # type: ignore[assignment]
 _VISIT_COLUMNS = ("enrolment_id", "number", "step", "entered_at", "left_at", "outcome", "detail")
@@ -52,7 +53,7 @@ class Walk:
     """One chunk of people on their way. Places are positions in the columns."""
 
     def __init__(
-        self, session: Session, plans: Mapping[int, Plan], rows: Sequence[Row[*tuple[Any, ...]]], *, now: datetime,
+        self, session: Session, plans: Mapping[int, Plan], rows: Sequence[Sequence[Any]], *, now: datetime,
         secret_key: str, shelf: Shelf, silent: bool = False,
     ) -> None:
         """`silent`: they pass without anything being said, each message a row that says why."""
@@ -69,6 +70,7 @@ class Walk:
         self.left_reason: list[str | None] = [None] * count
         self.spoke_now: set[int] = set()
         self.visits: dict[str, list[Any]] = {name: [] for name in _VISIT_COLUMNS}
+        self.ways: Counter[Way] = Counter()
 
     def run(self) -> None:
         """Walk everybody as far as they can go now, and write it."""
@@ -161,10 +163,9 @@ class Walk:
         return going + self._go(rest, [step.next[won]] * len(rest), [won] * len(rest), [WON] * len(rest))
 
     def _units(self, plan: Plan, places: list[int]) -> list[str]:
-        """What is drawn for: the person, or the household."""
-        if plan.graph.unit == HOUSEHOLD:
-            return [unit_of(self.external[place], self.household[place]) for place in places]
-        return [self.external[place] for place in places]
+        """What is drawn for: the person, the household, or the organisation."""
+        columns = (self.customers, self.external, self.household, self.entered)
+        return drawn_units(self.connection, plan.graph.unit, *([each[place] for place in places] for each in columns))
 
     def _set_arm(self, place: int, name: str) -> None:
         # People left alone belong to no arm; they are compared with all of them.
@@ -216,9 +217,7 @@ class Walk:
         for number in known:
             self.due[asked[number]] = None  # settling the message wakes them
         if new:
-            people = self._listeners(new)
-            spoken = keep_silent(self.session, plan, step, people, now=self.now, shelf=self.shelf) if self.silent else (
-                speak(self.session, plan, step, people, now=self.now, secret_key=self.secret_key, shelf=self.shelf))
+            spoken = self._say(plan, step, new)
             for number, place in enumerate(new):
                 if number in spoken.waiting:
                     self.due[place] = self.now_us + POOL_LOOK_US
@@ -231,6 +230,13 @@ class Walk:
         return self._go(gone, [step.next[done[place][0]] for place in gone], [done[place][0] for place in gone],
                         [done[place][1] for place in gone])
 
+    def _say(self, plan: Plan, step: Send | Call, places: list[int]) -> Spoken:
+        """Speak to these people, or note why not when they pass in silence."""
+        people = self._listeners(places)
+        if self.silent:
+            return keep_silent(self.session, plan, step, people, now=self.now, shelf=self.shelf)
+        return speak(self.session, plan, step, people, now=self.now, secret_key=self.secret_key, shelf=self.shelf)
+
     def _send(self, plan: Plan, step: Send, places: list[int]) -> list[int]:
         addressed = self._withhold(plan, step, places)
         if step.best_first is not None and not plan.drawn:
@@ -239,12 +245,7 @@ class Walk:
             addressed = []
         if not addressed:
             return []
-        people = self._listeners(addressed)
-        if self.silent:
-            spoken = keep_silent(self.session, plan, step, people, now=self.now, shelf=self.shelf)
-        else:
-            spoken = speak(self.session, plan, step, people, now=self.now, secret_key=self.secret_key,
-                           shelf=self.shelf)
+        spoken = self._say(plan, step, addressed)
         if spoken.waiting:  # no code, no message: they stay at this step until the pool is filled
             for number in spoken.waiting:
                 self.due[addressed[number]] = self.now_us + POOL_LOOK_US
@@ -364,14 +365,14 @@ class Walk:
 
     def _pass(self, places: list[int], outcomes: Sequence[str], details: Sequence[str | None] | None = None) -> None:
         """Close the current visit of these people."""
-        visits = self.visits
-        visits["enrolment_id"] += [self.ids[place] for place in places]
-        visits["number"] += [self.visit[place] for place in places]
-        visits["step"] += [self.step[place] for place in places]
-        visits["entered_at"] += [self.step_entered[place] for place in places]
-        visits["left_at"] += [self.now_us] * len(places)
-        visits["outcome"] += outcomes
-        visits["detail"] += [None] * len(places) if details is None else details
+        steps_, count = [self.step[place] for place in places], len(places)
+        columns = ([self.ids[place] for place in places], [self.visit[place] for place in places], steps_,
+                   [self.step_entered[place] for place in places], [self.now_us] * count, outcomes,
+                   [None] * count if details is None else details)
+        for name, values in zip(_VISIT_COLUMNS, columns, strict=True):
+            self.visits[name] += values
+        self.ways += ways_of((self.versions[place] for place in places), steps_, outcomes,
+                             (self.held[place] for place in places))
 
     def _go(
         self, places: list[int], targets: Sequence[str], outcomes: Sequence[str],
@@ -395,6 +396,5 @@ class Walk:
         bulk_update(self.connection, _ENROLMENTS, "id", {
             "id": self.ids, "state": self.state, "step": self.step, "visit": self.visit, "due_at": self.due,
             "step_entered_at": self.step_entered, "until_at": self.until, "arm": self.arm, "channel": self.channel,
-            "left_at": self.left_at, "left_reason": self.left_reason,
-        })
-        bulk_insert(self.connection, VISITS, self.visits)
+            "left_at": self.left_at, "left_reason": self.left_reason})
+        record_visits(self.connection, self.visits, self.ways)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from campaigns.planning import save_campaign
 from core.database import Database
@@ -21,6 +22,7 @@ from delivery.models import Message
 from journeys.editing.editing import publish, save_draft
 from journeys.exits.objecting import objections
 from journeys.models import Enrolment, Version, Visit
+from journeys.visits import summed
 from journeys.walk import duties
 from journeys.walk.running import Services
 from segments.engines.questions import Questions
@@ -201,3 +203,18 @@ def passages(database: Database, customer_id: int) -> list[Enrolment]:
     with database.reading() as session:
         return list(session.scalars(
             select(Enrolment).where(Enrolment.customer_id == customer_id).order_by(Enrolment.id)))
+
+
+def counted_by_hand(session: Session) -> dict[tuple[int, str, str], int]:
+    """(version, step, outcome) -> people who went that way, those left alone aside, counted from the log."""
+    rows = session.execute(
+        select(Enrolment.version_id, Visit.step, Visit.outcome, func.count())
+        .join(Enrolment, Enrolment.id == Visit.enrolment_id).where(Enrolment.held_out.is_(False))
+        .group_by(Enrolment.version_id, Visit.step, Visit.outcome))
+    return {(row[0], row[1], row[2] or ""): row[3] for row in rows}
+
+
+def summed_up(session: Session) -> dict[tuple[int, str, str], int]:
+    """The same, from the sums that are kept with the log."""
+    return {(version, step, outcome): people for version in session.scalars(select(Version.id))
+            for (step, outcome), people in summed(session.connection(), version).items()}

@@ -15,7 +15,7 @@ from journeys.models import ArmDraw, Enrolment, Version, Visit
 from journeys.states import INSIDE
 from tests.conftest import NOW, PROOFS
 from tests.journeys.courses import Course
-from tests.journeys.shop import everything
+from tests.journeys.shop import counted_by_hand, everything, summed_up
 
 COURSES = range(30) if PROOFS else range(4)
 ACTS = 25 if PROOFS else 12
@@ -31,6 +31,7 @@ def holds(course: Course) -> None:
             visits.setdefault(visit.enrolment_id, []).append(visit)
         messages = list(session.scalars(select(Message)))
         codes = list(session.scalars(select(Code)))
+        assert summed_up(session) == counted_by_hand(session), "the drawing says what the log says"
         draws = {draw.enrolment_id: draw for draw in session.scalars(select(ArmDraw))}
     assert Counter(person.customer_id for person in people.values()).most_common(1)[0][1] == 1, "entered twice"
     for person in people.values():

@@ -9,6 +9,7 @@ import pytest
 from core.database import Database
 from customers.consents import record_consent
 from customers.contacts import record_contact
+from journeys.exits import exits
 from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, ledger, walk, with_steps
 
 LEAVE = {"kind": "leave"}
@@ -62,6 +63,19 @@ def _do(database: Database, act: str, at: datetime) -> None:
             record_consent(session, 1, channel="email", state="withdrawn", at=at - timedelta(minutes=1), now=at)
         else:
             record_contact(session, 1, external_id="k1", kind="complaint", direction="in", now=at)
+
+
+def test_a_no_that_comes_while_a_round_is_at_work_is_heard_by_the_next_one(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, (1, 2), now=now)
+    go(sqlite_database, {**REST, "exit_when": [{"unsubscribed": True}]}, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    at = now + timedelta(days=1)
+    _do(sqlite_database, "no", at + timedelta(seconds=63))  # said three seconds after the round began
+    assert exits.tick(sqlite_database, now=at, limit=10) == 0
+    assert exits.tick(sqlite_database, now=at + timedelta(seconds=4), limit=10) == 1
+    assert exits.tick(sqlite_database, now=at + timedelta(seconds=4), limit=10) == 0
 
 
 def test_what_was_said_before_entering_lets_nobody_leave(

@@ -1,6 +1,7 @@
 """What would happen: the real graph over the real people in a world of its own, and nothing outside of it."""
 
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from core.settings import read_settings
 from core.types import Base
 from coupons.models import Code, Offer
 from delivery.channels.memory import MemoryChannel
+from delivery.receivers import add_receiver
 from journeys.editing.editing import publish, save_draft
 from journeys.forecasting import scratch
 from journeys.forecasting.asking import Wish, ask, claim, settle
@@ -24,7 +26,7 @@ from journeys.models import Enrolment, Forecast
 from journeys.responding import Response, flat
 from segments.engines.questions import Questions
 from tests.delivery.ledger import KEY, SETTINGS
-from tests.journeys.shop import GRAPH, ONE_MAIL, add_event, add_order, day, furnish, go, ledger
+from tests.journeys.shop import GRAPH, ONE_MAIL, add_event, add_order, day, furnish, go, ledger, with_steps
 from winback.schema import METADATA, upgrade
 
 NOBODY = Response(None, None)
@@ -109,6 +111,41 @@ def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
     assert found.tally.entered == len(people) == 40
     assert found.tally.held_out == sum(each.held_out for each in people) > 0
     assert found.tally.arms == {arm: sum(each.arm == arm for each in people) for arm in ("A", "B")}
+
+
+WATCH: list[tuple[str, Any]] | None = None
+
+
+def _note(event: str, values: Any) -> None:
+    if WATCH is not None and event in ("socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen",
+                                       "os.system", "open"):
+        WATCH.append((event, values))
+
+
+def test_nothing_leaves_the_building(sqlite_database: Database, tmp_path: Path, now: datetime) -> None:
+    """Mail, letter, call and webhook are played while the interpreter itself tells of every connection, every program
+    that is started and every file that is opened to be written."""
+    global WATCH
+    furnish(sqlite_database, range(1, 31), now=now, channels=("email", "letter", "phone"))
+    with sqlite_database.writing() as session:
+        add_receiver(session, "crm", name="CRM", url="https://crm.example/hook", secret_key=KEY, now=now)
+    drafted(sqlite_database, with_steps(
+        mail={"kind": "send", "content": "offer-a", "channel": "email", "next": "post"},
+        post={"kind": "send", "content": "offer-a", "channel": "letter", "next": "tell"},
+        tell={"kind": "webhook", "receiver": "crm", "next": "ring"},
+        ring={"kind": "call", "content": "offer-a", "days": 3,
+              "next": {"reached": "end", "not_interested": "end", "not_reached": "end"}},
+        end={"kind": "leave"}), now=now)
+    sys.addaudithook(_note)  # for good, but it is silent unless WATCH is there
+    WATCH = seen = []
+    try:
+        found = foreseen(sqlite_database, tmp_path, EVERYBODY, now=now, days=5)
+    finally:
+        WATCH = None
+    assert set(said(found)) == {("mail", "email"), ("post", "letter"), ("ring", "phone")}
+    written = [values[0] for event, values in seen if event == "open" and values[1] and set(values[1]) & set("wxa+")]
+    assert [event for event, _values in seen if event != "open"] == []
+    assert [path for path in written if not str(path).startswith(str(tmp_path))] == []
 
 
 def test_who_redeems_in_the_forecast_gets_no_reminder(sqlite_database: Database, tmp_path: Path, now: datetime) -> None:

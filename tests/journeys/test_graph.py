@@ -65,7 +65,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("hold-out too large", {"holdout_percent": 51}, "holdout_percent"),
     ("window turned round", {"window": {"from": "2026-03-02", "until": "2026-03-01"}}, "window.until"),
     ("window that is no date", {"window": {"from": "soon"}}, "window.from"),
-    ("organisations", {"unit": "organisation"}, "unit"),
+    ("families", {"unit": "family"}, "unit"),
     ("coming back", {"reentry": "always"}, "reentry"),
     ("wrong channel", {"steps": {"mail": {**SEND, "channel": "fax"}}}, "steps.mail.channel"),
     ("code without offer", {"steps": {"mail": {**SEND, "code": "new"}}}, "steps.mail.code"),
@@ -126,12 +126,12 @@ def test_a_loop_without_a_wait_is_refused_and_one_with_a_wait_is_not() -> None:
 def test_every_problem_is_told_at_once_of_form_and_of_meaning() -> None:
     graph = with_steps(mail={"kind": "send", "content": "gone", "offer": "gone", "next": "nowhere", "x": 1},
                        wait={"kind": "wait", "days": "3"})
-    graph["unit"] = "organisation"
+    graph["unit"] = "family"
     assert {"unit", "steps.mail.x", "steps.mail.content", "steps.mail.offer", "steps.mail.next", "steps.wait.days",
             "steps.wait.next"} <= set(places(graph))
     with pytest.raises(InvalidPlan) as raised:
         parse_graph(graph)
-    assert len(raised.value.problems) >= 4 and "Drawing by organisation is not available yet" in str(raised.value)
+    assert len(raised.value.problems) >= 4 and "This is nothing that can be drawn for" in str(raised.value)
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 3, {"steps": []}, {"steps": {"a": []}}, {"start": ["x"], "steps": {}},

@@ -85,11 +85,11 @@ def test_people_without_a_household_stand_for_themselves(
     assert {each.state for each in enrolments(sqlite_database).values()} == {"active"}
 
 
-@pytest.mark.parametrize("unit", ["organisation", "family", 3, None])
+@pytest.mark.parametrize("unit", ["family", 3, None])
 def test_other_units_are_told(unit: object) -> None:
     problems = check_graph({**HOMES, "unit": unit}, known_segments={"lapsed"}, known_offers=set(), known_contents=set())
     assert [problem.place for problem in problems] == ["unit"]
-    assert graph_schema()["properties"]["unit"]["enum"] == ["customer", "household"]
+    assert graph_schema()["properties"]["unit"]["enum"] == ["customer", "household", "organisation"]
 
 
 def test_what_anybody_of_the_household_orders_ends_the_passage_within_one_tick(

@@ -19,7 +19,19 @@ from journeys.editing.repairing import repair, spoken
 from journeys.models import Journey
 from segments.models import ListedPerson, Segment
 from tests.delivery.ledger import sink
-from tests.journeys.shop import day, deliver, enrolments, furnish, go, ledger, path_of, walk, with_steps
+from tests.journeys.shop import (
+    counted_by_hand,
+    day,
+    deliver,
+    enrolments,
+    furnish,
+    go,
+    ledger,
+    path_of,
+    summed_up,
+    walk,
+    with_steps,
+)
 
 GRAPH: dict[str, Any] = {**with_steps(
     mail={"kind": "send", "content": "offer-a", "offer": "ten-percent", "next": "pause"},
@@ -84,6 +96,8 @@ def test_a_wrong_text_is_stopped_taken_back_listed_and_corrected(
     sent = [(each.customer_id, each.revision_id) for each in ledger(database) if each.state == "sent"]
     assert len(sent) == 6 and len({who for who, _revision in sent}) == 6
     assert len({revision for who, revision in sent if who > 3} - {revision for who, revision in sent if who < 4}) == 1
+    with database.reading() as session:
+        assert summed_up(session) == counted_by_hand(session)
     assert ("pause", "put_back") in path_of(database, 5) and ("pause", "put_back") not in path_of(database, 2)
     assert {each.step for each in enrolments(database).values()} == {"pause"}
 

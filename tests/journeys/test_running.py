@@ -5,15 +5,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import BigInteger, event, select, text, type_coerce, update
+from sqlalchemy.exc import OperationalError
 
 from campaigns.models import Campaign
 from core.database import Database
 from customers.models import Customer
 from delivery.models import Message
 from journeys.editing.editing import let_in_again
-from journeys.models import Enrolment, Visit
+from journeys.models import Enrolment, Journey, Visit
 from journeys.walk import running
+from journeys.walk.claiming import CLAIM
 from tests.conftest import PROOFS, only_postgresql
 from tests.delivery.ledger import KEY, sink
 from tests.journeys.shop import (
@@ -195,6 +197,25 @@ def test_a_worker_passes_over_people_whom_another_one_holds(database: Database, 
     assert running.tick(database, now=now, limit=100, services=SERVICES) == 4
 
 
+@only_postgresql  # writers take turns on SQLite
+def test_nobody_walks_while_somebody_is_pausing_the_journey(database: Database, tmp_path: Path, now: datetime) -> None:
+    furnish(database, range(1, 5), now=now)
+    go(database, ONE_MAIL, now=now)
+    from journeys.entry import enrolling
+    from tests.journeys.shop import questions
+
+    enrolling.tick(database, now=now, limit=1000, questions=questions(database, tmp_path), secret_key=KEY)
+    with database.engine.connect() as other:
+        other.execute(text(f"ALTER DATABASE {database.engine.url.database} SET lock_timeout = '100ms'"))
+        other.commit()
+    database.dispose()
+    with database.engine.connect() as other:
+        other.execute(update(Journey).values(state="paused"))  # not committed yet
+        with pytest.raises(OperationalError, match="lock timeout"):
+            running.tick(database, now=now, limit=100, services=SERVICES)
+    assert not ledger(database)
+
+
 def test_one_poison_person_is_set_aside_with_the_error_and_can_be_let_in_again(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:
@@ -265,3 +286,16 @@ def test_the_mail_tells_the_last_whole_day_where_the_campaign_runs_and_expires_w
         assert session.scalar(select(Campaign.starts_at)) == now
         assert session.scalar(select(Customer.external_id)) == "c1"
         assert session.scalar(select(Message.values))["campaign"] == {"name": "Spring"}
+
+
+def test_a_chunk_is_claimed_in_the_order_of_the_index_however_many_are_due_at_one_instant(database: Database) -> None:
+    query = CLAIM.where(Enrolment.version_id == 1, type_coerce(Enrolment.due_at, BigInteger) <= 5).limit(10)
+    with database.reading() as session:
+        connection = session.connection()
+        written = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        if not database.is_sqlite:
+            for how in ("enable_sort", "enable_incremental_sort", "enable_seqscan", "enable_bitmapscan"):
+                connection.exec_driver_sql(f"SET LOCAL {how} = off")
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plan = str(connection.exec_driver_sql(f"{explain} {written}").all())
+    assert "ix_enrolments_state_due_at" in plan and "Sort" not in plan and "TEMP B-TREE" not in plan, plan
