@@ -35,7 +35,7 @@ from delivery.models import Message
 from journeys.models import Enrolment
 from journeys.walk import duties, running
 from segments.engines.questions import Questions
-from web.keys import issue_key
+from web.security.keys import issue_key
 
 IDLE_MS, EXIT_SECONDS, P99_MS = 50, 1.0, 60
 _EXITS = {"exit_when": [{"redeemed": True}, {"ordered": True}, {"unsubscribed": True}]}

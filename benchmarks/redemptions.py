@@ -40,7 +40,7 @@ from coupons.models import Redemption
 from coupons.offers.offers import save_offer
 from customers.models import Customer
 from web.app import create_app
-from web.keys import issue_key
+from web.security.keys import issue_key
 from winback.schema import name_installation, upgrade
 from winback.serving import THREADS, settle
 

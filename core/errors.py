@@ -2,7 +2,7 @@
 
 Expected outcomes (a refused code, a suppressed message) are values, never exceptions. What is raised here is a request
 that is malformed, not allowed, or at odds with what is stored. Each error is one clear sentence for the person who
-asked, with the place it happened. Only `web/errors.py` knows which HTTP status belongs to which class.
+asked, with the place it happened. Only `web/requests/errors.py` knows which HTTP status belongs to which class.
 """
 
 

@@ -17,9 +17,11 @@ from werkzeug.routing import IntegerConverter, Map
 
 from core.database import Database, open_database
 from core.settings import Settings
-from web import access, errors, headers, presentation
-from web.express import Express
+from web.frame import presentation
 from web.registry import register_all
+from web.requests import errors
+from web.requests.express import Express
+from web.security import access, headers
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_FORM_BYTES = 4 * 1024 * 1024
@@ -49,7 +51,7 @@ class _Api(flask_smorest.Api):  # type: ignore[misc]
     """The OpenAPI document and request checks; errors are ours."""
 
     def _register_error_handlers(self) -> None:
-        """web/errors.py answers, for pages and programs alike."""
+        """web/requests/errors.py answers, for pages and programs alike."""
 
 
 class _StoredNumber(IntegerConverter):

@@ -1,8 +1,8 @@
 """Which pages, resources and hooks does this application serve?
 
 Owns the discovery of blueprints: every module in `web/pages`, `web/api`, `web/public` and `web/hooks` that has a
-`blueprint` is served; the folder decides who may ask (see web/access.py). The promise: a route outside these folders
-is refused, so nothing is open by accident.
+`blueprint` is served; the folder decides who may ask (see web/security/access.py). The promise: a route outside these
+folders is refused, so nothing is open by accident.
 """
 
 import pkgutil

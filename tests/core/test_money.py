@@ -8,7 +8,7 @@ from core.money import Minor, amount_words
 from coupons.offers.wording import money as offer_money
 from reporting.wording import amount
 from segments.telling.phrases import PHRASES
-from web.formatting import money
+from web.wording.formatting import money
 
 
 @pytest.mark.parametrize(("cents", "currency", "minor", "english", "german"), [

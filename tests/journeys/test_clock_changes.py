@@ -14,7 +14,7 @@ from customers.models import Customer
 from delivery.holding_back import rest_ends
 from tests.delivery.ledger import sink
 from tests.journeys.shop import day, enrolments, furnish, go, ledger, walk, with_steps
-from web.campaign_form import fields_of, typed_form
+from web.campaigns.form import fields_of, typed_form
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)

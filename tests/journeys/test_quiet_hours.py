@@ -13,7 +13,7 @@ from delivery.contact_rules import save_contact_rules
 from delivery.models import Message
 from tests.delivery.ledger import sink
 from tests.journeys.shop import ONE_MAIL, day, furnish, go
-from web.why_not import why_not
+from web.people.why_not import why_not
 
 EVENING = datetime(2026, 3, 28, 21, 30, tzinfo=UTC)  # 22:30 in Berlin; the clock jumps at 1:00 UTC
 QUIET: dict[str, Any] = {**ONE_MAIL, "quiet_hours": {"from": "21:00", "until": "08:00"}, "exit_when": []}

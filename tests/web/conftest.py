@@ -24,11 +24,11 @@ from core.settings import Settings, read_settings
 from reporting.reports import campaign_report
 from tests.conftest import NOW, made_once
 from tests.web.story import add_history, plan, play
-from web import passwords
 from web.app import create_app
-from web.keys import issue_key
 from web.models import User
-from web.passwords import hash_password
+from web.security import passwords
+from web.security.keys import issue_key
+from web.security.passwords import hash_password
 
 PASSWORD = "correct horse battery"
 SLOW_HASHER = passwords._hasher

@@ -7,7 +7,7 @@ from journeys.models import Enrolment
 from tests.conftest import NOW
 from tests.web.story import SPOKEN
 from tests.web.test_journey_doors import headers, release, stand
-from web.keys import issue_key
+from web.security.keys import issue_key
 
 __all__ = ["headers"]
 AT = "/api/v1/journeys/winback"

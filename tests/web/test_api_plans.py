@@ -13,7 +13,7 @@ from delivery.models import Message
 from journeys.models import Version
 from tests.conftest import NOW
 from tests.journeys.shop import GRAPH
-from web.keys import issue_key
+from web.security.keys import issue_key
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from coupons.codes.issuing import Issued
 from coupons.models import Guess, Redemption, Refusal
 from coupons.refusals import refusal_words
 from tests.coupons.factories import make_codes, make_customers, make_offer
-from web.guessing import UNKNOWN_PER_MINUTE
+from web.security.guessing import UNKNOWN_PER_MINUTE
 
 Keys = Callable[..., dict[str, str]]
 ORDER: dict[str, Any] = {

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from threading import Event
 
-from web.awaited import KEPT_SECONDS, Pages
+from web.requests.awaited import KEPT_SECONDS, Pages
 
 PAGE = (7, "builder")
 

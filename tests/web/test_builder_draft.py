@@ -8,12 +8,12 @@ import pytest
 
 from core.errors import Invalid
 from segments.language.rules import parse_rule
-from web.amounts import read_cents, read_decimal, read_whole, written_cents
 from web.builder.draft import Group, Line, draft_of, path_text, read_path
 from web.builder.lines import NEW, Around, problem_of, read_line, say
 from web.builder.numbers import asked_for
 from web.builder.parts import Chip, Choice, Fields, Picker, Text, Ticks
 from web.builder.state import command, state_of, written
+from web.wording.amounts import read_cents, read_decimal, read_whole, written_cents
 
 AROUND = Around(date(2026, 3, 2), {"vip": "VIP"}, {"club": "boolean", "points": "number", "shoe": "text"}, "own")
 

@@ -29,7 +29,7 @@ from delivery.preference import choose_channels
 from tests.conftest import NOW, made_once
 from tests.web import story
 from tests.web.story import HOSTILE
-from web.formatting import money
+from web.wording.formatting import money
 
 _ORDERS = text("SELECT count(*) FROM orders WHERE customer_id = :i")
 SECRET = "test-secret-key-0123456789"

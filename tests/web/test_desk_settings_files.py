@@ -20,8 +20,8 @@ from delivery.calls import put_on_desk
 from delivery.models import CallTask
 from delivery.profile import Profile, get_profile, save_profile, settings_with_profile
 from tests.delivery.ledger import prepared
-from web.logins import add_user
 from web.models import ApiKey, User
+from web.security.logins import add_user
 
 SignIn = Callable[..., FlaskClient]
 

@@ -19,7 +19,7 @@ from coupons.codes.issuing import Issued
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.web.test_api_redemptions import ORDER, changed
 from web.api.coupons import MOST_LINES, RedemptionSchema, request_of
-from web.express import _fits, read_plainly
+from web.requests.express import _fits, read_plainly
 
 Keys = Callable[..., dict[str, str]]
 EXPRESS, SLOW = "application/json", "application/json; way=slow"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.money import NBSP
-from web import formatting as f
+from web.wording import formatting as f
 
 TODAY = date(2026, 11, 22)
 

@@ -14,7 +14,7 @@ from tests.conftest import NOW
 from tests.journeys.shop import with_steps
 from tests.web.story import SPOKEN
 from tests.web.test_campaign_pages import words
-from web.keys import issue_key
+from web.security.keys import issue_key
 
 OPEN: dict[str, Any] = {
     **with_steps(pause={"kind": "wait", "days": 1, "next": "end"}, end={"kind": "leave"}), "reentry": "always",

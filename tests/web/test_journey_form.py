@@ -16,7 +16,7 @@ from journeys.graphs.reading import read_graph
 from journeys.models import Journey
 from tests.web.conftest import browser_of
 from tests.web.test_campaign_pages import words
-from web.journey_template import Arm, Wish, ready_graph, redrawn, wish_of
+from web.journeys.template import Arm, Wish, ready_graph, redrawn, wish_of
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 A = {"content_A": "offer-a", "offer_A": "ten-percent", "channel_A": "preferred", "fallback_A": "yes", "after_A": "0",

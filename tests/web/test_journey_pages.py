@@ -18,8 +18,8 @@ from tests.journeys.shop import GRAPH
 from tests.web.conftest import Live, browser_of
 from tests.web.looks import TWO_LOOKS, check_look
 from tests.web.test_campaign_pages import words
-from web.journey_words import cut
-from web.layout import BOX_HEIGHT, BOX_WIDTH, lay_out
+from web.journeys.layout import BOX_HEIGHT, BOX_WIDTH, lay_out
+from web.journeys.words import cut
 
 
 def draft(database: Database, key: str = "second") -> tuple[dict[str, object], int]:

@@ -15,8 +15,8 @@ from core.database import Database
 from core.errors import Invalid
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.web.test_api_redemptions import ORDER
-from web.keys import issue_key
 from web.models import ApiKey
+from web.security.keys import issue_key
 
 WAYS = ("application/json", "application/json; way=slow")
 Send = Callable[..., TestResponse]

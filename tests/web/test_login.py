@@ -12,11 +12,11 @@ from core.clock import stand_at
 from core.database import Database
 from core.errors import Conflict, Invalid
 from tests.web.conftest import PASSWORD, SLOW_HASHER
-from web.keys import issue_key, key_of, revoke_key
-from web.logins import add_user, close_attempt, end_sessions, open_attempt, wait_after
 from web.models import ApiKey, AuditEntry, User
 from web.pages.login import REFUSAL, safe_target
-from web.passwords import password_fits
+from web.security.keys import issue_key, key_of, revoke_key
+from web.security.logins import add_user, close_attempt, end_sessions, open_attempt, wait_after
+from web.security.passwords import password_fits
 
 
 @pytest.fixture

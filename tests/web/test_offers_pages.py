@@ -17,9 +17,9 @@ from coupons.offers.offers import offer_by_key
 from tests.conftest import PROOFS
 from tests.coupons.factories import ask, make_codes, make_offer, use
 from tests.web.people import make_people
-from web.amounts import read_cents, written_cents
+from web.coupons.offer_form import form_of
 from web.models import AuditEntry
-from web.offer_form import form_of
+from web.wording.amounts import read_cents, written_cents
 
 GOOD = {"name": "10 % off furniture", "key": "ten-percent", "kind": "percent", "percent": "10", "currency": "EUR",
         "limit_per_code": "1", "valid_days": "14", "holder": "off", "active": "yes", "was": "", "do": "save"}

@@ -22,8 +22,8 @@ from delivery.statements import take_statement
 from journeys.telling.person import passages_of, visits_of
 from tests.delivery.ledger import prepared
 from tests.web import story
-from web.customer_story import Teller, tell
-from web.personal_data import everything_held, forget
+from web.people.personal_data import everything_held, forget
+from web.people.story import Teller, tell
 from winback.commands.people import customer
 from winback.context import Context
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.plots import (
+from web.frame.plots import (
     Channel,
     Estimate,
     Exclusion,

@@ -12,7 +12,7 @@ from tests.conftest import NOW
 from tests.journeys.shop import with_steps
 from tests.web.test_campaign_pages import words
 from tests.web.test_journey_doors import release
-from web.keys import issue_key
+from web.security.keys import issue_key
 
 STEPS: dict[str, Any] = {
     **with_steps(

@@ -16,8 +16,8 @@ from segments.saving.saved import segment_rule
 from tests.web.conftest import Live, browser_of
 from tests.web.looks import EVERY_LOOK, check_look
 from tests.web.test_campaign_pages import words
-from web.plots import interval_plot
-from web.report_view import compared, marked
+from web.campaigns.report import compared, marked
+from web.frame.plots import interval_plot
 
 
 def test_a_report_stands_in_the_order_checks_verdict_response_effect_offers(shop: FlaskClient) -> None:

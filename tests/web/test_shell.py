@@ -21,15 +21,15 @@ from core.errors import Conflict, Invalid, NotFound, NotReady, TooSlow
 from core.settings import Settings
 from tests.web.conftest import Reused
 from web import registry
-from web.access import needs_role, needs_scope
 from web.app import create_app
-from web.audit import record
-from web.headers import content_policy, preview_policy
-from web.iconography import icon
+from web.frame.iconography import icon
+from web.frame.toasts import toast
 from web.models import AuditEntry
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import request_now, writing
+from web.requests.transactions import request_now, writing
+from web.security.access import needs_role, needs_scope
+from web.security.audit import record
+from web.security.headers import content_policy, preview_policy
 
 WEB = Path(web.__file__).parent
 OURS = [

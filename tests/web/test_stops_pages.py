@@ -13,9 +13,9 @@ from coupons.codes.pools import import_pool
 from coupons.models import Code, Offer
 from coupons.states import withdraw
 from tests.coupons.factories import ask, make_codes, make_customers, make_offer, use
-from web.audit import record
+from web.coupons.stops import STOPPED
 from web.models import AuditEntry
-from web.stops import STOPPED
+from web.security.audit import record
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -15,10 +15,10 @@ from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from journeys.editing.approval_parts import parts_of
 from web.api.campaigns import blueprint
-from web.approvals_view import approval_view, asking_person
-from web.audit import record
-from web.bodies import Words
-from web.transactions import reading, request_now, writing
+from web.campaigns.approvals import approval_view, asking_person
+from web.requests.bodies import Words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 
 class AskSchema(Schema):

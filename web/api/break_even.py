@@ -6,8 +6,8 @@ from marshmallow import Schema, fields
 from journeys.editing.audience import audience
 from reporting.break_even import break_even
 from web.api.campaigns import blueprint
-from web.questions import questions
-from web.transactions import request_now
+from web.requests.questions import questions
+from web.requests.transactions import request_now
 
 
 class PastEffectAnswer(Schema):

@@ -7,9 +7,9 @@ from marshmallow import INCLUDE, Schema, fields
 
 from journeys.editing.bundling import FORMAT, bring, bundle_schema, export, read_bundle
 from web.api.campaigns import blueprint
-from web.approvals_view import asking_person
-from web.audit import record
-from web.transactions import reading, request_now, writing
+from web.campaigns.approvals import asking_person
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 
 class BundleSchema(Schema):

@@ -8,9 +8,9 @@ from marshmallow import Schema, fields
 from customers.people import numbers_of
 from journeys.editing.audience import audience, people_in
 from web.api.campaigns import blueprint
-from web.bodies import Page, Words, listed, page_of
-from web.questions import questions
-from web.transactions import reading, request_now
+from web.requests.bodies import Page, Words, listed, page_of
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
 
 
 class LineAnswer(Schema):

@@ -8,9 +8,9 @@ from marshmallow import Schema
 from campaigns.showing import campaign_body, segment_key
 from journeys.editing.duplicating import duplicate
 from web.api.campaigns import CampaignAnswer, blueprint
-from web.audit import record
-from web.bodies import Words
-from web.transactions import request_now, writing
+from web.requests.bodies import Words
+from web.requests.transactions import request_now, writing
+from web.security.audit import record
 
 
 class CopySchema(Schema):

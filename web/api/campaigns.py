@@ -8,9 +8,9 @@ from marshmallow import Schema, fields
 from campaigns.planning import campaign_by_key, save_campaign
 from campaigns.showing import campaign_body, page_of_campaigns, segment_key
 from core.errors import Conflict, NotFound
-from web.audit import record
-from web.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-campaigns", __name__, url_prefix="/api/v1",
                      description="What we want from whom, until when. Starting one is publishing its journey.")

@@ -7,8 +7,8 @@ from marshmallow import Schema, fields, validate
 
 from coupons.codes.showing import find_code, list_codes
 from coupons.states import SHOWN_STATES
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import reading, request_now
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import reading, request_now
 
 blueprint = Resource("api-codes", __name__, url_prefix="/api/v1", description="Codes that were issued.")
 

@@ -12,9 +12,9 @@ from customers.people import find_customer
 from customers.showing import list_consents
 from delivery.statements import take_statement
 from web.api.customers import secret_key
-from web.audit import record
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-consents", __name__, url_prefix="/api/v1", description="What people said, with its proof.")
 

@@ -6,9 +6,9 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from delivery.contact_rules import contact_rules, rules_body, save_contact_rules
-from web.audit import record
-from web.bodies import Resource
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-contact-rules", __name__, url_prefix="/api/v1",
                      description="Quiet hours and caps that hold over all campaigns.")

@@ -11,8 +11,8 @@ from customers.importing import KINDS
 from customers.importing.records import store_records
 from customers.showing import list_contacts
 from web.api.customers import clean, secret_key
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-contacts", __name__, url_prefix="/api/v1", description="Calls, letters, complaints, visits.")
 

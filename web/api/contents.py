@@ -11,10 +11,10 @@ from coupons.codes.showing import instant_text
 from delivery.content import ContentSource, compile_content, compiled_from
 from delivery.contents import content_by_key, list_contents, newest_revision, save_content
 from delivery.models import Content
-from web.audit import record
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.errors import Problem, answer
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.requests.errors import Problem, answer
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-contents", __name__, url_prefix="/api/v1", description="What messages say, per channel.")
 

@@ -16,11 +16,11 @@ from coupons.refusals import refusal_words
 from coupons.till.redeeming import validate as foresee
 from coupons.till.requests import Answer, Order, RedemptionRequest
 from coupons.till.reserving import LONGEST_SECONDS, asking, deciding, release, reserve
-from web.access import needs_scope
-from web.bodies import Exact, Few, Resource, Truth, Whole, Words
-from web.errors import Problem, answer
-from web.guessing import note_unknown, refuse_guessers
-from web.transactions import database, request_now
+from web.requests.bodies import Exact, Few, Resource, Truth, Whole, Words
+from web.requests.errors import Problem, answer
+from web.requests.transactions import database, request_now
+from web.security.access import needs_scope
+from web.security.guessing import note_unknown, refuse_guessers
 
 blueprint = Resource("api-coupons", __name__, url_prefix="/api/v1",
                      description="Asking what a code would be worth, and holding it for a basket.")

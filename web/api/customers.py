@@ -10,8 +10,8 @@ from core.errors import Invalid
 from customers.importing import KINDS
 from customers.importing.records import store_records
 from customers.showing import list_customers, show_customer
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-customers", __name__, url_prefix="/api/v1", description="People the shop knows by number.")
 

@@ -11,8 +11,8 @@ from customers.events import list_events
 from customers.importing import KINDS
 from customers.importing.records import store_records
 from web.api.customers import clean, secret_key
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-events", __name__, url_prefix="/api/v1", description="What customers did.")
 

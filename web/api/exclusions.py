@@ -7,9 +7,9 @@ from marshmallow import Schema, fields
 
 from campaigns.standing import Standing, list_standing, remove_standing, save_standing, standing_by_key
 from segments.telling.words import sentence
-from web.audit import record
-from web.bodies import Resource, Whole, Words
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Resource, Whole, Words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-exclusions", __name__, url_prefix="/api/v1",
                      description="The standing exclusions: one list for the house, applied by journeys that say so.")

@@ -9,10 +9,10 @@ from journeys.forecasting.asking import Wish, ask, forecast_of
 from journeys.forecasting.playing import USUAL_DAYS
 from journeys.models import Forecast
 from web.api.campaigns import blueprint
-from web.approvals_view import asking_person
-from web.audit import record
-from web.bodies import Exact, Whole
-from web.transactions import reading, request_now, writing
+from web.campaigns.approvals import asking_person
+from web.requests.bodies import Exact, Whole
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 
 class WishSchema(Schema):

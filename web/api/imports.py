@@ -6,11 +6,11 @@ from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from core.errors import Invalid
-from web.audit import record
-from web.bodies import Resource
-from web.transactions import database, request_now, writing
-from web.uploads import ALL_KINDS, Uploads
-from web.wired import settings
+from web.requests.bodies import Resource
+from web.requests.transactions import database, request_now, writing
+from web.requests.uploads import ALL_KINDS, Uploads
+from web.requests.wired import settings
+from web.security.audit import record
 
 blueprint = Resource("api-imports", __name__, url_prefix="/api/v1", description="Files of facts, CSV or Parquet.")
 

@@ -9,9 +9,9 @@ from journeys.arms.best_arms import beliefs
 from journeys.arms.deciding import decide, decisions
 from journeys.editing.editing import journey_by_key
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Resource
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-journey-arms", __name__, url_prefix="/api/v1",
                      description="Winners that go to the rest, and the shares of arms that learn.")

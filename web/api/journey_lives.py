@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from journeys.editing import editing
 from journeys.models import Journey
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Resource, Words
-from web.transactions import request_now, writing
+from web.requests.bodies import Resource, Words
+from web.requests.transactions import request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-journey-lives", __name__, url_prefix="/api/v1",
                      description="Pausing a journey, letting it go on, ending it.")

@@ -15,9 +15,9 @@ from journeys.states import SENTENCES
 from journeys.telling.person import passage, visits_of
 from journeys.telling.showing import Passenger, people_here, people_who_went, version_of
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-journey-people", __name__, url_prefix="/api/v1",
                      description="The people of a journey: where they stand, which way they went, who was set aside.")

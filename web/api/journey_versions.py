@@ -14,12 +14,12 @@ from journeys.graphs.reading import parse_graph
 from journeys.models import Journey, Version
 from journeys.telling.showing import version_of, versions_of
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Resource, Whole, Words
-from web.journey_comparing import differences
-from web.journey_view import names_of
-from web.presentation import zone
-from web.transactions import reading, request_now, writing
+from web.frame.presentation import zone
+from web.journeys.comparing import differences
+from web.journeys.view import names_of
+from web.requests.bodies import Resource, Whole, Words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-journey-versions", __name__, url_prefix="/api/v1",
                      description="Published versions: what changed, who stands where, moving people, retiring.")

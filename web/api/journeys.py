@@ -18,9 +18,9 @@ from journeys.graphs.schema import graph_schema
 from journeys.models import Journey, Version
 from journeys.telling.showing import Traffic, page_of_journeys, traffic, versions_of
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-journeys", __name__, url_prefix="/api/v1",
                      description="Graphs of steps: the draft, its check, its published versions, and who stands where.")

@@ -6,8 +6,8 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from delivery.showing import MessageFilter, find_message, list_messages
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.transactions import reading
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.transactions import reading
 
 blueprint = Resource("api-messages", __name__, url_prefix="/api/v1",
                      description="Decisions to speak or to stay silent, with what became of them.")

@@ -11,9 +11,9 @@ from coupons.offers.checking import minute_of
 from coupons.offers.deleting import delete_offer
 from coupons.offers.offers import list_offers, offer_by_key, save_offer
 from journeys.uses import journeys_with_offer
-from web.audit import record
-from web.bodies import Exact, Page, Resource, Truth, Whole, Words, listed, page_of
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Exact, Page, Resource, Truth, Whole, Words, listed, page_of
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-offers", __name__, url_prefix="/api/v1", description="What codes are worth.")
 

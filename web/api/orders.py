@@ -12,8 +12,8 @@ from customers.importing import KINDS
 from customers.importing.records import store_records
 from customers.showing import list_orders, show_order
 from web.api.customers import clean, secret_key
-from web.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Exact, Page, Resource, Whole, Words, listed, page_of
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-orders", __name__, url_prefix="/api/v1", description="Orders as the shop reports them.")
 

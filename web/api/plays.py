@@ -8,9 +8,9 @@ from marshmallow import Schema, fields
 from campaigns.showing import campaign_body, segment_key
 from journeys.editing.playbook import play_by_key, plays, use_play
 from web.api.campaigns import CampaignAnswer
-from web.audit import record
-from web.bodies import Resource, Words
-from web.transactions import request_now, writing
+from web.requests.bodies import Resource, Words
+from web.requests.transactions import request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-plays", __name__, url_prefix="/api/v1",
                      description="Ready campaigns, each with a segment, offers, contents and a journey.")

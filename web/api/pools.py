@@ -7,9 +7,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from coupons.codes.pools import Pool, discard_empty, find_pool, generate_pool, import_pool, list_pools
 from coupons.codes.showing import instant_text
-from web.audit import record
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.transactions import database, reading, request_now, writing
+from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.requests.transactions import database, reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-pools", __name__, url_prefix="/api/v1", description="Codes that lie ready, by batch.")
 

@@ -7,9 +7,9 @@ from marshmallow import Schema, fields
 
 from journeys.walk.posting import posted, read_day
 from web.api.messages import blueprint
-from web.audit import record
-from web.bodies import Words
-from web.transactions import request_now, writing
+from web.requests.bodies import Words
+from web.requests.transactions import request_now, writing
+from web.security.audit import record
 
 
 class PostingSchema(Schema):

@@ -5,9 +5,9 @@ from marshmallow import Schema, fields
 
 from campaigns.planning import campaign_by_key
 from customers.people import find_customer
-from web.bodies import Resource
-from web.transactions import reading, request_now
-from web.why_not import why_not
+from web.people.why_not import why_not
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now
 
 blueprint = Resource("api-reasons", __name__, url_prefix="/api/v1",
                      description="One sentence per person and campaign, from the ledger, the enrolment and the rules.")

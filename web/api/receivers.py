@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from delivery import receivers
 from delivery.hook_models import HookReceiver
 from web.api.customers import clean
-from web.audit import record
-from web.bodies import Resource
-from web.transactions import reading, request_now, writing
-from web.wired import settings
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import settings
+from web.security.audit import record
 
 blueprint = Resource("api-receivers", __name__, url_prefix="/api/v1",
                      description="Programs that journeys call with signed requests (Standard Webhooks).")

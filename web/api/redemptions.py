@@ -11,12 +11,12 @@ from coupons.locking import in_turn
 from coupons.till.at_once import redeem_for
 from coupons.till.redeeming import roll_back
 from coupons.till.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
-from web.access import needs_scope
 from web.api.coupons import RedemptionSchema, caller_of, of_its_shop, request_of, written
-from web.bodies import Page, Resource, Whole, Words, limit_of, listed, page_of
-from web.express import DECIDED
-from web.guessing import note_unknown, refuse_guessers
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Page, Resource, Whole, Words, limit_of, listed, page_of
+from web.requests.express import DECIDED
+from web.requests.transactions import database, reading, request_now
+from web.security.access import needs_scope
+from web.security.guessing import note_unknown, refuse_guessers
 
 blueprint = Resource("api-redemptions", __name__, url_prefix="/api/v1",
                      description="Codes used for orders: asked for, answered, taken back.")
@@ -121,7 +121,7 @@ def create(body: dict[str, Any]) -> Response:
     key = _idempotency_key(required=True)
     asked = of_its_shop(request_of(body))
     caller = caller_of(asked)
-    given = request.environ.get(DECIDED)  # by web/express.py, which a plain request met first
+    given = request.environ.get(DECIDED)  # by web/requests/express.py, which a plain request met first
     if isinstance(given, Exception):
         raise given
     if given is None:

@@ -12,8 +12,8 @@ from customers.importing.records import store_records
 from customers.people import find_customer
 from customers.relations import relation_bodies
 from web.api.customers import clean, secret_key
-from web.bodies import Page, Resource, Words, listed
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Page, Resource, Words, listed
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-relations", __name__, url_prefix="/api/v1",
                      description="Partners, suppliers, press, employees.")

@@ -7,10 +7,10 @@ from marshmallow import Schema, fields
 
 from journeys.editing.repairing import repair, spoken
 from web.api.campaigns import blueprint
-from web.approvals_view import asking_person
-from web.audit import record
-from web.bodies import Whole, Words
-from web.transactions import reading, request_now, writing
+from web.campaigns.approvals import asking_person
+from web.requests.bodies import Whole, Words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 
 class SpokenAnswer(Schema):

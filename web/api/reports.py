@@ -8,8 +8,8 @@ from marshmallow import Schema, fields
 from reporting.histories import past_campaigns
 from reporting.reports import campaign_report
 from reporting.responders import grid
-from web.bodies import Resource
-from web.transactions import reading, request_now
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now
 
 blueprint = Resource("api-reports", __name__, url_prefix="/api/v1",
                      description="Response (what people did) and effect (what came of writing to them).")

@@ -14,8 +14,8 @@ from customers.people import find_customer
 from customers.scores.keeping import score_bodies
 from web.api.customers import clean, secret_key
 from web.api.events import StoredAnswer
-from web.bodies import Exact, Page, Resource, Words, listed
-from web.transactions import database, reading, request_now
+from web.requests.bodies import Exact, Page, Resource, Words, listed
+from web.requests.transactions import database, reading, request_now
 
 blueprint = Resource("api-scores", __name__, url_prefix="/api/v1", description="Numbers about people.")
 

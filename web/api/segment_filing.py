@@ -19,9 +19,9 @@ from segments.saving.filing import (
 from segments.saving.saved import segment_by_key, versions_of
 from segments.telling.words import sentence
 from web.api.segments import SegmentAnswer, segment_body
-from web.audit import record
-from web.bodies import Resource, Whole, Words
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Resource, Whole, Words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-segment-filing", __name__, url_prefix="/api/v1", description="Segments kept in order.")
 

@@ -13,10 +13,10 @@ from segments.membership.snapshots import freeze
 from segments.membership.stays import Place, members, moves
 from segments.saving.lists import Entry, Outcome, add_people, make_list, remove_people
 from segments.saving.saved import segment_by_key, segment_rule
-from web.audit import record
-from web.bodies import Page, Resource, Words, listed, page_of
-from web.questions import questions
-from web.transactions import database, reading, request_now, writing
+from web.requests.bodies import Page, Resource, Words, listed, page_of
+from web.requests.questions import questions
+from web.requests.transactions import database, reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-segment-people", __name__, url_prefix="/api/v1", description="The people of audiences.")
 

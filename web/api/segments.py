@@ -13,11 +13,11 @@ from segments.language.rules import parse_rule
 from segments.models import Segment
 from segments.saving.saved import list_segments, save_segment, segment_by_key, segment_rule
 from segments.telling.words import sentence
-from web.access import needs_scope
-from web.audit import record
-from web.bodies import Page, Resource, Whole, Words, listed, page_of
-from web.questions import questions
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_scope
+from web.security.audit import record
 
 blueprint = Resource("api-segments", __name__, url_prefix="/api/v1", description="Audiences, defined by rules.")
 

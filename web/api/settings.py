@@ -6,9 +6,9 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from journeys.entry.holding_out import global_percent, set_global_percent
-from web.audit import record
-from web.bodies import Resource
-from web.transactions import reading, request_now, writing
+from web.requests.bodies import Resource
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Resource("api-settings", __name__, url_prefix="/api/v1", description="What holds for the whole house.")
 

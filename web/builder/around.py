@@ -10,11 +10,11 @@ from functools import cache
 from segments.choosing.choices import attribute_types
 from segments.choosing.surroundings import event_properties, score_names, store_names, usual_currency
 from segments.saving.saved import list_segments
-from web import formatting
 from web.builder.lines import Around
 from web.builder.places import SCORES
-from web.presentation import zone
-from web.transactions import reading, request_now
+from web.frame.presentation import zone
+from web.requests.transactions import reading, request_now
+from web.wording import formatting
 
 
 def around_of(own_key: str) -> Around:

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from core.errors import Invalid
 from segments.language.operators import OPERATORS
-from web import formatting
-from web.amounts import read_cents, read_decimal, written_cents
 from web.builder.parts import Choice, Fields, Part, Picker, Text, joined, shown, texts_of
+from web.wording import formatting
+from web.wording.amounts import read_cents, read_decimal, written_cents
 
 Kind = Literal["number", "cents", "share", "text", "date", "instant", "flag"]
 NO_VALUE = ("is_set", "is_not_set")

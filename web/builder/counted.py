@@ -16,9 +16,9 @@ from web.builder.figures import rule_text
 from web.builder.lines import Around
 from web.builder.state import State
 from web.builder.view import Shown, mark_of
-from web.questions import questions
-from web.transactions import reading, request_now
-from web.wired import settings
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
+from web.requests.wired import settings
 
 
 def total_of(state: State, around: Around) -> dict[str, Any]:

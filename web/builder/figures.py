@@ -14,8 +14,8 @@ from segments.figures.over_time import MonthEnd
 from segments.figures.overlap import Overlap, narrowed
 from segments.figures.shape import Band, Shape
 from segments.language.conditions import Rule
-from web import formatting
-from web.plots import SmallLine, small_line
+from web.frame.plots import SmallLine, small_line
+from web.wording import formatting
 
 LONGEST_ADDRESS = 6_000
 """Characters of a rule that addresses may carry; beyond, browsers and proxies begin to refuse."""

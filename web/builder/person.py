@@ -9,7 +9,6 @@ from typing import Any
 
 from core.errors import Invalid
 from segments.language.fields import ATTRIBUTES, CHANNELS, CONSENT_STATES, CUSTOMER_FIELDS
-from web.amounts import read_decimal
 from web.builder.comparing import (
     Kind,
     date_words,
@@ -22,6 +21,7 @@ from web.builder.comparing import (
     value_problem,
 )
 from web.builder.parts import Chip, Choice, Fields, Sentence, Text, Ticks, shown, texts_of
+from web.wording.amounts import read_decimal
 
 CHANNEL_WORDS = {"email": "e-mail", "letter": "letter", "phone": "phone", "sms": "SMS", "push": "push", "ads": "ads"}
 _KINDS: dict[str, Kind] = {"number": "number", "boolean": "flag", "date": "date", "text": "text"}

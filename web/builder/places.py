@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import Invalid
-from web.amounts import read_decimal
 from web.builder.comparing import number_words, operator_of, plain_number, read_test, test_parts, value_problem
 from web.builder.parts import Chip, Choice, Fields, Part, Sentence, Text, shown
+from web.wording.amounts import read_decimal
 
 SCORES = {
     "rfm": "RFM, three digits from 111 to 555", "recency": "recency, 1 to 5", "frequency": "frequency, 1 to 5",

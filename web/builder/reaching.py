@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from delivery.policy import REASONS
 from delivery.preference import Choice, choose_channels
-from web.plots import Channel, Exclusion, Waterfall, waterfall
+from web.frame.plots import Channel, Exclusion, Waterfall, waterfall
 
 MOST_REACHED = 20_000
 """Up to so many people the reach is worked out for everybody, beyond for a spread of as many."""

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from core.errors import Invalid
-from web.amounts import read_whole
 from web.builder.comparing import plain_number
 from web.builder.parts import Chip, Choice, Fields, Sentence, Text, shown
 from web.builder.wherein import read_where, where_chip, where_of
 from web.builder.windows import read_window, window_parts, window_problem, window_words
+from web.wording.amounts import read_whole
 
 _WAYS = (("then", "then bought"), ("then_not", "did not buy"))
 

@@ -14,11 +14,11 @@ from core.errors import WinbackError
 from segments.language.rules import parse_rule
 from segments.telling.naming import with_names
 from segments.telling.words import sentence
-from web import formatting
 from web.builder.draft import MODES, Group, Line, Path, Row, path_text
 from web.builder.lines import Around, say
 from web.builder.numbers import has_problem
 from web.builder.parts import Chip, Choice, Sentence
+from web.wording import formatting
 
 DRAWN_LEVELS = 3
 _JOINS = {"all": "and", "any": "or", "none": "nor", "not_all": "and"}

@@ -8,10 +8,10 @@ from typing import Any
 
 from core.errors import Invalid
 from segments.language.fields import WHERE
-from web.amounts import read_cents, read_whole, written_cents
 from web.builder.comparing import plain_money
 from web.builder.measure_words import NOTHING, WHERE_WORDS
 from web.builder.parts import Chip, Choice, Fields, Part, Picker, Text, joined, shown, texts_of
+from web.wording.amounts import read_cents, read_whole, written_cents
 
 _GOODS = ("category", "brand", "sku")
 _PLAIN = (*_GOODS, "kind", "campaign", "offer")

@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from core.errors import Invalid
-from web.amounts import read_whole
 from web.builder.comparing import day_words, plain_number
 from web.builder.parts import Choice, Fields, Part, Text, shown
+from web.wording.amounts import read_whole
 
 _KINDS = (("ever", "their whole history"), ("last_days", "the last … days"), ("last_months", "the last … months"),
           ("last_quarters", "the last … quarters"), ("last_years", "the last … years"),

@@ -11,12 +11,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.clock import wall_now
 from core.errors import NotFound, Unauthorised
+from web.requests.transactions import database, request_now
+from web.requests.wired import settings
 from web.shops.connections import known_shop, note_refused
 from web.shops.inbox import store
 from web.shops.shopware_app import secrets_at
 from web.shops.systems import SYSTEMS, Received
-from web.transactions import database, request_now
-from web.wired import settings
 
 blueprint = Blueprint("hooks-shops", __name__)
 

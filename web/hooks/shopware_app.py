@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from core.clock import wall_now
 from core.errors import WinbackError
-from web.audit import record
-from web.errors import status_of
+from web.requests.errors import status_of
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import settings
+from web.security.audit import record
 from web.shops.shopware_app import Asked, answer_registration, confirm_registration
-from web.transactions import reading, request_now, writing
-from web.wired import settings
 
 blueprint = Blueprint("hooks-shopware-app", __name__)
 

@@ -13,12 +13,12 @@ from core.types import from_us, to_us
 from delivery.calls import NoCall, record_outcome, release_call, take_call
 from delivery.desk import calls_on_desk, desk_counts, held_by
 from journeys.exits.objecting import objections
-from web.access import needs_role, person
-from web.audit import record
-from web.presentation import zone
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.wired import sending, settings
+from web.frame.presentation import zone
+from web.frame.toasts import toast
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import sending, settings
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 blueprint = Blueprint("calls", __name__)
 

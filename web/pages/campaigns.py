@@ -22,11 +22,9 @@ from journeys.models import Journey
 from journeys.telling.overview import journey_lines, journeys_by_campaign
 from journeys.telling.showing import excluded_reasons, traffic
 from segments.saving.saved import list_segments
-from web.access import person
-from web.approvals_view import STATES as APPROVAL_STATES
-from web.approvals_view import approval_view
-from web.audit import record
-from web.campaign_form import (
+from web.campaigns.approvals import STATES as APPROVAL_STATES
+from web.campaigns.approvals import approval_view
+from web.campaigns.form import (
     CURRENCIES,
     ZONES,
     CampaignForm,
@@ -37,13 +35,15 @@ from web.campaign_form import (
     key_from,
     typed_form,
 )
-from web.campaign_messages import CHANNELS, STATE_NOTES, STATE_WORDS, TROUBLE, state_lines
-from web.links import customer_url, segment_url
-from web.paging import cursor
+from web.campaigns.messages import CHANNELS, STATE_NOTES, STATE_WORDS, TROUBLE, state_lines
+from web.frame.links import customer_url, segment_url
+from web.frame.paging import cursor
+from web.frame.toasts import toast
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.words import STATE_PILLS, window_words
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
+from web.wording.states import STATE_PILLS, window_words
 
 blueprint = Blueprint("campaigns", __name__)
 

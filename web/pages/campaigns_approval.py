@@ -7,11 +7,11 @@ from campaigns.approving import ask, decide
 from campaigns.planning import campaign_by_key
 from core.errors import Conflict, Forbidden, Invalid
 from journeys.editing.approval_parts import parts_of
-from web.approvals_view import asking_person
-from web.audit import record
+from web.campaigns.approvals import asking_person
+from web.frame.toasts import toast
 from web.pages.campaigns import blueprint
-from web.toasts import toast
-from web.transactions import request_now, writing
+from web.requests.transactions import request_now, writing
+from web.security.audit import record
 
 
 @blueprint.post("/campaigns/<key>/approval")

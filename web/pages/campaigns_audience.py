@@ -15,14 +15,14 @@ from customers.people import customers_with_city, display_name, find_customer
 from delivery.policy import CHANNELS
 from delivery.preference import choose_channels
 from journeys.editing.audience import REACHED, START, Audience, Line, audience, people_in
-from web.fragments import part_of
-from web.links import customer_url, segment_url
+from web.frame.fragments import part_of
+from web.frame.links import customer_url, segment_url
+from web.frame.paging import cursor
+from web.frame.plots import Channel, Exclusion, Waterfall, waterfall
+from web.frame.toasts import toast
 from web.pages.campaigns import CHANNEL_WORDS, PAGE, blueprint
-from web.paging import cursor
-from web.plots import Channel, Exclusion, Waterfall, waterfall
-from web.questions import questions
-from web.toasts import toast
-from web.transactions import reading, request_now
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
 
 CHANNEL_SIGNS = {"email": "mail", "letter": "mailbox", "phone": "phone"}
 

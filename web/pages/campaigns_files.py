@@ -6,11 +6,11 @@ from flask.typing import ResponseReturnValue
 from core.errors import Invalid
 from journeys.editing.bundling import bring, export, read_bundle, written
 from journeys.editing.file_text import is_yaml, read_text
-from web.access import needs_role, person
-from web.audit import record
+from web.frame.toasts import toast
 from web.pages.campaigns import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 LARGEST_BYTES = 4 * 1024 * 1024
 

@@ -16,14 +16,14 @@ from journeys.forecasting.asking import OPEN, Wish, ask, forecast_of
 from journeys.forecasting.playing import USUAL_DAYS
 from journeys.models import Forecast
 from journeys.telling.overview import journeys_by_campaign
-from web.access import person
-from web.amounts import read_decimal
-from web.audit import record
-from web.fragments import part_of
-from web.journey_words import step_name
+from web.frame.fragments import part_of
+from web.frame.plots import small_line
+from web.journeys.words import step_name
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
-from web.plots import small_line
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
+from web.wording.amounts import read_decimal
 
 PAGE = "pages/campaigns/forecast.html"
 

@@ -5,12 +5,12 @@ from flask.typing import ResponseReturnValue
 
 from campaigns.planning import list_campaigns
 from journeys.editing.playbook import play_by_key, use_play
-from web.access import person
-from web.audit import record
-from web.campaign_form import key_from
+from web.campaigns.form import key_from
+from web.frame.toasts import toast
 from web.pages.campaigns import blueprint
-from web.toasts import toast
-from web.transactions import request_now, writing
+from web.requests.transactions import request_now, writing
+from web.security.access import person
+from web.security.audit import record
 
 
 @blueprint.post("/campaigns/_plays/<play>")

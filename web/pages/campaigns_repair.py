@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from campaigns.planning import campaign_by_key
 from core.errors import Invalid
 from journeys.editing.repairing import repair, spoken
-from web.access import person
-from web.audit import record
 from web.pages.campaigns import blueprint
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
 
 
 @blueprint.get("/campaigns/<key>/repair")

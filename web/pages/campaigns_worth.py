@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from core.errors import NotFound, NotReady, TooSlow
 from journeys.editing.audience import audience
 from reporting.break_even import break_even
-from web.fragments import part_of
+from web.frame.fragments import part_of
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
-from web.questions import questions
-from web.transactions import request_now
+from web.requests.questions import questions
+from web.requests.transactions import request_now
 
 
 @blueprint.get("/campaigns/<key>/worth")

@@ -12,8 +12,8 @@ from coupons.offers.conditions import offer_terms
 from coupons.offers.wording import moment, offer_words
 from delivery.channels.poster import Poster, draw_poster
 from delivery.profile import get_profile
-from web.code_links import link_of
-from web.transactions import reading, request_now
+from web.coupons.code_links import link_of
+from web.requests.transactions import reading, request_now
 
 blueprint = Blueprint("code_pictures", __name__)
 

@@ -18,18 +18,18 @@ from coupons.offers.wording import offer_words
 from coupons.states import SHOWN_STATES
 from coupons.till.redeeming import roll_back
 from delivery.person import messages_before
-from web import formatting
-from web.access import needs_role
-from web.audit import record
-from web.code_links import link_of
-from web.code_story import code_lines
-from web.customer_story import Teller
-from web.paging import cursor
-from web.presentation import zone
+from web.coupons.code_links import link_of
+from web.coupons.code_story import code_lines
+from web.coupons.stops import stops_of
+from web.frame.paging import cursor
+from web.frame.presentation import zone
+from web.frame.toasts import toast
+from web.people.story import Teller
 from web.registry import Found
-from web.stops import stops_of
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
+from web.wording import formatting
 
 blueprint = Blueprint("codes", __name__)
 

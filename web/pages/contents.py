@@ -24,14 +24,14 @@ from delivery.contents import (
 from delivery.models import Content, ContentRevision
 from delivery.policy import CONSENT_NEEDED
 from delivery.templating import FILTERS, TAGS, VARIABLES
-from web.access import needs_role, person
-from web.audit import record
-from web.content_preview import drawn_letter, preview
-from web.headers import preview_policy
-from web.paging import stored_number
+from web.campaigns.content_preview import drawn_letter, preview
+from web.frame.paging import stored_number
+from web.frame.toasts import toast
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
+from web.security.headers import preview_policy
 
 blueprint = Blueprint("contents", __name__)
 

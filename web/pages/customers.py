@@ -28,20 +28,20 @@ from journeys.editing.editing import journey_by_key
 from journeys.editing.entering import LONGEST_KEY, enter, open_by_hand
 from journeys.telling.person import passage, passages_of, visits_of
 from segments.telling.kept import kept_money
-from web import customer_view as view
-from web import formatting
-from web.access import needs_role
-from web.audit import record
-from web.customer_story import SHOWN, Teller, tell
-from web.links import page_url
-from web.paging import cursor
-from web.people_words import CHANNEL_ICONS, CHANNEL_WORDS, initials, pronouns
-from web.personal_data import STAYS, everything_held, forget
-from web.presentation import zone
+from web.frame.links import page_url
+from web.frame.paging import cursor
+from web.frame.presentation import zone
+from web.frame.toasts import toast
+from web.people import view
+from web.people.personal_data import STAYS, everything_held, forget
+from web.people.story import SHOWN, Teller, tell
+from web.people.why_not import why_not
+from web.people.words import CHANNEL_ICONS, CHANNEL_WORDS, initials, pronouns
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.why_not import why_not
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
+from web.wording import formatting
 
 blueprint = Blueprint("customers", __name__)
 

@@ -15,13 +15,13 @@ from coupons.till.desk import LONGEST_RENEWAL_DAYS, desk_work, latest_renewals, 
 from coupons.till.redeeming import validate
 from coupons.till.requests import Order, RedemptionRequest
 from coupons.till.reserving import asking, deciding
-from web import formatting
-from web.access import needs_role, person
-from web.audit import record
-from web.presentation import zone
+from web.frame.presentation import zone
+from web.frame.toasts import toast
+from web.requests.transactions import database, reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 from web.shops.connections import list_connections
-from web.toasts import toast
-from web.transactions import database, reading, request_now, writing
+from web.wording import formatting
 
 blueprint = Blueprint("desk", __name__)
 

@@ -23,20 +23,20 @@ from journeys.telling.showing import set_aside
 from reporting.leaks import held_out_redeemers
 from reporting.reports import campaign_report
 from reporting.results import CampaignReport
-from web.access import person
-from web.approvals_view import asking_person
-from web.campaign_messages import CHANNELS
-from web.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
-from web.fragments import part_of
-from web.journey_words import step_name
-from web.links import page_url
-from web.plots import interval_plot, small_line
-from web.presentation import zone
-from web.report_view import compared
+from web.campaigns.approvals import asking_person
+from web.campaigns.messages import CHANNELS
+from web.campaigns.report import compared
+from web.coupons.till_view import till_rows
+from web.frame.fragments import part_of
+from web.frame.links import page_url
+from web.frame.plots import interval_plot, small_line
+from web.frame.presentation import zone
+from web.journeys.words import step_name
+from web.requests.transactions import reading, request_now
+from web.security.access import person
 from web.shops.inbox import state_counts
-from web.till_view import till_rows
-from web.transactions import reading, request_now
-from web.words import window_words
+from web.wording.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
+from web.wording.states import window_words
 
 blueprint = Blueprint("home", __name__)
 

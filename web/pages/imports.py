@@ -9,12 +9,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.errors import Invalid, NotFound
 from customers.importing import ImportResult
-from web.access import needs_role
-from web.audit import record
-from web.toasts import toast
-from web.transactions import database, request_now, writing
-from web.uploads import Upload, Uploads
-from web.wired import settings
+from web.frame.toasts import toast
+from web.requests.transactions import database, request_now, writing
+from web.requests.uploads import Upload, Uploads
+from web.requests.wired import settings
+from web.security.access import needs_role
+from web.security.audit import record
 
 blueprint = Blueprint("imports", __name__)
 

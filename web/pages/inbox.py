@@ -9,13 +9,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from core.errors import Conflict
-from web.audit import record
-from web.paging import cursor
+from web.frame.paging import cursor
+from web.frame.toasts import toast
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 from web.shops import inbox
 from web.shops.connections import list_connections
 from web.shops.told import ODD
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
 
 blueprint = Blueprint("inbox", __name__)
 

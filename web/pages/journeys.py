@@ -23,17 +23,17 @@ from journeys.models import Journey, Version
 from journeys.states import SENTENCES
 from journeys.telling.overview import count_journeys, journey_lines
 from journeys.telling.showing import people_here, people_who_went, traffic, version_of, versions_of
-from web.access import person
-from web.audit import record
-from web.journey_template import wish_of
-from web.journey_view import picture
-from web.journey_words import CHANNEL_WORDS, step_name
-from web.links import customer_url
-from web.paging import cursor
+from web.frame.links import customer_url
+from web.frame.paging import cursor
+from web.frame.toasts import toast
+from web.journeys.template import wish_of
+from web.journeys.view import picture
+from web.journeys.words import CHANNEL_WORDS, step_name
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.words import STATE_PILLS, window_words
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
+from web.wording.states import STATE_PILLS, window_words
 
 blueprint = Blueprint("journeys", __name__)
 

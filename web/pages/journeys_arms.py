@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Conflict, Invalid
 from journeys.arms.deciding import decide
-from web.access import needs_role, person
-from web.audit import record
+from web.frame.toasts import toast
 from web.pages.journeys import blueprint
-from web.toasts import toast
-from web.transactions import request_now, writing
+from web.requests.transactions import request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 
 @blueprint.post("/journeys/<key>/winner")

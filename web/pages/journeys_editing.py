@@ -14,14 +14,14 @@ from journeys.editing import editing
 from journeys.editing.checking_draft import check_draft
 from journeys.models import Journey
 from journeys.telling.showing import versions_of
-from web.audit import record
-from web.journey_snippets import SNIPPETS
-from web.journey_template import wish_of
-from web.journey_view import names_of
+from web.frame.toasts import toast
+from web.journeys.snippets import SNIPPETS
+from web.journeys.template import wish_of
+from web.journeys.view import names_of
 from web.pages.journeys import MOST_PROBLEMS, blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.words import window_words
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
+from web.wording.states import window_words
 
 LONGEST_DRAFT = 500_000
 

@@ -16,14 +16,14 @@ from journeys.graphs.graph import ENTERING, LEAVING
 from journeys.models import Journey
 from journeys.telling.overview import journeys_by_campaign
 from segments.saving.saved import list_segments
-from web.audit import record
-from web.campaign_form import key_from
-from web.journey_form import JourneyForm, Known, empty_form, form_of, read_wish, typed_form
-from web.journey_template import Wish, ready_graph, redrawn, wish_of
-from web.links import page_url
+from web.campaigns.form import key_from
+from web.frame.links import page_url
+from web.frame.toasts import toast
+from web.journeys.form import JourneyForm, Known, empty_form, form_of, read_wish, typed_form
+from web.journeys.template import Wish, ready_graph, redrawn, wish_of
 from web.pages.journeys import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 WAYS_IN = [("", "at the start: everybody who is in it then"), (ENTERING, "from then on: whoever comes into it"),
            (LEAVING, "from then on: whoever leaves it")]

@@ -9,17 +9,17 @@ from journeys.editing import editing, moving
 from journeys.graphs.comparing import compare, standing
 from journeys.graphs.reading import parse_graph
 from journeys.telling.showing import version_of, versions_of
-from web.access import needs_role
-from web.audit import record
-from web.formatting import count
-from web.journey_comparing import differences
-from web.journey_view import names_of, picture
-from web.journey_words import step_name
+from web.frame.paging import cursor
+from web.frame.presentation import zone
+from web.frame.toasts import toast
+from web.journeys.comparing import differences
+from web.journeys.view import names_of, picture
+from web.journeys.words import step_name
 from web.pages.journeys import blueprint
-from web.paging import cursor
-from web.presentation import zone
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
+from web.wording.formatting import count
 
 
 @blueprint.get("/journeys/<key>/versions/<int:number>")

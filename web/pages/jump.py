@@ -8,9 +8,9 @@ from itertools import islice
 from flask import Blueprint, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
-from web.navigation import navigation
+from web.frame.navigation import navigation
 from web.registry import Found, registry
-from web.transactions import reading
+from web.requests.transactions import reading
 
 blueprint = Blueprint("jump", __name__)
 

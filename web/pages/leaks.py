@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from coupons.codes.leaks import BASKETS, count_flagged, flagged, look_at_flags, travelling
 from coupons.till.flags import FLAGS
 from reporting.leaks import held_out_redeemers
-from web.audit import record
-from web.stops import list_stops
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.coupons.stops import list_stops
+from web.frame.toasts import toast
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 blueprint = Blueprint("leaks", __name__)
 

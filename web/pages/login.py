@@ -10,11 +10,11 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
 
-from web.access import needs_role, open_to_all, person, person_from
-from web.audit import record
-from web.logins import ROLES, close_attempt, open_attempt
-from web.passwords import password_fits
-from web.transactions import request_now, writing
+from web.requests.transactions import request_now, writing
+from web.security.access import needs_role, open_to_all, person, person_from
+from web.security.audit import record
+from web.security.logins import ROLES, close_attempt, open_attempt
+from web.security.passwords import password_fits
 
 blueprint = Blueprint("login", __name__)
 

@@ -17,16 +17,16 @@ from coupons.offers.wording import offer_words
 from coupons.till.till import latest
 from journeys.uses import journeys_with_offer
 from segments.choosing.choices import choices
-from web.access import needs_role
-from web.audit import record
-from web.offer_example import Example, example_of
-from web.offer_form import OfferForm, draft_of, empty_form, form_of, place_error, read_form
-from web.questions import questions
+from web.coupons.offer_example import Example, example_of
+from web.coupons.offer_form import OfferForm, draft_of, empty_form, form_of, place_error, read_form
+from web.coupons.till_view import till_rows
+from web.frame.toasts import toast
 from web.registry import Found
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
 from web.shops.connections import list_connections
-from web.till_view import till_rows
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
 
 blueprint = Blueprint("offers", __name__)
 

@@ -24,12 +24,12 @@ from coupons.codes.pools import (
 )
 from coupons.offers.offers import list_offers, offer_by_key
 from coupons.states import shown_state
-from web.audit import record
-from web.code_links import link_of
-from web.formatting import count
-from web.paging import cursor
-from web.toasts import toast
-from web.transactions import database, reading, request_now, writing
+from web.coupons.code_links import link_of
+from web.frame.paging import cursor
+from web.frame.toasts import toast
+from web.requests.transactions import database, reading, request_now, writing
+from web.security.audit import record
+from web.wording.formatting import count
 
 blueprint = Blueprint("pools", __name__)
 

@@ -7,12 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from delivery.print_runs import letter_path, letters_of, manifest_path, print_runs
 from journeys.walk.posting import posted, read_day
-from web.access import needs_role
-from web.audit import record
-from web.paging import cursor
-from web.toasts import toast
-from web.transactions import request_now, writing
-from web.wired import settings
+from web.frame.paging import cursor
+from web.frame.toasts import toast
+from web.requests.transactions import request_now, writing
+from web.requests.wired import settings
+from web.security.access import needs_role
+from web.security.audit import record
 
 blueprint = Blueprint("prints", __name__)
 

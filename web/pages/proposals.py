@@ -13,13 +13,13 @@ from reporting.past_response import Past, past_response
 from segments.proposals.associations import FEWEST_PEOPLE, Word, associations
 from segments.proposals.lateness import LATE, Lateness, late_rule, lateness
 from segments.proposals.rfm_grid import Place, RfmGrid, cells_rule, rfm_grid
-from web.formatting import number
-from web.fragments import part_of
-from web.proposals_view import LENSES, builder_href, cells_words, grid_view, group_of
-from web.questions import questions
-from web.toasts import toast
-from web.transactions import request_now
-from web.wired import settings
+from web.campaigns.proposals import LENSES, builder_href, cells_words, grid_view, group_of
+from web.frame.fragments import part_of
+from web.frame.toasts import toast
+from web.requests.questions import questions
+from web.requests.transactions import request_now
+from web.requests.wired import settings
+from web.wording.formatting import number
 
 blueprint = Blueprint("proposals", __name__)
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from campaigns.planning import list_campaigns
 from coupons.offers.offers import list_offers
 from coupons.till.till import OUTCOMES, TillFilter, at_the_till, till_sums
+from web.coupons.till_view import sums_words, till_rows
 from web.pages.home import day_start
+from web.requests.transactions import reading, request_now
 from web.shops.connections import list_connections
-from web.till_view import sums_words, till_rows
-from web.transactions import reading, request_now
 
 blueprint = Blueprint("redemptions", __name__)
 

@@ -24,18 +24,18 @@ from reporting.results import CampaignReport
 from reporting.selecting import rule_for, selection
 from segments.language.rules import parse_rule
 from segments.saving.saved import list_segments, save_segment, segment_by_key, segment_rule
-from web.access import person
-from web.audit import record
-from web.campaign_form import key_from
-from web.formatting import day, local_date
-from web.fragments import part_of
-from web.grid_view import edges_of, grid_view, order_edges_of
-from web.links import segment_url
+from web.campaigns.form import key_from
+from web.campaigns.grid import edges_of, grid_view, order_edges_of
+from web.campaigns.report import marked, rate_words, view_of
+from web.frame.fragments import part_of
+from web.frame.links import segment_url
+from web.frame.toasts import toast
 from web.registry import Found
-from web.report_view import marked, rate_words, view_of
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.words import STATE_PILLS, window_words
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
+from web.wording.formatting import day, local_date
+from web.wording.states import STATE_PILLS, window_words
 
 blueprint = Blueprint("reports", __name__)
 

@@ -26,19 +26,19 @@ from segments.saving.saved import (
     segment_rule,
     versions_of,
 )
-from web.access import needs_role, person
-from web.addresses import customer_href
-from web.audit import record
-from web.awaited import moved_on
 from web.builder.around import around_of
 from web.builder.counted import whole_page
 from web.builder.draft import Group, draft_of
 from web.builder.lines import Around, menu
 from web.builder.state import State, command, laid_out, state_of
 from web.builder.view import mark_of, mode_chip, read_shown, rows_of, words_of
-from web.paging import stored_number
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.frame.addresses import customer_href
+from web.frame.paging import stored_number
+from web.frame.toasts import toast
+from web.requests.awaited import moved_on
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 blueprint = Blueprint("segments", __name__)
 

@@ -12,11 +12,11 @@ from web.builder import numbers as counting
 from web.builder import reaching
 from web.builder.draft import draft_of, read_json
 from web.builder.figures import month_ended
+from web.frame.paging import stored_number
 from web.pages.segments import blueprint
-from web.paging import stored_number
-from web.questions import questions
-from web.transactions import reading, request_now
-from web.wired import settings
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
+from web.requests.wired import settings
 
 PAGE = 50
 

@@ -14,8 +14,6 @@ from flask.typing import ResponseReturnValue
 from core.errors import WinbackError
 from segments.choosing.choices import choices
 from segments.figures.shape import shape_of
-from web.access import needs_role
-from web.awaited import awaited, moved_on
 from web.builder import numbers as counting
 from web.builder.around import around_of
 from web.builder.counted import reach_of, sample_of, shown_with, total_of
@@ -24,8 +22,10 @@ from web.builder.lines import Around
 from web.builder.state import State, state_of
 from web.builder.view import Shown, mark_of
 from web.pages.segments import EVERYBODY, blueprint, view_of
-from web.questions import overlaps, questions, sizes
-from web.transactions import request_now
+from web.requests.awaited import awaited, moved_on
+from web.requests.questions import overlaps, questions, sizes
+from web.requests.transactions import request_now
+from web.security.access import needs_role
 
 FOLLOWING = ("lines", "sample", "reach", "months", "shape", "overlap")
 """What is asked for after the total, in this order."""

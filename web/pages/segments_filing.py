@@ -19,12 +19,12 @@ from segments.saving.filing import (
     unarchive_segment,
 )
 from segments.saving.saved import segment_by_key, segment_rule
-from web.access import person
-from web.audit import record
+from web.frame.toasts import toast
 from web.pages.segments import blueprint, free_key
-from web.questions import questions
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
 
 
 def _done(key: str, work: Callable[[Session], str], refused: str) -> ResponseReturnValue:

@@ -12,16 +12,16 @@ from segments.membership.snapshots import snapshot_of, snapshots_from
 from segments.membership.stays import moved, newest_refreshes, refresh_numbered
 from segments.saving.filing import listed_folders
 from segments.saving.saved import segment_by_key, segment_rule
-from web.audit import record
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
-from web.links import use_url
+from web.frame.links import use_url
+from web.frame.paging import stored_number
+from web.frame.toasts import toast
 from web.pages.segments import blueprint
-from web.paging import stored_number
-from web.questions import questions
-from web.toasts import toast
-from web.transactions import database, reading, request_now, writing
-from web.wired import settings
+from web.requests.questions import questions
+from web.requests.transactions import database, reading, request_now, writing
+from web.requests.wired import settings
+from web.security.audit import record
 
 PAGE = 25
 PEOPLE = 50

@@ -16,13 +16,13 @@ from segments.saving.filing import rename_folder
 from segments.saving.saved import list_segments, segment_rule
 from segments.telling.naming import segment_names, with_names
 from segments.telling.words import sentence
-from web.audit import record
-from web.fragments import part_of
+from web.frame.fragments import part_of
+from web.frame.toasts import toast
 from web.pages.segments import QUESTIONS, blueprint
-from web.questions import questions
 from web.registry import Found
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 
 @dataclass(frozen=True)

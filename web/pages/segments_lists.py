@@ -16,15 +16,15 @@ from segments.saving.lists import (
     remove_people,
 )
 from segments.saving.saved import segment_by_key
-from web.access import person
-from web.audit import record
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
+from web.frame.paging import stored_number
+from web.frame.toasts import toast
 from web.pages.segments import blueprint, free_key
-from web.paging import stored_number
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.wired import settings
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import settings
+from web.security.access import person
+from web.security.audit import record
 
 PAGE = 50
 MOST_SHOWN = 200

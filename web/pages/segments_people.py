@@ -6,10 +6,10 @@ from flask.typing import ResponseReturnValue
 from segments.saving.saved import segment_by_key, segment_rule
 from web.builder import numbers as counting
 from web.builder.draft import draft_of
+from web.frame.paging import stored_number
 from web.pages.segments import blueprint
-from web.paging import stored_number
-from web.questions import questions
-from web.transactions import reading, request_now
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
 
 PAGE = 50
 

@@ -11,12 +11,12 @@ from segments.saving.saved import save_segment, segment_by_key, segment_rule, ve
 from segments.telling.naming import segment_names, with_names
 from segments.telling.versions import Difference, difference
 from segments.telling.words import sentence
-from web.access import person
-from web.audit import record
+from web.frame.paging import stored_number
+from web.frame.toasts import toast
 from web.pages.segments import blueprint
-from web.paging import stored_number
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import person
+from web.security.audit import record
 
 PAGE = 20
 

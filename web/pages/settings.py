@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 
 from core.errors import Conflict, Invalid
 from delivery.profile import Profile, get_profile, is_saved, save_profile
-from web.access import needs_role
-from web.audit import record
-from web.keys import SCOPES, issue_key, revoke_key
-from web.logins import ROLES, add_user
-from web.paging import cursor
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.users import audit_trail, change_role, disable, enable, list_keys, list_users
+from web.frame.paging import cursor
+from web.frame.toasts import toast
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
+from web.security.keys import SCOPES, issue_key, revoke_key
+from web.security.logins import ROLES, add_user
+from web.security.users import audit_trail, change_role, disable, enable, list_keys, list_users
 
 blueprint = Blueprint("settings", __name__)
 

@@ -10,12 +10,12 @@ from werkzeug.datastructures import MultiDict
 from core.errors import Invalid
 from delivery.contact_rules import Most, Rules, contact_rules, rules_body, save_contact_rules
 from delivery.policy import CHANNELS
-from web.access import needs_role, person
-from web.audit import record
-from web.campaign_messages import CHANNELS as CHANNEL_WORDS
+from web.campaigns.messages import CHANNELS as CHANNEL_WORDS
+from web.frame.toasts import toast
 from web.pages.settings import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

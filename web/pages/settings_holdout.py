@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid
 from journeys.entry.holding_out import SALT, global_percent, set_global_percent
-from web.access import needs_role, person
-from web.audit import record
+from web.frame.toasts import toast
 from web.pages.settings import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role, person
+from web.security.audit import record
 
 
 @blueprint.get("/settings/left-alone")

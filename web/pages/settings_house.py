@@ -11,13 +11,13 @@ from campaigns.house import House, house, save_house
 from campaigns.problems import InvalidPlan, Problem, insist
 from core.errors import Invalid
 from delivery.policy import CHANNELS
-from web.access import needs_role
-from web.amounts import read_cents, read_decimal, read_whole, written_cents
-from web.audit import record
-from web.campaign_messages import CHANNELS as CHANNEL_WORDS
+from web.campaigns.messages import CHANNELS as CHANNEL_WORDS
+from web.frame.toasts import toast
 from web.pages.settings import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.access import needs_role
+from web.security.audit import record
+from web.wording.amounts import read_cents, read_decimal, read_whole, written_cents
 
 CURRENCY = "EUR"
 

@@ -5,12 +5,12 @@ from flask.typing import ResponseReturnValue
 
 from core.errors import Conflict, Invalid
 from delivery import receivers
-from web.access import needs_role
-from web.audit import record
+from web.frame.toasts import toast
 from web.pages.settings import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.wired import settings
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import settings
+from web.security.access import needs_role
+from web.security.audit import record
 
 
 @blueprint.get("/settings/receivers")

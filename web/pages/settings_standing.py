@@ -16,11 +16,11 @@ from segments.language.conditions import InSegment
 from segments.saving.saved import list_segments, segment_by_key
 from segments.telling.naming import segment_names, with_names
 from segments.telling.words import sentence
-from web.audit import record
-from web.campaign_form import key_from
+from web.campaigns.form import key_from
+from web.frame.toasts import toast
 from web.pages.settings import blueprint
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
+from web.security.audit import record
 
 _NUMBER = "number:"
 

@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 from core.clock import wall_now
 from core.errors import Conflict, Invalid, NotFound, WinbackError
 from coupons.offers.offers import usual_currency
-from web.access import needs_role
-from web.audit import record
-from web.formatting import money
+from web.frame.toasts import toast
 from web.registry import Found
+from web.requests.transactions import reading, request_now, writing
+from web.requests.wired import settings
+from web.security.access import needs_role
+from web.security.audit import record
 from web.shops import connections
 from web.shops.inbox import last_received
 from web.shops.models import ShopConnection
@@ -21,9 +23,7 @@ from web.shops.shopware_app import APP, app_zip, is_registered
 from web.shops.systems import SYSTEMS
 from web.shops.systems.shape import Reading, Received
 from web.shops.told import ODD, Told
-from web.toasts import toast
-from web.transactions import reading, request_now, writing
-from web.wired import settings
+from web.wording.formatting import money
 
 blueprint = Blueprint("shops", __name__)
 

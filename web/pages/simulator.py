@@ -20,9 +20,9 @@ from coupons.offers.wording import offer_words
 from coupons.refusals import REASONS
 from coupons.till.requests import Order, RedemptionRequest
 from coupons.till.simulating import Simulation, offer_and_code, simulate
-from web import formatting
-from web.amounts import read_cents, read_decimal
-from web.transactions import reading, request_now
+from web.requests.transactions import reading, request_now
+from web.wording import formatting
+from web.wording.amounts import read_cents, read_decimal
 
 blueprint = Blueprint("simulator", __name__)
 

@@ -6,12 +6,12 @@ from flask.typing import ResponseReturnValue
 from core.codes import canonical
 from core.errors import Conflict, NotFound
 from coupons.codes.stopping import Reach, Target, reach
-from web.access import needs_role
-from web.formatting import count
-from web.links import page_url
-from web.stops import make_stop, undo_stop
-from web.toasts import toast
-from web.transactions import database, reading, request_now
+from web.coupons.stops import make_stop, undo_stop
+from web.frame.links import page_url
+from web.frame.toasts import toast
+from web.requests.transactions import database, reading, request_now
+from web.security.access import needs_role
+from web.wording.formatting import count
 
 blueprint = Blueprint("stops", __name__)
 

@@ -8,8 +8,7 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from web import formatting
-from web.plots import (
+from web.frame.plots import (
     Channel,
     Estimate,
     Exclusion,
@@ -19,6 +18,7 @@ from web.plots import (
     tint_steps,
     waterfall,
 )
+from web.wording import formatting
 
 blueprint = Blueprint("style_guide", __name__)
 

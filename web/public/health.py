@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from web.questions import questions
-from web.transactions import reading, request_now
-from web.vitals import mirror_vitals, vitals
+from web.frame.vitals import mirror_vitals, vitals
+from web.requests.questions import questions
+from web.requests.transactions import reading, request_now
 
 blueprint = Blueprint("health", __name__)
 

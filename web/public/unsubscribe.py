@@ -13,7 +13,7 @@ from core.settings import Settings
 from delivery.feedback import message_by_public_id, unsubscribe
 from delivery.links import Links
 from delivery.wishes import save_wishes, wishes_of
-from web.transactions import reading, request_now, writing
+from web.requests.transactions import reading, request_now, writing
 
 blueprint = Blueprint("unsubscribe", __name__)
 

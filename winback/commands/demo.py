@@ -118,8 +118,8 @@ def _answer(context: Context, plot: Plot, json_path: Path | None) -> None:
 
 
 def _serve(context: Context, plot: Plot, host: str, port: int) -> None:
-    from web.logins import add_user
     from web.models import User
+    from web.security.logins import add_user
     from winback.demo.example_shop import code_to_try, example_shop
 
     # Derived from this home's own secret, so that a second run can print it again and no two homes share it.

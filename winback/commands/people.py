@@ -10,10 +10,10 @@ import click
 
 from campaigns.planning import campaign_by_key
 from customers.people import customer_facts, display_name, find_customer
-from web.formatting import day, money
-from web.people_words import CHANNEL_WORDS
-from web.personal_data import STAYS, everything_held, forget
-from web.why_not import why_not
+from web.people.personal_data import STAYS, everything_held, forget
+from web.people.why_not import why_not
+from web.people.words import CHANNEL_WORDS
+from web.wording.formatting import day, money
 
 if TYPE_CHECKING:
     from winback.context import Context

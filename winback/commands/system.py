@@ -52,7 +52,7 @@ def user() -> None:
 @click.pass_obj
 def user_add(context: Context, email: str, name: str | None, role: str, password: str | None) -> None:
     """Add a login. Prints the password once when none is given."""
-    from web.logins import add_user
+    from web.security.logins import add_user
 
     chosen = password or secrets.token_urlsafe(12)
     with context.database.writing() as session:
@@ -75,7 +75,7 @@ def key() -> None:
 @click.pass_obj
 def key_add(context: Context, scopes: tuple[str, ...], name: str, shop: str | None) -> None:
     """Make a key and print it, once, alone on stdout."""
-    from web.keys import issue_key
+    from web.security.keys import issue_key
 
     with context.database.writing() as session:
         secret = issue_key(session, name, scopes=scopes, now=current_now(session.connection()), shop=shop)

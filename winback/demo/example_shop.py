@@ -16,7 +16,7 @@ from sqlalchemy import select
 from core.clock import wall_now
 from coupons.models import Code
 from customers.models import Customer
-from web.keys import issue_key, key_of
+from web.security.keys import issue_key, key_of
 from web.shops.connections import create_connection, current_secret, list_connections
 from winback.context import Context
 from winback.demo.plot import Plot

@@ -38,7 +38,7 @@ from journeys.exits.objecting import objections
 from journeys.models import Journey
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
-from web.keys import issue_key
+from web.security.keys import issue_key
 from winback.commands.importing import ALL_KINDS
 from winback.context import Context
 from winback.demo.plot import DAYS, Plot, contents, main_graph, second_graph
