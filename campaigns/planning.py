@@ -19,6 +19,7 @@ from campaigns.problems import Problem, insist
 from campaigns.standing import list_standing
 from campaigns.states import MOVES, move
 from core.errors import Conflict, NotFound
+from core.storable import is_storable
 from segments.models import Segment
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -116,10 +117,14 @@ def end(session: Session, key: str, *, now: datetime) -> Campaign:
 
 
 def read_instant(value: object) -> datetime:
-    """An aware UTC instant from a datetime or ISO 8601 text (without offset: UTC); raises ValueError."""
+    """An aware UTC instant from a datetime or ISO 8601 text (without offset: UTC); raises ValueError
+    for anything else, and for years outside 1900 to 2999."""
     moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise ValueError("not an instant")
+    if not 1900 <= moment.year < 3000:
+        # A typing mistake; and at the ends of the calendar the same instant has no reading in other time zones.
+        raise ValueError("not an instant of our time")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -127,7 +132,7 @@ def _text(longest: int, *, empty: bool = True) -> Callable[[object], str | None]
     def read(value: object) -> str | None:
         if value is None and empty:
             return None
-        if not isinstance(value, str) or len(value) > longest or "\0" in value or not (value.strip() or empty):
+        if not (isinstance(value, str) and len(value) <= longest and is_storable(value) and (value.strip() or empty)):
             raise ValueError(f"Use text of at most {longest} characters.")
         return value.strip() or None
 

@@ -7,8 +7,9 @@ identities.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +17,11 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
-from campaigns.planning import campaign_by_key, save_campaign
+from campaigns.planning import campaign_by_key, read_instant, save_campaign
+from campaigns.problems import InvalidPlan
 from campaigns.showing import segment_key
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, WinbackError
+from core.storable import place_not_storable
 from coupons.models import Offer
 from coupons.offers.checking import Given
 from coupons.offers.offers import save_offer
@@ -80,6 +83,9 @@ def read_bundle(value: object) -> Bundle:
     strange = sorted(set(value) - {"format", "key", "campaign", "journey", "segments", "offers", "contents"})
     if strange:
         raise Invalid(f"“{strange[0]}” is not a part of a campaign's file.", place=strange[0])
+    no_text = place_not_storable(value)
+    if no_text is not None:
+        raise Invalid("This holds characters that are no text. Type it again.", place=no_text or "format")
     key = value.get("key")
     if not isinstance(key, str) or not key:
         raise Invalid("The campaign has no key. Small letters, digits and dashes make one.", place="key")
@@ -119,25 +125,32 @@ def bring(session: Session, bundle: Bundle, *, author: str | None = None, now: d
     """
     for key, segment in bundle.segments.items():
         if _segments(session, {key}).get(key) != dict(segment):
-            _told("segments", key, segment, {"name", "rule", "description"})
-            save_segment(session, key, name=segment["name"], rule=parse_rule(segment["rule"]),
-                         description=segment.get("description"), author=author, now=now)
+            _told("segments", key, segment, {"name", "rule", "description"}, texts=("name", "description"))
+            with _inside(f"segments.{key}.rule"):
+                rule = parse_rule(segment["rule"])
+            with _inside(f"segments.{key}"):
+                save_segment(session, key, name=segment["name"], rule=rule, description=segment.get("description"),
+                             author=author, now=now)
     for key, offer in bundle.offers.items():
         if _offers(session, {key}).get(key) != dict(offer):
             _told("offers", key, offer, set(Given.__annotations__))
-            fields: Any = {name: datetime.fromisoformat(value) if name in ("valid_from", "valid_until") else value
-                      for name, value in offer.items()}
-            save_offer(session, key, now=now, **fields)
+            with _inside(f"offers.{key}"):
+                fields: Any = {name: _instant(value, name) if name in ("valid_from", "valid_until") else value
+                               for name, value in offer.items()}
+                save_offer(session, key, now=now, **fields)
     for key, content in bundle.contents.items():
         if _contents(session, {key}).get(key) != dict(content):
-            _told("contents", key, content, {"name", "message_class", "language", *_TEXTS})
-            save_content(session, key, author=author, now=now, **content)
+            known = ("name", "message_class", "language", *_TEXTS)
+            _told("contents", key, content, set(known), texts=known)
+            with _inside(f"contents.{key}"):
+                save_content(session, key, author=author, now=now, **content)
     before = session.scalars(select(Campaign).where(Campaign.key == bundle.key)).one_or_none()
     fields = {name: value for name, value in bundle.plan.items()
               # The window and the share left alone of a campaign that runs stay as they are, unless they differ.
               if before is None or _plain(getattr(before, name, None)) != value}
     _told("campaign", bundle.key, bundle.plan, {*PLAN, "segment", "owner"}, needs=())
-    campaign = save_campaign(session, bundle.key, fields=fields, now=now)
+    with _inside("campaign"):
+        campaign = save_campaign(session, bundle.key, fields=fields, now=now)
     journey = session.scalars(select(Journey).where(Journey.campaign_id == campaign.id)).one_or_none()
     return save_draft(session, bundle.key if journey is None else journey.key, bundle.graph, campaign_id=campaign.id,
                       now=now)
@@ -172,7 +185,8 @@ def bundle_schema() -> dict[str, Any]:
 
 
 def _told(
-    part: str, key: str, value: Mapping[str, Any], known: set[str], *, needs: tuple[str, ...] = ("name",)
+    part: str, key: str, value: Mapping[str, Any], known: set[str], *, needs: tuple[str, ...] = ("name",),
+    texts: tuple[str, ...] = (),
 ) -> None:
     place = part if part == "campaign" else f"{part}.{key}"
     strange = sorted(set(value) - known)
@@ -182,6 +196,30 @@ def _told(
     for name in needs:
         if name not in value:
             raise Invalid(f"“{name}” is missing.", place=place)
+    for name in texts:
+        if name in value and not isinstance(value[name], str):
+            raise Invalid("This is not a text. Write it in quotes.", place=f"{place}.{name}")
+
+
+@contextmanager
+def _inside(part: str) -> Iterator[None]:
+    """What a part of the file is refused for, told with its place in the file."""
+    try:
+        yield
+    except InvalidPlan as error:
+        raise InvalidPlan([replace(each, place=f"{part}.{each.place}") for each in error.problems]) from None
+    except WinbackError as error:
+        # A key is the name of the part itself; some verbs tell the very key as the place.
+        whole = error.place in (None, "key", part.partition(".")[2])
+        raise type(error)(error.message, place=part if whole else f"{part}.{error.place}") from None
+
+
+def _instant(value: object, name: str) -> datetime | None:
+    try:
+        return None if value is None else read_instant(value)
+    except (ValueError, OverflowError):
+        raise Invalid("This is not an instant. Use a date and time such as 2026-03-01T09:00+01:00.",
+                      place=name) from None
 
 
 def _named(campaign: Campaign, segment: str | None, graph: Graph | None) -> tuple[set[str], set[str], set[str]]:

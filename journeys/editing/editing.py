@@ -21,6 +21,7 @@ from campaigns.planning import pause as pause_campaign
 from campaigns.planning import start as start_campaign
 from campaigns.problems import Problem, insist
 from core.errors import Conflict, Invalid, NotFound
+from core.storable import place_not_storable
 from coupons.models import Offer
 from delivery.contents import newest_revision
 from delivery.hook_outbox import drop_calls, move_calls
@@ -185,6 +186,8 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
         raise Invalid(f"Say what happens to what became overdue: {', '.join(OVERDUE[:-1])} or {OVERDUE[-1]}.",
                       place="overdue")
     journey = journey_by_key(session, key)
+    if journey.state == "draft":
+        raise Conflict(f"The journey {journey.name} was never published. Publish it, and it runs.")
     paused_at = journey.paused_at
     move_journey(session, journey, "running", now=now)
     campaign = start_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
@@ -245,12 +248,15 @@ def _set_aside(session: Session, key: str, only: int | None) -> list[int]:
 def _plain(graph: object) -> dict[str, Any]:
     try:
         text = json.dumps(graph, allow_nan=False)
+        strange = place_not_storable(graph)
     except (TypeError, ValueError, RecursionError) as error:
         raise Invalid("This is not JSON. Write an object with entry, start and steps.", place="journey") from error
     if not isinstance(graph, Mapping):
         raise Invalid("This is not a journey. Write an object with entry, start and steps.", place="journey")
-    if len(text) > LARGEST_DRAFT_BYTES or "\\u0000" in text:
-        raise Invalid("This journey is too large, or holds characters that cannot be stored.", place="journey")
+    if len(text) > LARGEST_DRAFT_BYTES:
+        raise Invalid("This journey is too large.", place="journey")
+    if strange is not None:
+        raise Invalid("This holds characters that are no text. Type it again.", place=strange or "journey")
     plain: dict[str, Any] = json.loads(text)
     return plain
 

@@ -15,7 +15,7 @@ from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
 from delivery.models import Content
-from journeys.editing.bundling import bring, bundle_schema, export, read_bundle, written
+from journeys.editing.bundling import FORMAT, bring, bundle_schema, export, read_bundle, written
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.playbook import plays, use_play
 from journeys.graphs.graph import Step
@@ -106,3 +106,36 @@ def test_the_shell_checks_foresees_and_publishes_a_file_and_only_publishing_stay
     assert campaigns() == {"spring", "autumn"}
     with sqlite_database.reading() as session:
         assert session.scalars(select(Journey).where(Journey.key == "autumn")).one().state == "running"
+
+
+_NOW_WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"campaign": {"name": 5}}, "campaign.name"), ({"campaign": {"timezone": "Mars/Phobos"}}, "campaign.timezone"),
+    ({"campaign": {"name": "half a \ud800 letter"}}, "campaign.name"),
+    ({"campaign": {"starts_at": "0001-01-01"}}, "campaign.starts_at"),
+    ({"campaign": {"ends_at": "9999-12-31T23:59Z"}}, "campaign.ends_at"),
+    ({"journey": {"steps": {"a": {"name": "a\x00b"}}}}, "journey.steps.a.name"),
+    ({"contents": {"x": {"name": "X", "\ud800": "y"}}}, "contents.x"),
+    ({"contents": {"x": {"name": 5}}}, "contents.x.name"),
+    ({"contents": {"x": {"name": "X", "mjml": 7}}}, "contents.x.mjml"),
+    ({"contents": {"x": {"name": "X", "subject": "S", "mjml": "<mjml>{{ broken"}}}, "contents.x"),
+    ({"contents": {"x": {"name": "X", "subject": "S", "message_class": "spam"}}}, "contents.x.message_class"),
+    ({"segments": {"x": {"name": 5, "rule": {"all": []}}}}, "segments.x.name"),
+    ({"segments": {"x": {"name": "X", "description": 5, "rule": {"all": []}}}}, "segments.x.description"),
+    ({"segments": {"x": {"name": "X", "rule": {"customer": "country", "is": 5}}}}, "segments.x.rule.customer.is"),
+    ({"segments": {"Not a key": {"name": "X", "rule": {"all": []}}}}, "segments.Not a key"),
+    ({"offers": {"x": {"name": "X", "kind": "percent", "percent": 10, "valid_from": "soon"}}}, "offers.x.valid_from"),
+    ({"offers": {"x": {"name": "X", "kind": "percent", "percent": 10, "valid_until": 5}}}, "offers.x.valid_until"),
+    ({"offers": {"x": {"name": "X", "kind": "percent", "percent": "ten"}}}, "offers.x.percent"),
+]
+
+
+@pytest.mark.parametrize(("change", "place"), _NOW_WRONG, ids=[place for _change, place in _NOW_WRONG])
+def test_each_wrong_value_of_a_file_is_told_with_its_place_and_changes_nothing(
+    change: dict[str, Any], place: str, sqlite_database: Database, now: datetime
+) -> None:
+    file = {"format": FORMAT, "key": "spring", "campaign": {"name": "Spring"}, "journey": {}, **change}
+    with pytest.raises(Invalid) as error, sqlite_database.writing() as session:
+        bring(session, read_bundle(file), now=now)
+    assert error.value.place == place
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(Campaign)).all() == []

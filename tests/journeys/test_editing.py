@@ -106,6 +106,30 @@ def test_nested_segments_are_frozen_into_the_version(database: Database, now: No
         go(database, graph, now=now)
 
 
+def test_a_draft_does_not_run_by_being_let_go_on(database: Database, now: Now) -> None:
+    furnish(database, [1], now=now)
+    with database.writing() as session:
+        save_draft(session, "winback", ONE_MAIL, campaign_id=campaign_by_key(session, "spring").id, now=now)
+    with database.writing() as session, pytest.raises(Conflict, match="never published"):
+        resume(session, "winback", overdue="send", now=now)
+    with database.reading() as session:
+        assert (journey_by_key(session, "winback").state, session.scalars(select(Campaign.state)).all()) == (
+            "draft", ["draft"])
+
+
+@pytest.mark.parametrize(("graph", "place"), [
+    ({"name": "half a \ud800 letter"}, "name"), ({"steps": {"mail": {"name": "a\x00b"}}}, "steps.mail.name"),
+    ({"exit_when": [{}, {"x": ["\x00"]}]}, r"exit_when\[1\]\.x\[0\]"), ({"steps": {"\ud800": {}}}, "steps"),
+    ({"\x00": 1}, "journey"),
+])
+def test_a_draft_with_what_is_no_text_is_refused_with_its_place(
+    graph: dict[str, object], place: str, database: Database, now: Now
+) -> None:
+    furnish(database, [1], now=now)
+    with database.writing() as session, pytest.raises(Invalid, match=rf"^{place}: This holds"):
+        save_draft(session, "winback", graph, campaign_id=campaign_by_key(session, "spring").id, now=now)
+
+
 def test_a_paused_journey_sends_nothing_more(database: Database, tmp_path: Path, now: Now) -> None:
     furnish(database, range(1, 6), now=now)
     go(database, GRAPH, now=now)

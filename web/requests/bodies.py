@@ -17,6 +17,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 
 from core.errors import Invalid
+from core.storable import is_storable
 from coupons.offers.discount import MAX_CENTS
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -85,11 +86,6 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]
         """Document what the view answers; ready responses pass as they are."""
         decorate: Callable[[View], View] = super().response(status_code, schema, **options)
         return decorate
-
-
-def is_storable(text: str) -> bool:
-    """Whether every database can store this text: no NUL, no half of a surrogate pair."""
-    return "\x00" not in text and (text.isascii() or not any("\ud800" <= mark <= "\udfff" for mark in text))
 
 
 class Words(fields.String):

@@ -15,11 +15,12 @@ from typing import Any, TypeGuard
 from flask import Flask
 
 from core.errors import Invalid
+from core.storable import is_storable
 from coupons.offers.discount import MAX_CENTS, Line
 from coupons.till.at_once import redeem_for
 from coupons.till.requests import Answer, Order, RedemptionRequest
 from web.api.coupons import CURRENCY, MOST_LINES, MOST_QUANTITY, caller_name
-from web.requests.bodies import is_storable, named_once
+from web.requests.bodies import named_once
 from web.security.guessing import at_fault
 from web.security.headers import of_programs
 from web.security.keys import key_of
