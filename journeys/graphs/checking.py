@@ -56,6 +56,8 @@ def _names(
 def _ways(graph: Graph, unread: frozenset[str]) -> Iterator[Problem]:
     names = ", ".join(list(graph.steps)[:12])
     there = {*graph.steps, *unread, ""}  # an empty name was told already
+    if not graph.steps:
+        return  # what is wrong with them was told already
     if graph.start not in there:
         yield Problem("start", f"There is no step called {graph.start}.", f"The steps are {names}.")
     for key, step in graph.steps.items():
@@ -83,11 +85,12 @@ def _reached(graph: Graph) -> set[str]:
 
 
 def _takes_time(step: Step) -> bool:
-    """Whether time surely passes on every visit; a wait for a fixed instant lets people through once it is past, and
-    one for a rule or a redemption while that holds."""
+    """Whether an hour surely passes on every visit, or the rest of the day; a wait for a fixed instant lets people
+    through once it is past, and one for a rule or a redemption while that holds."""
     if isinstance(step, WaitFor):
-        return step.event is not None or step.ordered
-    return isinstance(step, Wait) and step.until is None and step.code_ends is None
+        return (step.event is not None or step.ordered) and _takes_time(step.timeout)
+    return isinstance(step, Wait) and step.until is None and step.code_ends is None and (
+        step.days >= 1 or step.hours >= 1 or (step.at_local_time is not None and not step.hours))
 
 
 def _loops(steps: Mapping[str, Step]) -> Iterator[Problem]:
@@ -102,7 +105,7 @@ def _loops(steps: Mapping[str, Step]) -> Iterator[Problem]:
         if round_trip and not told & set(round_trip):
             told |= set(round_trip)
             yield Problem(f"steps.{key}", f"People would run in a circle: {' to '.join([*round_trip, key])}.",
-                          "Put a wait of some hours or days into the circle.")
+                          "Put a wait of at least an hour into the circle.")
 
 
 def _way_back(start: str, ways: Mapping[str, list[str]]) -> list[str]:

@@ -114,13 +114,30 @@ def test_a_loop_without_a_wait_is_refused_and_one_with_a_wait_is_not() -> None:
     again = {**SEND, "next": "ask"}
     [problem] = check_graph(with_steps(ask=branch, again=again, end=LEAVE), **KNOWN)
     assert problem == Problem("steps.ask", "People would run in a circle: ask to again to ask.",
-                              "Put a wait of some hours or days into the circle.")
+                              "Put a wait of at least an hour into the circle.")
     waiting = with_steps(ask=branch, again={**SEND, "next": "rest"}, rest={"kind": "wait", "days": 1, "next": "ask"},
                          end=LEAVE)
     assert check_graph(waiting, **KNOWN) == []
     past = with_steps(ask=branch, again={**SEND, "next": "rest"},
                       rest={"kind": "wait", "until": "2026-01-01", "next": "ask"}, end=LEAVE)
     assert places(past) == ["steps.ask"], "an instant that is past lets people through at once"
+
+
+@pytest.mark.parametrize(("wait", "enough"), [
+    ({"hours": 1e-300}, False), ({"hours": 0.5}, False), ({"hours": 1}, True), ({"at_local_time": "09:00"}, True),
+    ({"hours": 1e-300, "at_local_time": "09:00"}, False), ({"days": 1, "at_local_time": "09:00"}, True),
+])
+def test_a_circle_takes_at_least_an_hour_a_round(wait: dict[str, Any], enough: bool) -> None:
+    round_trip = with_steps(ask={**SEND, "next": "rest"}, rest={"kind": "wait", **wait, "next": "ask"})
+    heard = with_steps(ask={**SEND, "next": "rest"}, rest={
+        "kind": "wait_for", "event": "seen", **wait, "next": {"yes": "ask", "timeout": "ask"}})
+    expected = [] if enough else ["steps.ask"]
+    assert (places(round_trip), places(heard)) == (expected, expected)
+
+
+def test_a_journey_of_far_too_many_steps_is_told_that_alone() -> None:
+    many = {f"step_{number}": {"kind": "wait", "days": 1, "next": f"step_{number}"} for number in range(10_000)}
+    assert places(with_steps(**many)) == ["steps"]
 
 
 def test_every_problem_is_told_at_once_of_form_and_of_meaning() -> None:
