@@ -2,6 +2,9 @@
 
 Owns journeys, their frozen versions, enrolments and visits. A published version never changes and people inside keep
 theirs. Every step a person passes leaves a visit, so that one person's path reads as a story.
+
+The foreign keys of enrolments and visits, as those of codes and messages, are SQLite's; on PostgreSQL the parents guard
+them (docs/decisions/0007).
 """
 
 from datetime import datetime

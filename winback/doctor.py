@@ -1,6 +1,7 @@
 """Is this installation healthy?
 
-Owns the self-checks behind `winback doctor`: the schema, the clock, the ledger, the coupon counters and the mirror.
+Owns the self-checks behind `winback doctor`: the schema, the clock, the ledger, the coupon counters, the mirror, and
+that what rows name is there.
 Each check reads only and answers with a sentence.
 """
 
@@ -14,6 +15,7 @@ from sqlalchemy import select, text
 from core import leases
 from core.errors import NotReady
 from core.models import Installation
+from core.references import missing
 from coupons.checks.invariants import drift
 from delivery.models import Message
 from delivery.standing import state_counts
@@ -90,8 +92,18 @@ def _mirror(context: Context) -> Iterable[Finding]:
                                   f" {manifest.at:%Y-%m-%d %H:%M:%S} UTC; every block can be read")
 
 
+def _references(context: Context) -> Iterable[Finding]:
+    with context.database.reading() as session:
+        problems = missing(session.connection())
+    for problem in problems:
+        yield Finding("references", False, problem)
+    if not problems:
+        yield Finding("references", True, "every person, journey, offer and text that the ledgers name is there")
+
+
 AREAS: dict[str, Callable[[Context], Iterable[Finding]]] = {
     "clock": _clock, "coupons": _coupons, "database": _database, "delivery": _delivery, "mirror": _mirror,
+    "references": _references,
 }
 
 

@@ -84,7 +84,9 @@ def issue_what_there_is(
         raise ValueError("customer_ids, origins and counts_from must be equally long")
     offer = connection.execute(select(
         Offer.key, Offer.active, Offer.prefix, Offer.pattern, Offer.code_source, Offer.limit_per_code,
-        Offer.valid_days, Offer.valid_from, Offer.valid_until).where(Offer.id == offer_id)).one_or_none()
+        Offer.valid_days, Offer.valid_from, Offer.valid_until).where(Offer.id == offer_id)
+        # Nobody deletes it until our codes are there to be seen: PostgreSQL looks up no offer for each of them.
+        .with_for_update(read=True, key_share=True)).one_or_none()
     if offer is None:
         raise NotFound(f"There is no offer {offer_id}.")
     pairs: list[Pair] = list(zip(map(int, customer_ids), origins, strict=True))

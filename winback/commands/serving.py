@@ -82,9 +82,10 @@ def worker(context: Context) -> None:
 
 def nightly(context: Context) -> None:
     """The leader's nightly duties: coupon counters are compared with the ledger (drift is logged as an error), the
-    mirror is compared with the row store and put in order, what everybody has read of the changes is deleted, and the
-    sums of the ways people went are made few rows.
+    mirror is compared with the row store and put in order, what everybody has read of the changes is deleted, the sums
+    of the ways people went are made few rows, and what the day's rows name is looked up (core/references.py).
     """
+    from core.references import look_at_new
     from journeys.visits import fold
     from web.shops.inbox import drop_bodies
     from winback.doctor import examine
@@ -99,6 +100,8 @@ def nightly(context: Context) -> None:
         logging.getLogger("winback.nightly").log(
             logging.INFO if finding.fine else logging.ERROR, "%s: %s", finding.area, finding.text
         )
+    for problem in look_at_new(context.database):
+        logging.getLogger("winback.nightly").error("references: %s", problem)
     put_in_order(context)
 
 
