@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, read_instant, save_campaign
-from campaigns.problems import InvalidPlan
+from campaigns.problems import InvalidPlan, Problem
 from campaigns.showing import segment_key
 from core.errors import Conflict, Invalid, WinbackError
 from core.storable import place_not_storable
@@ -27,7 +27,7 @@ from coupons.offers.checking import Given
 from coupons.offers.offers import save_offer
 from delivery.contents import save_content
 from delivery.models import Content, ContentRevision
-from journeys.editing.checking_draft import rules_of
+from journeys.editing.checking_draft import check_draft, rules_of
 from journeys.editing.editing import save_draft
 from journeys.editing.file_text import written_yaml
 from journeys.graphs.graph import Call, Change, Give, Graph, Send
@@ -154,6 +154,19 @@ def bring(session: Session, bundle: Bundle, *, author: str | None = None, now: d
     journey = session.scalars(select(Journey).where(Journey.campaign_id == campaign.id)).one_or_none()
     return save_draft(session, bundle.key if journey is None else journey.key, bundle.graph, campaign_id=campaign.id,
                       now=now)
+
+
+def bundle_problems(session: Session, bundle: Bundle, *, now: datetime) -> list[Problem]:
+    """What publishing the bundle would find. Everything it brings is saved, looked at and taken back."""
+    trial = session.begin_nested()
+    try:
+        return check_draft(session, bring(session, bundle, now=now).draft)
+    except InvalidPlan as error:
+        return list(error.problems)
+    except WinbackError as error:
+        return [Problem(error.place or "format", error.message, "")]
+    finally:
+        trial.rollback()
 
 
 def bundle_schema() -> dict[str, Any]:

@@ -57,7 +57,8 @@ def is_yaml(name: str) -> bool:
 def read_text(text: str, *, as_yaml: bool) -> Written:
     """The value of a file's text. Raises Invalid naming line and column."""
     try:
-        return Written(_read_yaml(text) if as_yaml else json.loads(text, parse_constant=_no_number), text)
+        return Written(_read_yaml(text) if as_yaml else json.loads(
+            text, parse_constant=_no_number, object_pairs_hook=_named_once), text)
     except json.JSONDecodeError as error:
         raise Invalid(f"line {error.lineno}, column {error.colno}: {error.msg}.") from None
     except yaml.MarkedYAMLError as error:
@@ -81,6 +82,15 @@ def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
 
 def _no_number(name: str) -> Any:
     raise Invalid(f"{name} is not a number.")
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Invalid(f"“{name[:100]}” stands twice in one object.")
+        found[name] = value
+    return found
 
 
 def _read_yaml(text: str) -> Any:

@@ -58,6 +58,11 @@ def test_what_is_not_only_values_is_refused_with_its_line(text: str, told: str) 
         read_text(text, as_yaml=True)
 
 
+def test_json_says_no_name_twice_either() -> None:
+    with pytest.raises(Invalid, match="“b” stands twice"):
+        read_text('{"a": [{"b": 1, "b": 2}]}', as_yaml=False)
+
+
 def test_a_place_is_found_in_either_form() -> None:
     value = {"steps": {"mail": {"cases": [{"if": 1}, {"if": 2}]}}, "start": "mail"}
     text = "start: mail\nsteps:\n  mail:\n    cases:\n      - if: 1\n      - if: 2\n"

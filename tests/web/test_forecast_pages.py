@@ -5,12 +5,15 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from campaigns.models import Campaign
 from core.database import Database
 from core.settings import read_settings
+from journeys.editing.file_text import read_text
 from journeys.forecasting.asking import is_waiting
 from journeys.models import Journey
 from tests.web.conftest import browser_of
@@ -126,5 +129,38 @@ def test_a_campaign_leaves_as_a_file_and_comes_back_by_page_and_api(
     made = body_of(shop.post("/api/v1/campaign-files", headers=headers, json={**bundle, "key": "fourth"}))
     assert made == {"campaign": "fourth", "journey": "fourth", "draft_version": 1}
     assert shop.post("/campaigns/_file", data={"file": (io.BytesIO(b"no"), "x.json")}).status_code == 400
+    as_yaml = shop.get("/api/v1/campaigns/second/file?format=yaml", headers=headers)
+    assert as_yaml.mimetype == "application/yaml" and read_text(as_yaml.text, as_yaml=True).value == bundle
+    assert shop.get("/api/v1/campaigns/second/file?format=xml", headers=headers).status_code == 400
     schema = body_of(shop.get("/api/v1/campaign-files/schema", headers=headers))
     assert schema["properties"]["journey"]["type"] == "object"
+
+
+def test_a_program_sends_a_campaigns_file_as_yaml_and_has_it_checked_before(
+    shop: FlaskClient, shop_database: Database, headers: dict[str, str]
+) -> None:
+    text = shop.get("/api/v1/campaigns/second/file?format=yaml", headers=headers).text.replace(
+        "key: second", "key: from-yaml")
+
+    def send(path: str, body: str, kind: str = "application/yaml") -> Any:
+        return shop.post(f"/api/v1/{path}", headers=headers, data=body.encode(), content_type=kind)
+
+    assert body_of(send("campaign-files/check", text)) == {"valid": True, "problems": []}
+    worse = text.replace("timezone: Europe/Berlin", "timezone: Mars/Phobos")
+    [problem] = body_of(send("campaign-files/check", worse))["problems"]
+    assert problem["place"] == "campaign.timezone" and "no such time zone" in problem["message"]
+    nowhere = read_text(text, as_yaml=True).value
+    nowhere["journey"]["start"] = "nowhere"
+    found = body_of(shop.post("/api/v1/campaign-files/check", headers=headers, json=nowhere))
+    assert not found["valid"] and found["problems"][0]["place"] == "start"
+    with shop_database.reading() as session:
+        assert session.scalars(select(Campaign).where(Campaign.key == "from-yaml")).first() is None
+    assert body_of(send("campaign-files", text))["campaign"] == "from-yaml"
+    for body, told in (("a: 1\nb: *x\n", "line 2, column 4: aliases"), ("a: !!binary x\n", "line 1, column 4: tags"),
+                       ("- a\n", "a YAML object"), ("a: 1\na: 2\n", "line 2"), ("a: \x07", "characters")):
+        refused = send("campaign-files", body)
+        assert refused.status_code == 400 and told in body_of(refused, 400)["detail"], body
+    assert send("campaign-files", "a", "text/csv").status_code == 400
+    assert shop.post("/api/v1/campaign-files", headers=headers, data=b"\xff", content_type="text/yaml"
+                     ).status_code == 400
+    assert send("segments/count", "rule: {all: []}").status_code == 400, "only files come as YAML"

@@ -19,9 +19,11 @@ from webargs.flaskparser import FlaskParser
 from core.errors import Invalid
 from core.storable import is_storable
 from coupons.offers.discount import MAX_CENTS
+from journeys.editing.file_text import read_text
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml")
 _ONE_LINE = "The body is not JSON that we can read: {0}."
 
 
@@ -42,8 +44,21 @@ def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _yaml_object(raw: bytes) -> dict[str, Any]:
+    try:
+        value = read_text(raw.decode("utf-8"), as_yaml=True).value
+    except UnicodeDecodeError:
+        raise Invalid("The body is not UTF-8 text.") from None
+    except Invalid as error:
+        raise Invalid(f"The body is not YAML that we can read: {error.message}") from None
+    if not isinstance(value, dict):
+        raise Invalid("Send a YAML object, with a key on each line.")
+    return value
+
+
 class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
-    """Reads JSON bodies; what is no JSON object is a 400 with one sentence."""
+    """Reads JSON bodies, and YAML ones where the schema says `takes_yaml`; what is no object is a 400 with one
+    sentence."""
 
     DEFAULT_VALIDATION_STATUS = 400
 
@@ -52,6 +67,8 @@ class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
         raw = req.get_data(cache=True)
         if not raw.strip():
             return missing
+        if getattr(schema, "takes_yaml", False) and req.mimetype in YAML_TYPES:
+            return _yaml_object(raw)
         if not req.is_json:
             raise Invalid("Send JSON with the header Content-Type: application/json.")
         try:

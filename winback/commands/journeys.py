@@ -19,7 +19,7 @@ from campaigns.planning import save_campaign
 from campaigns.problems import InvalidPlan, Problem, insist
 from core.clock import current_now
 from core.errors import Invalid
-from journeys.editing.bundling import Bundle, bring, export, is_bundle, read_bundle, written
+from journeys.editing.bundling import Bundle, bring, bundle_problems, export, is_bundle, read_bundle, written
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.editing import publish, save_draft
 from journeys.editing.file_text import Written, is_yaml, read_text
@@ -151,20 +151,10 @@ def export_file(context: Context, campaign: str, target: Path | None, form: str 
         click.echo(f"{campaign} stands in {target}.", err=True)
 
 
-class _TakenBack(Exception):
-    """Ends a transaction that only wanted to know."""
-
-
 def _bundle_problems(context: Context, value: dict[str, Any]) -> list[Problem]:
-    """What publishing the campaign's file would find; everything it brings is saved, looked at and taken back."""
-    bundle, problems = read_bundle(value), list[Problem]()
-    try:
-        with context.database.writing() as session:
-            made = bring(session, bundle, now=current_now(session.connection()))
-            problems = check_draft(session, made.draft)
-            raise _TakenBack
-    except _TakenBack:
-        return problems
+    bundle = read_bundle(value)
+    with context.database.writing() as session:
+        return bundle_problems(session, bundle, now=current_now(session.connection()))
 
 
 def _bundle_for(value: dict[str, Any], key: str | None, campaign_key: str | None) -> Bundle:
