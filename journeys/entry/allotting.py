@@ -7,6 +7,7 @@ spends more than the budget over all versions of a journey.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, Table, func, select, type_coerce
@@ -140,6 +141,23 @@ def _allot_step(
         "journey_id": [plan.journey_id] * count, "customer_id": best, "step": [key] * count,
         "place": list(range(taken + 1, taken + count + 1))})
     return count
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where somebody stands at a step that speaks to the best first: their place, None without one, among `given`."""
+
+    channel: str
+    place: int | None
+    given: int
+
+
+def standing_of(session: Session, graph: Graph, enrolment: Enrolment) -> list[Standing]:
+    """How this person fared at each step that speaks to the best first, in the order of the steps."""
+    mine: dict[str, int] = dict(session.execute(
+        select(Allotment.step, Allotment.place).where(Allotment.enrolment_id == enrolment.id)).all())
+    return [Standing(wanted.channel, mine.get(key), given_places(session.connection(), enrolment.journey_id, key))
+            for key, wanted in best_first_steps(graph).items()]
 
 
 def given_places(connection: Connection, journey_id: int, key: str) -> int:

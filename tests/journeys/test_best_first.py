@@ -10,9 +10,11 @@ from sqlalchemy import select, update
 
 from campaigns.costs import Price, Tier
 from campaigns.house import save_house
+from campaigns.planning import campaign_by_key
 from campaigns.problems import InvalidPlan
 from core.database import Database
 from customers.consents import record_consent
+from customers.models import Customer
 from delivery.models import Message
 from journeys.editing.audience import audience, people_in
 from journeys.editing.checking_draft import check_draft
@@ -36,6 +38,7 @@ from tests.journeys.shop import (
 )
 from tests.journeys.test_forecast import EVERYBODY, drafted, foreseen, said
 from tests.journeys.test_ranking import RANKING, foretold
+from web.people.why_not import why_not
 
 BUDGET = {"best_first": "letter", "budget_cents": 2_000}
 FIRST: dict[str, Any] = {**with_steps(
@@ -81,7 +84,14 @@ def test_the_best_get_letters_until_the_budget_is_used_the_rest_e_mails_and_ever
     with database.reading() as session:
         places = dict(session.execute(select(Allotment.customer_id, Allotment.place)).all())
         details = {row.customer_id: row for row in session.scalars(select(Message))}
+        said_why = {}
+        for number in (5, 4, 3):
+            customer = session.get_one(Customer, number)
+            found = why_not(session, customer, campaign_by_key(session, "spring"), now=now, zone="Europe/Berlin")
+            said_why[number] = found.more
     assert places == {5: 1, 2: 2, 6: 3} and len(details) == 6
+    assert said_why[5] == "Place 1 of the 3 whom the budget gives a letter, the best first."
+    assert said_why[4] == said_why[3] and "not among the 3 whom the budget gives a letter" in said_why[3]
     walk(database, tmp_path, now=now + timedelta(hours=1))  # twice is once
     assert len(ledger(database)) == 6
 

@@ -5,7 +5,7 @@ says what a row says; where no row exists it says what holds now, and says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -18,6 +18,8 @@ from core.errors import WinbackError
 from customers.models import Customer
 from delivery.person import Spoken, messages_before
 from journeys.editing.audience import graph_of
+from journeys.entry.allotting import Standing, standing_of
+from journeys.graphs.reading import parse_graph
 from journeys.telling.person import Passage, passages_of
 from segments.engines.members import matching
 from segments.saving.saved import segment_rule
@@ -59,9 +61,9 @@ def why_not(session: Session, customer: Customer, campaign: Campaign, *, now: da
     if mine.held_out:
         return Answer(f"{words.They} {words.was} left alone for comparison: drawn for the hold-out of {name} on "
                       f"{on(mine.entered_at)}.", "Without people left alone nobody could tell what it caused.", mine.id)
-    if not spoken:
-        return _inside(passage, words, name, on)
-    return _told(spoken, passage, words, name, on)
+    found = _told(spoken, passage, words, name, on) if spoken else _inside(passage, words, name, on)
+    placed = " ".join(_placed(each, words) for each in standing_of(session, parse_graph(passage.version.graph), mine))
+    return replace(found, more=f"{found.more} {placed}".strip())
 
 
 def _never_entered(
@@ -134,6 +136,18 @@ def _told(spoken: list[Spoken], passage: Passage, words: Pronouns, name: str, on
     did = "did not arrive" if message.state == "failed" else "was not sent"
     return Answer(f"{title[:1].upper()}{title[1:]} of {name} {did} on {on(newest.at)}: "
                   f"{message.reason or 'no reason noted'}.", "", passage.enrolment.id)
+
+
+def _placed(standing: Standing, words: Pronouns) -> str:
+    """How somebody stands where the best are spoken to first, until the budget is used up."""
+    channel = CHANNEL_WORDS.get(standing.channel, standing.channel).lower()
+    one = f"{_article(channel)} {channel}"
+    if standing.place is not None:
+        return f"Place {standing.place:,} of the {standing.given:,} whom the budget gives {one}, the best first."
+    if not standing.given:
+        return f"The budget gives nobody {one} yet."
+    return (f"{words.They} {words.was} not among the {standing.given:,} whom the budget gives {one}: the best who may "
+            "get one come first.")
 
 
 def _title(spoken: Spoken) -> str:
