@@ -11,6 +11,7 @@ from sqlalchemy import select
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from core.database import Database
+from journeys.editing.editing import OVERDUE
 from journeys.models import Journey, Version
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
@@ -205,6 +206,9 @@ def test_a_planned_campaign_starts_once_pauses_goes_on_and_ends(shop: FlaskClien
     for act, state in (("pause", "paused"), ("start", "running"), ("end", "ended")):
         assert shop.post(f"/campaigns/second/{act}").status_code == 302
         assert campaign(shop_database, "second").state == state
+        if state == "paused":
+            asked = [shop.get(f"/{page}/second").text for page in ("campaigns", "journeys")]
+            assert all(f'name="overdue" value="{choice}"' in text for text in asked for choice in OVERDUE)
     assert shop.post("/campaigns/second/end").status_code == 409
 
 
