@@ -29,6 +29,7 @@ from segments.dialects.instants import Fixed
 from segments.engines.questions import Questions
 
 DAYS = 365
+NOBODY = "Nobody would be written to as things stand, so there is nothing to pay for."
 ENOUGH_KNOWN = 0.5
 """Share of the lines' value whose cost must be known before the contribution is taken from them."""
 MOST_PAST = 3
@@ -67,6 +68,8 @@ class BreakEven:
     @property
     def sentence(self) -> str:
         """The break-even in one sentence, amounts and earlier effects aside."""
+        if not self.people:
+            return NOBODY
         if self.orders is None or self.rate is None:
             return self.basis
         return (f"Needs {self.orders:,} extra {'order' if self.orders == 1 else 'orders'}, "
@@ -88,6 +91,8 @@ class Worth:
 
     def sentence(self, people: int) -> str:
         """In one sentence, with what earlier campaigns with the same goal have caused."""
+        if not people:
+            return NOBODY
         if self.orders is None or self.rate is None:
             return self.basis
         said = (f"Needs {self.orders:,} extra {'order' if self.orders == 1 else 'orders'}, "

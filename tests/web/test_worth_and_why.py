@@ -32,6 +32,9 @@ def test_a_planned_campaign_says_what_it_needs_to_pay_for_itself(
     page = words(shop.get("/campaigns/second/worth").text)
     assert f"Needs {found['orders']} extra" in page and "All messages" in page
     assert shop.get("/api/v1/campaigns/nothing/break-even", headers=headers).status_code == 404
+    body_of(shop.post("/api/v1/plays/abandoned-cart", headers=headers, json={"key": "carts"}), 201)
+    nobody = body_of(shop.get("/api/v1/campaigns/carts/break-even", headers=headers))
+    assert (nobody["people"], nobody["sentence"][:27]) == (0, "Nobody would be written to ")
 
 
 def test_prices_are_typed_in_euros_with_tiers_and_what_is_wrong_stands_beside_its_field(
