@@ -15,8 +15,7 @@ from core.errors import Invalid
 from core.types import Base
 from customers.importing.amounts import parse_decimal
 from customers.importing.cells import Converted, by_distinct, text, text_of
-from customers.importing.columns import Plan
-from customers.importing.kinds import Run
+from customers.importing.kinds import Plan, Run
 from customers.importing.moments import day
 from customers.importing.sources import Source
 from customers.models import AttributeType

@@ -6,7 +6,6 @@ raw block into a checked batch. The promise: a missing column is one clear sente
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,27 +13,11 @@ import pyarrow as pa
 
 from core.errors import Invalid
 from customers.importing.cells import Converted, rows_where
-from customers.importing.kinds import Batch, Field, Kind, Run
+from customers.importing.kinds import Batch, Field, Kind, Plan, Run
 from customers.importing.sources import Block, Source
 
 ANY = "\0any"
 """Stands for the shop of a line that could not be split."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Our field -> position in the file, and the unknown columns by name."""
-
-    kind: Kind
-    positions: dict[str, int]
-    extras: dict[str, int]
-    named: dict[str, str]
-    width: int
-
-    def shown(self, name: str) -> str:
-        """A column as the user knows it: our name, and theirs if it differs."""
-        theirs = self.named.get(name, name)
-        return name if theirs == name else f"{name} ({theirs})"
 
 
 def plan_columns(kind: Kind, source: Source, mapping: Mapping[str, str]) -> Plan:

@@ -15,9 +15,8 @@ import pyarrow as pa
 from core.errors import Invalid
 from core.types import Base, to_us
 from customers.importing.cells import by_distinct, parsed, rows_where, text, text_of
-from customers.importing.columns import Plan
 from customers.importing.customer_numbers import ids_for, reject_forgotten
-from customers.importing.kinds import Batch, Field, Kind, Run, in_chunks
+from customers.importing.kinds import Batch, Field, Kind, Plan, Run, in_chunks
 from customers.importing.moments import instant
 from customers.importing.properties import LONGEST_TEXT, MOST, checked_name, read_properties, written
 from customers.importing.sources import Source

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,6 @@ from core.database import Database
 from customers.importing.cells import Converter
 from customers.importing.rejects import Rejects
 from customers.importing.sources import Lines, Source
-
-if TYPE_CHECKING:
-    from customers.importing.columns import Plan
 
 Progress = Callable[[int, int], None]
 
@@ -161,3 +158,19 @@ def in_chunks(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
 def default_rejected_path(path: Path) -> Path:
     """Where rejected lines go when nothing else is said: beside the file."""
     return path.with_name(f"{path.stem}.rejected.csv")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Our field -> position in the file, and the unknown columns by name."""
+
+    kind: Kind
+    positions: dict[str, int]
+    extras: dict[str, int]
+    named: dict[str, str]
+    width: int
+
+    def shown(self, name: str) -> str:
+        """A column as the user knows it: our name, and theirs if it differs."""
+        theirs = self.named.get(name, name)
+        return name if theirs == name else f"{name} ({theirs})"

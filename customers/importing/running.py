@@ -15,8 +15,8 @@ from core.errors import Invalid
 from customers.importing.columns import checked_batches, plan_columns
 from customers.importing.customer_numbers import notice_forgotten
 from customers.importing.kinds import Kind, Progress, Run, default_rejected_path
+from customers.importing.opening import open_source
 from customers.importing.rejects import Rejects
-from customers.importing.sources import open_source
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ reads more than a block at a time into memory.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,18 +51,3 @@ class Source(Protocol):
     def originals(self, spans: Sequence[tuple[int, int]]) -> Iterator[str]:
         """The original text of records given as rising (first line, last line)."""
         ...
-
-
-def open_source(path: Path, known: frozenset[str]) -> Source:
-    """Open a CSV or Parquet file; `known` column names help to tell the delimiter. Raises Invalid, NotFound."""
-    from core.errors import Invalid, NotFound
-    from customers.importing.csv_files import CsvSource
-    from customers.importing.parquet_files import ParquetSource
-
-    if not path.is_file():
-        raise NotFound(f"There is no file {path}.")
-    if path.stat().st_size == 0:
-        raise Invalid(f"{path.name} is empty.")
-    with path.open("rb") as file:
-        is_parquet = file.read(4) == b"PAR1"
-    return ParquetSource(path) if is_parquet else CsvSource(path, known)

@@ -20,7 +20,7 @@ from core.database import Database
 from core.errors import Invalid, NotFound
 from coupons.codes.importing import KIND as REDEMPTIONS
 from customers.importing import KINDS, ImportResult, Kind, import_file
-from customers.importing.sources import open_source
+from customers.importing.opening import open_source
 
 ALL_KINDS: dict[str, Kind] = {**KINDS, CAMPAIGNS.name: CAMPAIGNS, REDEMPTIONS.name: REDEMPTIONS}
 KEPT_SECONDS = 86_400
