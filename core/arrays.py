@@ -5,7 +5,7 @@ text stays the same whatever the length, so it is compiled once and no variable 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import BigInteger, String, bindparam
@@ -26,11 +26,15 @@ class IdList(TypeDecorator[list[int]]):
     def load_dialect_impl(self, dialect: Any) -> Any:
         return dialect.type_descriptor(ARRAY(BigInteger) if dialect.name == "postgresql" else String())
 
-    def process_bind_param(self, value: Iterable[int] | None, dialect: Any) -> Any:
-        if value is None:
-            return None
-        ids = list(map(int, value))  # numpy's own numbers are no numbers for JSON
-        return ids if dialect.name == "postgresql" else json.dumps(ids)
+    def bind_processor(self, dialect: Any) -> Callable[[Iterable[int] | None], str | None]:
+        """As text: PostgreSQL's driver takes ten times as long to write an array of it."""
+        begins, ends = ("{", "}") if dialect.name == "postgresql" else ("[", "]")
+
+        def written(value: Iterable[int] | None) -> str | None:
+            # numpy's own numbers are written as plain ones
+            return None if value is None else begins + ",".join(map(str, map(int, value))) + ends
+
+        return written
 
 
 class TextList(TypeDecorator[list[str]]):

@@ -58,6 +58,25 @@ def test_a_row_whose_key_is_there_is_left_out_and_not_counted(database: Database
         assert insert_absent(connection, TABLE, {"id": [], "word": []}) == 0
 
 
+@pytest.mark.parametrize("insert", [bulk_insert, insert_absent])
+@pytest.mark.parametrize("word", ["100 %s", "a\\N\tb\nc\rd", "\\N", ""])
+def test_what_all_rows_share_is_written_as_it_is(
+    database: Database, insert: Callable[..., int], word: str
+) -> None:
+    table = Table("shared", MetaData(), Column("id", Integer, primary_key=True), Column("word", String),
+                  Column("cents", BigInteger), Column("sure", Boolean))
+    for count in (1, 1_001):
+        with database.writing() as session:
+            connection = session.connection()
+            table.drop(connection, checkfirst=True)
+            table.create(connection)
+            assert insert(connection, table, {
+                "id": list(range(count)), "word": [word] * count, "cents": [None] * count, "sure": [True] * count,
+            }) == count
+            rows = connection.execute(select(table).order_by(table.c.id)).all()
+            assert [tuple(row) for row in rows] == [(number, word, None, True) for number in range(count)]
+
+
 def test_every_length_comes_through_with_what_its_rows_share_and_what_not(sqlite_database: Database) -> None:
     with sqlite_database.writing() as session:
         connection = session.connection()
