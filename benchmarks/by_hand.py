@@ -24,7 +24,7 @@ from customers.suppression import address_hash
 from delivery.models import Message
 from journeys.models import Enrolment, Visit
 
-_BATCH = ("SELECT e.id, e.customer_id, h.arm, h.code FROM enrolments e JOIN handed h ON h.id = e.id"
+_BATCH = ("SELECT e.id, e.customer_id, e.version_id, h.arm, h.code FROM enrolments e JOIN handed h ON h.id = e.id"
           " WHERE e.state = 'active' AND e.due_at <= :now ORDER BY e.due_at, e.journey_id, e.step, e.id LIMIT :chunk")
 _WRITES = (
     "INSERT INTO codes (code, offer_id, customer_id, origin, campaign, state, use_limit, used, issued_at, valid_from,"
@@ -38,17 +38,18 @@ _WRITES = (
     " SELECT id, 1, 'split', :now, :now, arm FROM batch",
     "INSERT INTO visits (enrolment_id, number, step, entered_at, left_at, outcome, detail)"
     " SELECT id, 2, 'mail', :now, :now, 'queued', 'the cheapest allowed channel' FROM batch",
-    "INSERT INTO visit_sums (version_id, step, outcome, people) SELECT e.version_id, 'split', b.arm, count(*)"
-    " FROM batch b JOIN enrolments e ON e.id = b.id GROUP BY e.version_id, b.arm",
-    "INSERT INTO visit_sums (version_id, step, outcome, people) SELECT e.version_id, 'mail', 'queued', count(*)"
-    " FROM batch b JOIN enrolments e ON e.id = b.id GROUP BY e.version_id",
+    "INSERT INTO visit_sums (version_id, step, outcome, people) SELECT version_id, 'split', arm, count(*)"
+    " FROM batch GROUP BY version_id, arm",
+    "INSERT INTO visit_sums (version_id, step, outcome, people) SELECT version_id, 'mail', 'queued', count(*)"
+    " FROM batch GROUP BY version_id",
     "UPDATE enrolments AS e SET step = 'pause', visit = 3, due_at = NULL, step_entered_at = :now, channel = 'email',"
     " arm = b.arm FROM batch b WHERE e.id = b.id",
 )
 _SQLITE = ("CREATE TEMP TABLE batch AS {batch}", *_WRITES, "DROP TABLE batch")
 _POSTGRESQL = (
+    "SET LOCAL random_page_cost = 1.1",  # else it reads all enrolments per chunk
     "CREATE TEMP TABLE batch ON COMMIT DROP AS {batch} FOR UPDATE OF e SKIP LOCKED",
-    "SET LOCAL enable_seqscan = off",  # it has no statistics of the batch, and would read all enrolments per chunk
+    "ANALYZE batch",  # else it guesses its size, and may join it in ways that take seconds
     *_WRITES,
 )
 _COMPARED = {
