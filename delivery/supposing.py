@@ -39,10 +39,11 @@ def tick(
 
 
 def open_calls(database: Database) -> list[tuple[int, int]]:
-    """The calls on the desk: message id, and since when it lies there in microseconds."""
+    """The calls on the desk: message id, and since when it lies there in microseconds; by person."""
     with database.reading() as session:
         return [(row[0], row[1]) for row in session.execute(
-            select(CallTask.message_id, type_coerce(CallTask.due_at, BigInteger)).where(CallTask.state == "open"))]
+            select(CallTask.message_id, type_coerce(CallTask.due_at, BigInteger))
+            .where(CallTask.state == "open").order_by(CallTask.customer_id, CallTask.message_id))]
 
 
 def answer(database: Database, reached: Mapping[int, bool], *, now: datetime, settings: DeliverySettings) -> int:

@@ -22,6 +22,7 @@ NEVER_DAYS = 3_650.0
 """Who never ordered stands as if the last order were ten years ago."""
 DRAWS = 200
 AT_ONCE = 20_000
+DRAWN_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,14 @@ class Curve:
         chance = np.random.default_rng(seed)
         drawn = chance.multivariate_normal(np.array(self.coefficients), np.array(self.covariance), DRAWS,
                                            method="eigh")
-        rates = self._stretched(_logistic(self._columns(features) @ drawn.T), over_days) * weights[:, None]
-        mean, spread = rates.sum(axis=0), np.sqrt((rates * (1 - rates)).sum(axis=0))
-        counts: Numbers = np.maximum(chance.normal(mean, spread), 0.0)
+        mean, variance = np.zeros(DRAWS), np.zeros(DRAWS)
+        for start in range(0, len(features), DRAWN_AT_ONCE):  # every person has a rate in each draw: hundreds of MB
+            part = slice(start, start + DRAWN_AT_ONCE)
+            rates = self._stretched(_logistic(self._columns(features[part]) @ drawn.T), over_days)
+            rates *= weights[part, None]
+            mean += rates.sum(axis=0)
+            variance += (rates * (1 - rates)).sum(axis=0)
+        counts: Numbers = np.maximum(chance.normal(mean, np.sqrt(variance)), 0.0)
         return counts
 
     def _columns(self, features: Numbers) -> Numbers:
@@ -93,7 +99,7 @@ def features_of(connection: Connection, people: Sequence[int], *, before_us: int
         for customer_id, last_us, orders, cents in connection.execute(
                 select(Order.customer_id, func.max(at), func.count(), func.sum(Order.total_cents))
                 .where(in_ids(Order.customer_id, people[start:start + AT_ONCE]), at < before_us,
-                       Order.cancelled.is_(False)).group_by(Order.customer_id)):
+                       Order.cancelled.is_(False)).group_by(Order.customer_id)).all():
             days = max((before_us - int(last_us)) / DAY_US, 0.0)
             found[places[customer_id], 1:] = days, float(orders), max(float(cents or 0), 0.0) / 100
     found[:, 1:] = np.log1p(found[:, 1:])

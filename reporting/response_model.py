@@ -127,7 +127,8 @@ def fitted(features: Numbers, did: Numbers, *, days: float | None, words: str) -
 
 
 def _logit(features: Numbers, did: Numbers) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]] | None:
-    import statsmodels.api as sm
+    # Not statsmodels.api: it brings in time series and data sets, a second of every forecast.
+    from statsmodels.discrete.discrete_model import Logit
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
     if np.linalg.matrix_rank(features) < features.shape[1]:
@@ -135,7 +136,7 @@ def _logit(features: Numbers, did: Numbers) -> tuple[tuple[float, ...], tuple[tu
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit: Any = sm.Logit(did, features).fit(disp=0, maxiter=50)
+            fit: Any = Logit(did, features).fit(disp=0, maxiter=50)
     except (PerfectSeparationError, np.linalg.LinAlgError):
         return None
     covariance = np.asarray(fit.cov_params())

@@ -36,6 +36,8 @@ SHOP = "forecast"
 USUAL_BASKET_CENTS = 10_000
 CALL_AFTER = timedelta(hours=4)
 """How long a call lies on the desk until an agent makes it."""
+_BY_THEMSELVES, _BY_CODE = 0, 1
+"""Which of a person's two baskets."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,10 @@ class Living:
         if self.response.redeeming is not None:
             self.redeem_rates = self.response.redeeming.rates(self.features)
         self._draw_orders()
+        # Drawn for everybody, needed or not: what one person does never hangs on who comes before them in a batch.
+        self.delays_us = self.chance.exponential(self.response.delay_days * DAY_US, len(self.people))
+        worth = self.response.baskets or (USUAL_BASKET_CENTS,)
+        self.baskets = np.array(worth)[self.chance.integers(len(worth), size=(2, len(self.people)))]
 
     def _draw_orders(self) -> None:
         """Who orders by themselves in these days, and when."""
@@ -83,9 +89,9 @@ class Living:
             return
         length_us = self.shopping.ends_us - self.begins_us
         rates = self.response.ordering.rates(self.features, over_days=length_us / DAY_US)
-        for place in np.nonzero(self.luck[0] < rates)[0]:
-            at_us = self.begins_us + int(self.chance.random() * length_us)
-            self._plan(at_us, "order", self.people[int(place)])
+        places = np.nonzero(self.luck[0] < rates)[0].tolist()
+        for place, part in zip(places, self.chance.random(len(places)).tolist(), strict=True):
+            self._plan(self.begins_us + int(part * length_us), "order", self.people[place])
 
     def _plan(self, at_us: int, what: str, about: Any) -> None:
         heapq.heappush(self.coming, (at_us, next(self.numbers), what, about))
@@ -105,7 +111,8 @@ class Living:
         while self.coming and self.coming[0][0] <= to_us(now):
             at_us, _number, what, about = heapq.heappop(self.coming)
             due.append((at_us, what, about))
-        ordering = [(at_us, about, self._basket_cents()) for at_us, what, about in due if what == "order"]
+        ordering = [(at_us, about, self._basket_cents(about, _BY_THEMSELVES))
+                    for at_us, what, about in due if what == "order"]
         if ordering:
             with self.database.writing() as session:
                 self._write_orders(session.connection(), ordering)
@@ -135,13 +142,12 @@ class Living:
         wants = self.luck[1, place] < self.redeem_rates[place]
         self.luck[1, place] = 1.0  # drawn once; a reminder is part of the same campaign
         if wants and arrives_us is not None:
-            delay_us = int(self.chance.exponential(self.response.delay_days) * DAY_US)
             last_us = self.shopping.ends_us - 1
-            self._plan(min(arrives_us + delay_us, max(last_us, arrives_us)), "redeem", (customer_id, code))
+            self._plan(min(arrives_us + int(self.delays_us[place]), max(last_us, arrives_us)), "redeem",
+                       (customer_id, code))
 
-    def _basket_cents(self) -> int:
-        baskets = self.response.baskets
-        return int(baskets[int(self.chance.integers(len(baskets)))]) if baskets else USUAL_BASKET_CENTS
+    def _basket_cents(self, customer_id: int, which: int) -> int:
+        return int(self.baskets[which, self.places[customer_id]])
 
     def _redeem(self, wanted: list[tuple[int, int, str]]) -> None:
         """Go through the till with these codes: instant, customer and code. Nobody else is at it, so in one go."""
@@ -151,7 +157,7 @@ class Living:
         with self.database.writing() as session:
             connection = session.connection()
             for at_us, customer_id, code in wanted:
-                at, cents, number = from_us(at_us), self._basket_cents(), f"r{customer_id}-{at_us}"
+                at, cents, number = from_us(at_us), self._basket_cents(customer_id, _BY_CODE), f"r{customer_id}-{at_us}"
                 request = RedemptionRequest(
                     code=code, shop=SHOP, customer_external_id=self.externals.get(customer_id), order=Basket(
                         number, cents, self.shopping.currency,

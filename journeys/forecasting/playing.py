@@ -49,7 +49,7 @@ from journeys.responding import Response
 from journeys.states import INSIDE
 from journeys.walk import due, duties
 from journeys.walk.due import NEVER
-from journeys.walk.running import Services
+from journeys.walk.running import Services, uncollected
 from segments.engines.questions import Questions
 from segments.language.conditions import All, InSegment, Rule
 from segments.membership.refreshing import refresh
@@ -60,6 +60,8 @@ LONGEST_DAYS = 90
 USUAL_DAYS = 30
 AT_ONCE = 1_000_000
 MOST_ROUNDS = 200
+PEOPLE_AT_ONCE = 5_000
+"""People of one transaction in the imagined world: nobody else writes there and waits."""
 _HOUR = timedelta(hours=1)
 
 
@@ -99,6 +101,7 @@ class Surroundings:
     delivery: DeliverySettings
     prepare: Callable[[Database], None]
     most: int = MOST_WALKED
+    at_once: int = PEOPLE_AT_ONCE
 
 
 @dataclass(frozen=True)
@@ -274,30 +277,39 @@ def _run(
     """Move the clock of the scratch world to the end."""
     with scratch.database.writing() as session:
         journey_id = _stage(session, frame, now=now, ranking=ranking, scale=scratch.scale)
-    living = Living(scratch.database, response, frame.shopping, list(people), to_us(frame.begins_at),
-                    int(md5_hex(frame.campaign.key)[:8], 16))
+    with uncollected():
+        living = Living(scratch.database, response, frame.shopping, list(people), to_us(frame.begins_at),
+                        int(md5_hex(frame.campaign.key)[:8], 16))
     living.replay(events)
     questions = Questions(scratch.database, replace(around.settings, home=scratch.folder), engine="rows", seconds=600)
-    services = Services(around.settings.secret_key)
+    services = Services(around.settings.secret_key, chunk=around.at_once)
     looked_on = None
     while now <= frame.until:
-        living.catch_up(now, around.delivery, frame.zone)
-        if frame.graph.on is not None and looked_on != now.date():
-            looked_on = now.date()
-            refresh(scratch.database, questions, frame.graph.segment, now=now, cause="time")
-        for _round in range(MOST_ROUNDS):
-            done = duties.tick(scratch.database, now=now, limit=AT_ONCE, services=services, questions=questions)
-            while sent := supposing.tick(scratch.database, now=now, limit=services.chunk or 5_000,
-                                         settings=around.delivery, objecting=objections):
-                done += sent
-            if not done:
-                break
-        living.notice()
-        with scratch.database.reading() as session:
-            upcoming = due.next_due_at(session.connection(), after=now)
+        with uncollected():
+            living.catch_up(now, around.delivery, frame.zone)
+            if frame.graph.on is not None and looked_on != now.date():
+                looked_on = now.date()
+                refresh(scratch.database, questions, frame.graph.segment, now=now, cause="time")
+            _let_happen(scratch.database, questions, services, around, now=now)
+            living.notice()
+            with scratch.database.reading() as session:
+                upcoming = due.next_due_at(session.connection(), after=now)
         now = _next(now, upcoming, living.next_at_us())
     questions.close()
     return living, journey_id
+
+
+def _let_happen(
+    database: Database, questions: Questions, services: Services, around: Surroundings, *, now: datetime
+) -> None:
+    """Do every duty at this instant until nothing is left to do."""
+    for _round in range(MOST_ROUNDS):
+        done = duties.tick(database, now=now, limit=AT_ONCE, services=services, questions=questions)
+        while sent := supposing.tick(database, now=now, limit=around.at_once, settings=around.delivery,
+                                     objecting=objections):
+            done += sent
+        if not done:
+            break
 
 
 def _next(now: datetime, *upcoming: datetime | int | None) -> datetime:

@@ -70,7 +70,7 @@ def tick(database: Database, *, now: datetime, limit: int, services: Services) -
     walked = 0
     while walked < limit:
         this.failures = 0
-        with _uncollected():
+        with uncollected():
             done = _chunk(this, size=min(size, limit - walked))
         if done == 0:
             break
@@ -79,9 +79,9 @@ def tick(database: Database, *, now: datetime, limit: int, services: Services) -
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """A chunk makes hundreds of thousands of tuples, none of them in a cycle: to look for garbage meanwhile is a tenth
-    of the time and finds none. Whatever else in the process makes some has it collected after the chunk."""
+def uncollected() -> Iterator[None]:
+    """Nobody looks for garbage in this block: a chunk makes hundreds of thousands of tuples, none of them in a cycle,
+    and to look through them is a tenth of the time. Whatever else in the process makes some has it collected after."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -23,7 +24,7 @@ from journeys.forecasting import scratch
 from journeys.forecasting.asking import Wish, ask, claim, settle
 from journeys.forecasting.playing import Outlook, Surroundings, frame, play
 from journeys.models import Enrolment, Forecast
-from journeys.responding import Response, flat
+from journeys.responding import DRAWN_AT_ONCE, DRAWS, Curve, Response, flat
 from segments.engines.questions import Questions
 from tests.delivery.ledger import KEY, SETTINGS
 from tests.journeys.shop import GRAPH, ONE_MAIL, add_event, add_order, day, furnish, go, ledger, with_steps
@@ -229,11 +230,32 @@ def test_an_asking_is_one_until_it_is_answered_and_a_dead_worker_s_is_asked_agai
 
 @pytest.mark.parametrize("rate", [0.0, 0.04])
 def test_rates_stretch_to_the_days_asked_for(rate: float) -> None:
-    import numpy as np
-
     curve = flat(rate, days=30, words="as given", of=1_000)
     features = np.ones((1_000, 4))
     assert curve.rates(features, over_days=30)[0] == pytest.approx(rate, abs=1e-5)
     assert curve.rates(features, over_days=60)[0] == pytest.approx(1 - (1 - rate) ** 2, abs=1e-5)
     drawn = curve.expected(features, np.ones(1_000), over_days=30, seed=1)
     assert abs(float(drawn.mean()) - 1_000 * rate) < 4
+
+
+def test_draws_in_parts_are_those_of_everybody_at_once() -> None:
+    people = 2 * DRAWN_AT_ONCE + 7
+    features = np.column_stack([np.ones(people), np.linspace(0, 3, people)])
+    curve = Curve((-3.0, 0.4), ((0.04, 0.0), (0.0, 0.01)), days=30, words="")
+    chance = np.random.default_rng(5)
+    drawn = chance.multivariate_normal(np.array(curve.coefficients), np.array(curve.covariance), DRAWS, method="eigh")
+    rates = 1 / (1 + np.exp(-(features @ drawn.T)))
+    whole = chance.normal(rates.sum(axis=0), np.sqrt((rates * (1 - rates)).sum(axis=0)))
+    assert np.allclose(curve.expected(features, np.ones(people), over_days=None, seed=5), whole, rtol=1e-9)
+
+
+def test_what_people_do_does_not_hang_on_how_many_are_walked_at_once(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 201), now=now)
+    drafted(sqlite_database, GRAPH, now=now)
+    model = Response(flat(0.3, days=30, words="as given"), flat(0.7, days=None, words="as given"), delay_days=7.0,
+                     baskets=tuple(range(5_000, 9_000, 7)))
+    one, other = (replace(foreseen(sqlite_database, tmp_path, model, now=now, at_once=at_once), took_seconds=0.0,
+                          features=None) for at_once in (7, 5_000))
+    assert one == other and one.redemptions > 20 and one.orders > one.redemptions and one.discount_cents > 0
