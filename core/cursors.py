@@ -44,7 +44,7 @@ def read_changes(connection: Connection, *, after: int, tables: tuple[str, ...] 
     if tables is not None:
         rows = rows.where(Change.tbl.in_(tables))
     keys: dict[str, list[int]] = {}
-    for table, key in connection.execute(rows.distinct().order_by(Change.tbl, Change.key)):
+    for table, key in connection.execute(rows.distinct().order_by(Change.tbl, Change.key)).all():
         keys.setdefault(table, []).append(key)
     return Changes(cursor, keys)
 

@@ -36,7 +36,7 @@ def lock_customers(connection: Connection, ids: Sequence[int]) -> list[int]:
     rows = select(Customer.id).where(in_ids(Customer.id, ids)).order_by(Customer.id)
     if connection.dialect.name == "postgresql":
         rows = rows.with_for_update(key_share=True)  # rows that only refer to a customer may still be added
-    return list(connection.scalars(rows))
+    return list(connection.scalars(rows).all())
 
 
 def current_consents(

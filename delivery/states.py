@@ -83,7 +83,7 @@ def moved(
     )
     if of_worker is not None:
         statement = statement.where(Message.worker == of_worker)
-    return sorted(connection.execute(statement).scalars())
+    return sorted(connection.execute(statement).scalars().all())
 
 
 def accepted_at_once(connection: Connection, ids: Iterable[int], *, channel: str, now: datetime, **stamps: Any) -> int:

@@ -83,7 +83,7 @@ def admit(session: Session, plan: Plan, arrivals: Arrivals, *, now: datetime) ->
         before.setdefault(row.customer_id, []).append(row)
     people = {row[0]: (row[1], row[2], row[3]) for row in connection.execute(
         select(Customer.id, Customer.external_id, Customer.forgotten_at.is_not(None), Customer.household)
-        .where(in_ids(Customer.id, arrivals.customer_ids)))}
+        .where(in_ids(Customer.id, arrivals.customer_ids))).all()}
     places, entries = _chosen(plan, arrivals, before, set(people))
     if not places:
         return 0

@@ -57,7 +57,7 @@ def _settle(session: Session, enrolment_ids: Sequence[int], *, now: datetime, se
     people = {row.id: row for row in connection.execute(
         select(Enrolment.id, Enrolment.customer_id, Enrolment.version_id, Enrolment.state, Enrolment.due_at,
                Enrolment.step)
-        .where(in_ids(Enrolment.id, enrolment_ids)).order_by(Enrolment.id).with_for_update())}
+        .where(in_ids(Enrolment.id, enrolment_ids)).order_by(Enrolment.id).with_for_update()).all()}
     messages = _messages(session, enrolment_ids)
     versions = sorted({row.version_id for row in people.values()})
     # Held, so that a pause waits for us and then holds back what we queue.

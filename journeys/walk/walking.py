@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Table, select, type_coerce
 from sqlalchemy.orm import Session
 
 from core.arrays import in_ids
-from core.bulk import bulk_update
+from core.bulk import bulk_update, plain_rows
 from core.types import to_us
 from customers.changing import set_attributes
 from delivery.models import Message
@@ -349,10 +349,10 @@ class Walk:
         asked = [self.ids[place] for place in bases if self.channel[place] is not None]
         last: dict[int, tuple[str, int | None, int | None]] = {}
         if asked:
-            rows = self.connection.execute(
+            rows = plain_rows(self.connection, (
                 select(Message.enrolment_ref, Message.state, type_coerce(Message.settled_at, BigInteger),
                        type_coerce(Message.expected_at, BigInteger))
-                .where(in_ids(Message.enrolment_ref, asked)).order_by(Message.id))
+                .where(in_ids(Message.enrolment_ref, asked)).order_by(Message.id)))
             last = {row[0] or 0: (row[1], row[2], row[3]) for row in rows}
         for place in list(bases):
             state, settled_us, expected_us = last.get(self.ids[place], ("suppressed", 0, None))

@@ -28,7 +28,7 @@ class RowSource:
 
     def column(self, statement: Asked, values: Mapping[str, Any], key: Hashable) -> list[Any]:
         with limited_rows(self.connection, self.seconds):
-            return list(self.connection.scalars(statement, dict(values)))
+            return list(self.connection.scalars(statement, dict(values)).all())
 
     def rows(self, statement: Asked, values: Mapping[str, Any], key: Hashable) -> list[tuple[Any, ...]]:
         with limited_rows(self.connection, self.seconds):
