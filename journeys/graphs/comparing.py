@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from journeys.graphs.graph import Graph
@@ -30,12 +30,14 @@ class Comparison:
 @dataclass(frozen=True)
 class Standing:
     """People of one version at one step. `target`: the step of the later version with the same name, None: there is
-    none; `change`: how that step differs, None: not at all."""
+    none; `change`: how that step differs, None: not at all. `held_out` of the people are left alone: they walk with the
+    others until something would be said to them."""
 
     step: str
     people: int
     target: str | None
     change: Change | None
+    held_out: int = 0
 
 
 def compare(before: Graph, after: Graph) -> Comparison:
@@ -53,12 +55,13 @@ def compare(before: Graph, after: Graph) -> Comparison:
 
 
 def standing(session: Session, version: Version, later: Version) -> list[Standing]:
-    """Who stands where in `version` and could go over to `later`; people left alone stand nowhere."""
+    """Who stands where in `version` and could go over to `later`."""
     before, after = parse_graph(version.graph), parse_graph(later.graph)
     steps = compare(before, after).steps
     rows = session.execute(
-        select(Enrolment.step, func.count()).where(
+        select(Enrolment.step, func.count(), func.sum(case((Enrolment.held_out.is_(True), 1), else_=0))).where(
             Enrolment.version_id == version.id, Enrolment.state.in_(("active", "failed")), Enrolment.step.is_not(None))
         .group_by(Enrolment.step).order_by(Enrolment.step))
     return [Standing(step, people, step if step in after.steps else None,
-                     steps.get(step) if step in after.steps else "gone") for step, people in rows if step is not None]
+                     steps.get(step) if step in after.steps else "gone", int(held_out or 0))
+            for step, people, held_out in rows if step is not None]

@@ -49,8 +49,9 @@ def test_a_program_sees_what_a_version_changed_and_moves_who_stands_in_the_old_o
     assert [each["number"] for each in listed] == [2, 1]
     told = shop.get(f"{AT}/versions/1", headers=headers).json or {}
     assert told["compared_with"] == 2
-    assert {"what": "late", "was": None, "now": "Wait 1 day; to end."} in told["differences"]
-    assert {"step": "pause", "people": 3, "target": "pause"} in told["people"] and "late" in told["targets"]
+    late = {"what": "late", "name": "Wait", "was": None, "now": "Wait 1 day; to “Leave in peace” (end)."}
+    assert late in told["differences"] and "late" in told["targets"]
+    assert {"step": "pause", "people": 3, "held_out": 0, "target": "pause"} in told["people"]
     alone = shop.get(f"{AT}/versions/2?with=2", headers=headers).json or {}
     assert alone["differences"] == [] and alone["people"] == []
     for wrong in ("0", "x", "9" * 40):

@@ -89,12 +89,20 @@ def test_a_colleague_lets_somebody_in_from_the_customers_page(shop: FlaskClient,
 
 def test_two_versions_are_shown_side_by_side_and_people_are_moved(shop: FlaskClient, shop_database: Database) -> None:
     stand(shop_database, 3)
-    newer = {**SPOKEN, "steps": {**SPOKEN["steps"], "pause_b": {"kind": "wait", "days": 9, "next": "extra"},
+    with shop_database.writing() as session:
+        session.execute(update(Enrolment).where(Enrolment.id == session.scalar(select(func.min(Enrolment.id)).where(
+            Enrolment.step == "pause"))).values(held_out=True))
+    newer = {**SPOKEN, "quiet_hours": {"from": "21:00", "until": "08:00"}, "unit": "household",
+             "exit_when": [{"redeemed": True}, {"complained": True}, {"customer": "country", "is": "DE"}],
+             "steps": {**SPOKEN["steps"], "pause_b": {"kind": "wait", "days": 9, "next": "extra"},
                                  "extra": {"kind": "jump", "next": "end"}}}
     release(shop_database, newer, key="winback")
     page = shop.get("/journeys/winback/versions/1")
     told = words(page.text)
     assert page.status_code == 200 and "What version 2 changed" in told and "Wait 9 days" in told
+    assert "to “Go on elsewhere” (extra)" in told and "2 here now, and 1 of those left alone" in told
+    assert "who redeems; who complains; Customers" in told and "21:00 to 08:00" in told and "customer household" in told
+    assert "is different now" not in told.replace("this step is different now", "")
     assert "m-added" in page.text and "m-changed" in page.text
     shop.post("/journeys/winback/versions/1/move", data={"step": "pause", "target": "end", "people": "3"})
     with shop_database.reading() as session:

@@ -42,9 +42,11 @@ class WithSchema(Schema):
 
 
 class DifferenceSchema(Schema):
-    """One thing that differs, in words: a step's key or a part of the journey itself. null: there was, or is, none."""
+    """One thing that differs, in words: a step's key (with its `name`) or a part of the journey itself. null: there
+    was, or is, none."""
 
     what = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
     was = fields.String(required=True, allow_none=True)
     now = fields.String(required=True, allow_none=True)
 
@@ -55,6 +57,7 @@ class StandingSchema(Schema):
 
     step = fields.String(required=True)
     people = fields.Integer(required=True)
+    held_out = fields.Integer(required=True, metadata={"description": "so many of them are left alone"})
     target = fields.String(required=True, allow_none=True)
 
 
@@ -112,8 +115,10 @@ def show(asked: dict[str, Any], key: str, number: int) -> Response:
         people = standing(session, old, newest) if movable else []
         return jsonify({
             "number": old.number, "graph": old.graph, "compared_with": other.number,
-            "differences": [{"what": line.what, "was": line.was, "now": line.now} for line in lines],
-            "people": [{"step": each.step, "people": each.people, "target": each.target} for each in people],
+            "differences": [{"what": line.what, "name": line.name or None, "was": line.was, "now": line.now}
+                            for line in lines],
+            "people": [{"step": each.step, "people": each.people, "held_out": each.held_out, "target": each.target}
+                       for each in people],
             "targets": moving.steps_to_choose(newest) if movable else []})
 
 
