@@ -18,6 +18,7 @@ from journeys.graphs.schema import graph_schema
 from journeys.models import Journey, Version
 from journeys.telling.showing import Traffic, page_of_journeys, traffic, versions_of
 from web.api.customers import clean
+from web.campaigns.approvals import asking_person
 from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
 from web.requests.transactions import reading, request_now, writing
 from web.security.audit import record
@@ -176,7 +177,7 @@ def publish(body: dict[str, Any], key: str) -> Response:
     """Freeze the draft as the next version and let it run."""
     now = request_now()
     with writing() as session:
-        version = editing.publish(session, _storable(key), author=body.get("author"),
+        version = editing.publish(session, _storable(key), author=body.get("author") or asking_person().name,
                                   expected_version=body.get("draft_version"), expected_number=body.get("number"),
                                   now=now)
         record(session, "journey.published", f"journey:{key}", now=now, number=version.number)
