@@ -4,6 +4,7 @@ Owns the numbers on the drawing of one version and the lists of people behind th
 it opens come from the same filter, and nobody is counted twice at one place.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +41,18 @@ class Traffic:
     def inside(self) -> int:
         """Everybody who has not left, the hold-out included."""
         return sum(self.here.values()) + self.followed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many people came into one version, how many of them were left alone, how many are inside; and how many of the
+    segment did not enter."""
+
+    version: int
+    entered: int
+    held_out: int
+    inside: int
+    excluded: int
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,23 @@ def traffic(session: Session, version: Version) -> Traffic:
             left[reason or state] = left.get(reason or state, 0) + people
     went = summed(session.connection(), version.id)
     return Traffic(counts["all"], counts["excluded"], counts["held"], counts["followed"], here, aside, went, left)
+
+
+def standings(session: Session, journey: Journey) -> list[Standing]:
+    """Every version of a journey with its people, newest first: people keep the version they came into."""
+    counts: dict[int, Counter[str]] = {version.number: Counter() for version in versions_of(session, journey)}
+    for number, state, held, people in session.execute(
+            select(Version.number, Enrolment.state, Enrolment.held_out, func.count())
+            .join(Enrolment, Enrolment.version_id == Version.id).where(Version.journey_id == journey.id)
+            .group_by(Version.number, Enrolment.state, Enrolment.held_out)):
+        if state == "excluded":
+            counts[number]["excluded"] += people
+            continue
+        counts[number]["entered"] += people
+        counts[number]["held_out"] += people if held else 0
+        counts[number]["inside"] += people if state in INSIDE else 0
+    return [Standing(number, each["entered"], each["held_out"], each["inside"], each["excluded"])
+            for number, each in counts.items()]
 
 
 def excluded_reasons(session: Session, version: Version) -> list[tuple[str, int]]:

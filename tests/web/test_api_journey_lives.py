@@ -6,6 +6,7 @@ from core.database import Database
 from journeys.models import Enrolment
 from tests.conftest import NOW
 from tests.web.story import SPOKEN
+from tests.web.test_campaign_pages import words
 from tests.web.test_journey_doors import headers, release, stand
 from web.security.keys import issue_key
 
@@ -36,6 +37,22 @@ def test_a_program_ends_a_campaign_with_its_journey_and_one_that_has_none(
         assert done.json == {"key": key, "state": "ended"}
         assert shop.post(f"/api/v1/campaigns/{key}/end", headers=headers).status_code == 409
     assert (shop.get(AT, headers=headers).json or {})["state"] == "ending"
+
+
+def test_people_of_an_older_version_still_count(
+    shop: FlaskClient, headers: dict[str, str], shop_database: Database
+) -> None:
+    before = (shop.get(AT, headers=headers).json or {})["versions"]
+    assert before[0]["inside"] > 0
+    release(shop_database, {**SPOKEN, "name": "Winback, second try"}, key="winback")
+    told = (shop.get(AT, headers=headers).json or {})["versions"]
+    assert told == [{"version": 2, "entered": 0, "held_out": 0, "inside": 0, "excluded": 0}, *before]
+    entered, inside = before[0]["entered"], before[0]["inside"]
+    said = words(shop.get("/campaigns/spring").text)
+    assert f"{entered} people entered" in said and f"{inside} are inside now" in said
+    elsewhere = shop.get("/journeys/winback").text
+    assert f"{inside} in version 1" in words(elsewhere) and "/journeys/winback?version=1" in elsewhere
+    assert "Inside other versions" not in words(shop.get("/journeys/winback?version=1").text)
 
 
 def test_a_program_sees_what_a_version_changed_and_moves_who_stands_in_the_old_one(

@@ -1,5 +1,6 @@
 """What happens to whom? The resource `journeys`: drafts, checks and publishing."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from journeys.editing.checking_draft import check_draft
 from journeys.editing.entering import enter
 from journeys.graphs.schema import graph_schema
 from journeys.models import Journey, Version
-from journeys.telling.showing import Traffic, page_of_journeys, traffic, versions_of
+from journeys.telling.showing import Traffic, page_of_journeys, standings, traffic, versions_of
 from web.api.customers import clean
 from web.campaigns.approvals import asking_person
 from web.requests.bodies import Page, Resource, Whole, Words, listed, page_of
@@ -67,7 +68,7 @@ class CheckAnswer(Schema):
 
 
 class JourneyAnswer(Schema):
-    """A journey with its draft, its newest version and its numbers."""
+    """A journey with its draft and its newest version; `people` are that version's, `versions` has everybody's."""
 
     key = fields.String(required=True)
     name = fields.String(required=True)
@@ -77,6 +78,7 @@ class JourneyAnswer(Schema):
     draft_version = fields.Integer(required=True)
     draft = fields.Dict()
     people = fields.Dict(allow_none=True)
+    versions = fields.List(fields.Dict())
     updated_at = fields.String()
 
 
@@ -229,7 +231,8 @@ def _whole(session: Session, journey: Journey) -> dict[str, Any]:
     campaign = session.get_one(Campaign, journey.campaign_id)
     numbers = traffic(session, versions[0]) if versions else None
     return {**_body(journey, campaign.key, versions[0].number if versions else None), "draft": journey.draft,
-            "people": None if numbers is None else _people(numbers)}
+            "people": None if numbers is None else _people(numbers),
+            "versions": [asdict(each) for each in standings(session, journey)]}
 
 
 def _body(journey: Journey, campaign: str, number: int | None) -> dict[str, Any]:

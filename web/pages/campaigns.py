@@ -20,7 +20,7 @@ from journeys.editing import editing
 from journeys.editing.playbook import plays
 from journeys.models import Journey
 from journeys.telling.overview import journey_lines, journeys_by_campaign
-from journeys.telling.showing import excluded_reasons, traffic
+from journeys.telling.showing import Standing, excluded_reasons, standings, version_of
 from segments.saving.saved import list_segments
 from web.campaigns.approvals import STATES as APPROVAL_STATES
 from web.campaigns.approvals import approval_view
@@ -153,23 +153,31 @@ def show(key: str) -> ResponseReturnValue:
             return redirect(url_for("reports.show", key=key))
         journey = journeys_by_campaign(session).get(campaign.id)
         version = editing.newest_version(session, journey) if journey else None
-        numbers = traffic(session, version) if version else None
+        came_into = _with_people(session, journey)
         counts = message_counts(session, campaign=key)
         codes = redeemed_by_campaign(session).get(key, (0, 0))
         segment = segment_names(session, [campaign]).get(campaign.id)
         named = {each.key: each.name for each in list_segments(session, archived=True)} if campaign.not_to else {}
-        left_out = excluded_reasons(session, version) if version else []
+        left_out = [(each.version, reason, people) for each in came_into if each.excluded and journey
+                    and (its := version_of(session, journey, each.version))
+                    for reason, people in excluded_reasons(session, its)]
         approval = approval_view(session, campaign)
         off = {each.key: each.name for each in list_standing(session)} if campaign.standing_off else {}
     return render_template(
         "pages/campaigns/show.html", left_out=left_out, approval=approval, states=APPROVAL_STATES,
         standing_off=[off.get(each, each) for each in campaign.standing_off],
         not_to=[named.get(each, each) for each in campaign.not_to], campaign=campaign, journey=journey,
-        version=version, numbers=numbers, lines=state_lines(counts), channels=CHANNELS, columns=_MESSAGE_COLUMNS,
+        version=version, came_into=came_into, lines=state_lines(counts), channels=CHANNELS, columns=_MESSAGE_COLUMNS,
         codes=codes, segment=segment,
         pill_=STATE_PILLS[campaign.state],
         meaning=SENTENCES[campaign.state], window=window_words(campaign, now=now), segment_url=segment_url,
         trouble=TROUBLE)
+
+
+def _with_people(session: Session, journey: Journey | None) -> list[Standing]:
+    """The versions that anybody came into or was kept out of, newest first; the newest alone when nobody was."""
+    every = standings(session, journey) if journey else []
+    return [each for each in every if each.entered or each.excluded] or every[:1]
 
 
 @blueprint.get("/campaigns/<key>/messages")

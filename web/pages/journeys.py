@@ -22,7 +22,7 @@ from journeys.graphs.reading import read_graph
 from journeys.models import Journey, Version
 from journeys.states import SENTENCES
 from journeys.telling.overview import count_journeys, journey_lines
-from journeys.telling.showing import people_here, people_who_went, traffic, version_of, versions_of
+from journeys.telling.showing import people_here, people_who_went, standings, traffic, version_of, versions_of
 from web.frame.links import customer_url
 from web.frame.paging import cursor
 from web.frame.toasts import toast
@@ -81,6 +81,8 @@ def show(key: str) -> ResponseReturnValue:
         shown = version.graph if version else journey.draft
         problems = [] if version else check_draft(session, journey.draft)
         numbers = traffic(session, version) if version else None
+        elsewhere = [each for each in standings(session, journey) if each.version != version.number and each.inside
+                     ] if version and len(versions) > 1 else []
         campaign = session.get_one(Campaign, journey.campaign_id)
         drawing = picture(session, campaign, shown, numbers, problems)
         counts = message_counts(session, campaign=campaign.key)
@@ -89,7 +91,8 @@ def show(key: str) -> ResponseReturnValue:
         draft_problems = problems if not versions else (check_draft(session, journey.draft) if differs else [])
     return render_template(
         "pages/journeys/show.html", journey=journey, campaign=campaign, version=version, versions=versions,
-        drawing=drawing, numbers=numbers, decided=decided, shares=shares, step_name=step_name, shown=shown,
+        drawing=drawing, numbers=numbers, elsewhere=elsewhere, decided=decided, shares=shares, step_name=step_name,
+        shown=shown,
         problems=problems[:MOST_PROBLEMS], differs=differs, by_form=wish_of(journey.draft) is not None,
         draft_problems=draft_problems, next_number=(versions[0].number if versions else 0) + 1,
         draft_starts=_starts(read_graph(journey.draft).graph),
