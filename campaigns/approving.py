@@ -6,7 +6,7 @@ passes in. The promises: nobody approves what they asked for themselves; any cha
 which part was changed is known; a decision is never rewritten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -107,7 +107,7 @@ def decide(
         raise Forbidden("You asked for this approval yourself. Somebody else has to look at it.")
     changed = _changed(row.parts, parts)
     if approved and changed:
-        raise Conflict(f"This is not what was asked about any more: {', '.join(changed)} changed since. "
+        raise Conflict(f"This is not what was asked about any more: {_things(changed)} changed since. "
                        "Let it be asked anew.")
     row.comment = _words(comment, "comment")
     if not approved and row.comment is None:
@@ -116,6 +116,17 @@ def decide(
         "approved" if approved else "refused", by.name, by.ref, now)
     session.flush()
     return row
+
+
+def thing_words(part: str) -> str:
+    """A part of an approval in words: "offer ten-percent", "exclusion open order switched off"."""
+    if part.startswith(OFF):
+        return f"exclusion {part.removeprefix(OFF).replace('_', ' ')} switched off"
+    return part.replace(":", " ", 1)
+
+
+def _things(parts: Iterable[str]) -> str:
+    return ", ".join(thing_words(part) for part in parts)
 
 
 def is_needed(session: Session, campaign: Campaign) -> bool:
@@ -131,7 +142,7 @@ def insist_on_approval(session: Session, campaign: Campaign, parts: Mapping[str,
     if found.state == "approved":
         return
     why = {"none": "Nobody has been asked yet", "asked": "It is asked for and not decided yet",
-           "refused": "It was refused", "void": f"The approval is void: {', '.join(found.changed)} changed since"}
+           "refused": "It was refused", "void": f"The approval is void: {_things(found.changed)} changed since"}
     needs = ("needs an approval" if not campaign.standing_off
              else "switches standing exclusions off and needs an approval")
     raise Conflict(f"{campaign.name} {needs} before it goes out. {why[found.state]}.", place="approval")

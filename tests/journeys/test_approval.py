@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.approving import Person, approved_off, ask, decide, standing_of
+from campaigns.approving import Person, approved_off, ask, decide, standing_of, thing_words
 from campaigns.house import save_house
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key, save_campaign
@@ -96,7 +96,7 @@ def test_any_change_after_it_voids_an_approval_and_names_what_changed(
             save_segment(session, "lapsed", name="Lapsed", now=now,
                          rule=parse_rule({"customer": "country", "is": "DE"}))
     assert state_of(planned) == ("void", (part,))
-    with pytest.raises(Conflict, match=f"void: {part}"), planned.writing() as session:
+    with pytest.raises(Conflict, match=f"void: {thing_words(part)} changed since"), planned.writing() as session:
         publish(session, "winback", now=now)
 
 
@@ -105,7 +105,7 @@ def test_what_changed_between_asking_and_answering_is_not_approved(planned: Data
         campaign = campaign_by_key(session, "spring")
         asked = ask(session, campaign, parts=parts_of(session, campaign), by=MARA, now=now)
         save_campaign(session, "spring", fields={"objective": "More."}, now=now)
-        with pytest.raises(Conflict, match="campaign:spring changed since"):
+        with pytest.raises(Conflict, match="campaign spring changed since"):
             decide(session, campaign, approved=True, parts=parts_of(session, campaign), by=JONAS, asking=asked.id,
                    now=now)
         anew = ask(session, campaign, parts=parts_of(session, campaign), by=JONAS, now=now)
@@ -138,3 +138,8 @@ def test_switching_an_exclusion_off_needs_an_approval_even_there_and_holds_only_
 def off(database: Database) -> frozenset[str]:
     with database.reading() as session:
         return approved_off(session, session.get_one(Campaign, 1))
+
+
+def test_parts_of_an_approval_are_told_in_words() -> None:
+    assert thing_words("offer:ten-percent") == "offer ten-percent"
+    assert thing_words("off:open_order") == "exclusion open order switched off"

@@ -107,6 +107,7 @@ def test_a_journey_is_drafted_checked_and_published_once(
     assert shop.post("/api/v1/journeys/summer/publish", json=seen, headers=headers).status_code == 409
     with shop_database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Version)) == 2
+        assert session.scalar(select(Version.author).order_by(Version.id.desc()).limit(1)) == "a program"
 
 
 def test_journeys_list_and_show_who_stands_where(shop: FlaskClient, headers: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ from flask import g
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from campaigns.approving import OFF, Person, Standing, history_of, is_needed, standing_of
+from campaigns.approving import OFF, Person, Standing, history_of, is_needed, standing_of, thing_words
 from campaigns.models import Approval, Campaign
 from journeys.editing.approval_parts import parts_of
 from web.models import ApiKey, AuditEntry, User
@@ -72,14 +72,6 @@ def asking_person() -> Person:
         return Person("a program", f"key:{key.id}")
     caller = person()
     return Person("the command line", "shell") if caller is None else Person(caller.name, f"user:{caller.id}")
-
-
-def thing_words(part: str) -> str:
-    """A part of an approval in words: "offer ten-percent", "exclusion open order switched off"."""
-    if part.startswith(OFF):
-        return f"exclusion {part.removeprefix(OFF).replace('_', ' ')} switched off"
-    kind, _, key = part.partition(":")
-    return f"{kind} {key}"
 
 
 def _changes(session: Session, found: Standing) -> list[Change]:
