@@ -11,6 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, make_url, text
 
+SETTINGS = ("shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=15min", "wal_compression=lz4",
+            "random_page_cost=1.1")
+"""What docs/scaling.md advises a server of PostgreSQL; for all that is compared alike."""
+
 Fresh = Callable[[str], str]
 """Makes a copy of this name, in place of an older one, and returns its address."""
 
@@ -31,10 +35,10 @@ def files(folder: Path, prepare: Callable[[str], None]) -> Iterator[Fresh]:
 
 @contextmanager
 def server(prepare: Callable[[str], None]) -> Iterator[Fresh]:
-    """The same on PostgreSQL."""
+    """The same on PostgreSQL, which waits for its disk at every commit."""
     from tests.postgres import running_postgres
 
-    with running_postgres(durable=True) as address:
+    with running_postgres(durable=True, settings=SETTINGS) as address:
         admin = create_engine(address, isolation_level="AUTOCOMMIT")
 
         def run_there(statement: str) -> None:
