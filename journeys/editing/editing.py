@@ -155,6 +155,18 @@ def publish(
     return version
 
 
+def publish_problems(session: Session, key: str, graph: object, *, now: datetime) -> list[Problem]:
+    """Every problem that publishing this graph as the journey's next version would find; of a journey that is not
+    there yet those of the graph."""
+    found = check_draft(session, graph)
+    journey = session.scalars(select(Journey).where(Journey.key == key)).one_or_none()
+    if found or journey is None:
+        return found
+    campaign, read = session.get_one(Campaign, journey.campaign_id), parse_graph(graph)
+    ranking = ranking_of(session, campaign) if places_of_best(read) else None
+    return [*_frame_problems(campaign, read, now), *ranking_problems(read, ranking)]
+
+
 def pause(session: Session, key: str, *, now: datetime) -> Journey:
     """Freeze a journey: nobody moves, and what has not left the house is held. Raises Conflict."""
     journey = journey_by_key(session, key)

@@ -99,6 +99,14 @@ def test_a_journey_is_drafted_checked_and_published_once(
     told = body_of(shop.post("/api/v1/journeys/summer/check", headers=headers))
     assert not told["valid"] and told["problems"][0]["place"] == "start" and told["problems"][0]["fix"]
     assert body_of(shop.post("/api/v1/journeys/summer/check", json={"graph": GRAPH}, headers=headers))["valid"]
+    # What only publishing would find is told by a check, too: by the API and beside the draft's text.
+    for graph, place in (({**GRAPH, "window": {"from": "1999-01-01", "until": "1999-02-01"}}, "window.until"),
+                         ({**GRAPH, "entry": {**GRAPH["entry"], "top": {"count": 5, "by": "expected_contribution"}}},
+                          "entry.top")):
+        found = body_of(shop.post("/api/v1/journeys/summer/check", json={"graph": graph}, headers=headers))
+        assert [each["place"] for each in found["problems"]] == [place] and not found["valid"]
+        typed = {"draft": json.dumps(graph), "version": "1", "act": "check"}
+        assert place in shop.post("/journeys/summer/edit", data=typed).text
     assert shop.post("/api/v1/journeys/summer/publish", json={}, headers=headers).status_code == 400
     body_of(shop.put("/api/v1/journeys/summer", json={"graph": GRAPH, "draft_version": 1}, headers=headers))
     seen = {"draft_version": 2, "number": 1}

@@ -13,7 +13,6 @@ from campaigns.planning import campaign_by_key
 from campaigns.problems import Problem
 from core.errors import NotFound
 from journeys.editing import editing
-from journeys.editing.checking_draft import check_draft
 from journeys.editing.entering import enter
 from journeys.graphs.schema import graph_schema
 from journeys.models import Journey, Version
@@ -166,9 +165,10 @@ def save(body: dict[str, Any], key: str) -> Response:
 @blueprint.response(200, CheckAnswer)
 def check(body: dict[str, Any], key: str) -> Response:
     """List every problem of the draft, or of the graph that was sent. Changes nothing."""
+    now, key = request_now(), _storable(key)
     with reading() as session:
-        graph = body["graph"] if "graph" in body else editing.journey_by_key(session, _storable(key)).draft
-        problems = check_draft(session, graph)
+        graph = body["graph"] if "graph" in body else editing.journey_by_key(session, key).draft
+        problems = editing.publish_problems(session, key, graph, now=now)
     return jsonify({"valid": not problems, "problems": [_problem(problem) for problem in problems]})
 
 

@@ -11,7 +11,6 @@ from campaigns.problems import Problem
 from core.errors import Conflict, Invalid
 from core.money import MINUS
 from journeys.editing import editing
-from journeys.editing.checking_draft import check_draft
 from journeys.models import Journey
 from journeys.telling.showing import versions_of
 from web.frame.toasts import toast
@@ -28,9 +27,10 @@ LONGEST_DRAFT = 500_000
 @blueprint.get("/journeys/<key>/edit")
 def edit(key: str) -> ResponseReturnValue:
     """The draft as JSON beside the help; `?check=yes` lists every problem at once."""
+    now, asked = request_now(), request.args.get("check")
     with reading() as session:
         journey = editing.journey_by_key(session, key)
-        checked = check_draft(session, journey.draft) if request.args.get("check") else None
+        checked = editing.publish_problems(session, key, journey.draft, now=now) if asked else None
     text = json.dumps(journey.draft, indent=2, ensure_ascii=False)
     return _editor(journey, text, journey.draft_version, checked)
 
@@ -45,7 +45,7 @@ def save(key: str) -> ResponseReturnValue:
     with reading() as session:
         journey = editing.journey_by_key(session, key)
         graph, unreadable = _parsed(text)
-        problems = [unreadable] if unreadable else check_draft(session, graph)
+        problems = [unreadable] if unreadable else editing.publish_problems(session, key, graph, now=now)
     if unreadable or request.form.get("act") == "check":
         return _editor(journey, text, seen, problems), 400 if unreadable and request.form.get("act") != "check" else 200
     try:
