@@ -69,6 +69,21 @@ def test_an_event_ends_the_wait_within_one_tick_and_the_others_time_out(
     assert sorted(row.customer_id for row in ledger(database)) == [2, 3]
 
 
+def test_an_event_that_comes_while_a_round_is_at_work_is_noticed_by_the_next_one(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, (1, 2), now=now)
+    go(sqlite_database, waiting(event="visited"), now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    at = now + timedelta(hours=5)
+    add_event(sqlite_database, 1, "visited", at=at + timedelta(seconds=3))  # three seconds after the round began
+    assert noticing.tick(sqlite_database, now=at, limit=10) == 0
+    assert noticing.tick(sqlite_database, now=at + timedelta(seconds=4), limit=10) == 1
+    assert noticing.tick(sqlite_database, now=at + timedelta(seconds=4), limit=10) == 0
+    assert {number: person.due_at for number, person in enrolments(sqlite_database).items()} == {
+        1: at + timedelta(seconds=4), 2: now + timedelta(days=2)}
+
+
 def test_an_order_a_redemption_or_a_rule_can_be_waited_for(database: Database, tmp_path: Path, now: datetime) -> None:
     furnish(database, range(1, 5), now=now)
     rule = {"consent": "email", "is": "withdrawn"}
