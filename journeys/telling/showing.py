@@ -5,20 +5,24 @@ it opens come from the same filter, and nobody is counted twice at one place.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
+from core.arrays import in_ids
 from customers.models import Customer
 from customers.people import display_name
 from journeys.exits.leaving import REASONS
 from journeys.models import Enrolment, Journey, Version, Visit
 from journeys.states import INSIDE, SENTENCES
 from journeys.visits import summed
+
+LOOKED_AT_FIRST = 5_000
+"""People among whom a page of those who went one way is sought before everybody is looked at."""
 
 
 @dataclass(frozen=True)
@@ -155,37 +159,52 @@ def people_here(
 
     `state` is one of journeys/states.py, or "inside" for everybody who has not left.
     """
-    statement = select(Enrolment, Customer).join(Customer, Customer.id == Enrolment.customer_id).where(
-        Enrolment.version_id == version.id)
+    wanted = [Enrolment.version_id == version.id]
     if step is not None:
-        statement = statement.where(Enrolment.step == step, Enrolment.held_out.is_(False))
+        wanted += [Enrolment.step == step, Enrolment.held_out.is_(False)]
     if state == "inside" or (step is not None and state is None):
-        statement = statement.where(Enrolment.state.in_(INSIDE))
+        wanted.append(Enrolment.state.in_(INSIDE))
     elif state is not None:
-        statement = statement.where(Enrolment.state == state)
+        wanted.append(Enrolment.state == state)
     else:
-        statement = statement.where(Enrolment.state != "excluded")
+        wanted.append(Enrolment.state != "excluded")
     if left is not None:
-        statement = statement.where(Enrolment.left_reason == left)
+        wanted.append(Enrolment.left_reason == left)
     if held_out is not None:
-        statement = statement.where(Enrolment.held_out.is_(held_out))
-    rows, following = _page(session, statement, after, limit)
+        wanted.append(Enrolment.held_out.is_(held_out))
+    ids, following = _page(_first(session, wanted, after, limit + 1), limit)
+    rows = session.execute(select(Enrolment, Customer).join(Customer, Customer.id == Enrolment.customer_id)
+                           .where(in_ids(Enrolment.id, ids)).order_by(Enrolment.id))
     return [_standing(row[0], row[1]) for row in rows], following
 
 
 def people_who_went(
-    session: Session, version: Version, *, step: str, outcome: str, after: int = 0, limit: int = 100
+    session: Session, version: Version, *, step: str, outcome: str, after: int = 0, limit: int = 100,
+    at_first: int = LOOKED_AT_FIRST,
 ) -> tuple[list[Passenger], int | None]:
     """People of a version who passed `step` with this outcome, and where the next page begins.
 
-    Whoever passed it more than once is listed by the last time.
+    Whoever passed it more than once is listed by the last time. The next `at_first` people are looked at first,
+    then twenty times as many, then all.
     """
-    last = (select(func.max(Visit.id)).where(Visit.enrolment_id == Enrolment.id, Visit.step == step,
-                                             Visit.outcome == outcome).correlate(Enrolment).scalar_subquery())
-    statement = (select(Enrolment, Customer, Visit).join(Customer, Customer.id == Enrolment.customer_id)
-                 .join(Visit, Visit.id == last)
-                 .where(Enrolment.version_id == version.id, Enrolment.held_out.is_(False)))
-    rows, following = _page(session, statement, after, limit)
+    mine = [Enrolment.version_id == version.id, Enrolment.held_out.is_(False)]
+    went = [Visit.enrolment_id == Enrolment.id, Visit.step == step, Visit.outcome == outcome]
+    passed = select(Visit.id).where(*went).correlate(Enrolment).exists()
+    # Most ways were gone by many: they fill a page without a look at what everybody did.
+    found, place = list[int](), after
+    for look in (at_first, 20 * at_first):
+        near = _first(session, mine, place, look)
+        found += _first(session, [in_ids(Enrolment.id, near), passed], place, limit + 1 - len(found))
+        if len(near) < look or len(found) > limit:
+            break
+        place = near[-1]
+    else:
+        found += _first(session, [*mine, passed], place, limit + 1 - len(found))
+    ids, following = _page(found, limit)
+    last = select(func.max(Visit.id)).where(*went).correlate(Enrolment).scalar_subquery()
+    rows = session.execute(
+        select(Enrolment, Customer, Visit).join(Customer, Customer.id == Enrolment.customer_id)
+        .join(Visit, Visit.id == last).where(in_ids(Enrolment.id, ids)).order_by(Enrolment.id))
     return [_passed(*row) for row in rows], following
 
 
@@ -197,12 +216,14 @@ def set_aside(session: Session) -> list[tuple[Journey, int, str]]:
     return [(row[0], row[1], row[2] or "") for row in rows]
 
 
-def _page(
-    session: Session, statement: Select[*tuple[Any, ...]], after: int, limit: int
-) -> tuple[list[tuple[Any, ...]], int | None]:
-    rows = session.execute(
-        statement.where(Enrolment.id > after).order_by(Enrolment.id).limit(limit + 1)).all()
-    return [tuple(row) for row in rows[:limit]], rows[limit - 1][0].id if len(rows) > limit else None
+def _first(session: Session, wanted: Sequence[ColumnElement[bool]], after: int, limit: int) -> list[int]:
+    """The first ids after this one: an index holds all that is asked, where whole rows of everybody would be sorted."""
+    return list(session.scalars(
+        select(Enrolment.id).where(*wanted, Enrolment.id > after).order_by(Enrolment.id).limit(limit)).all())
+
+
+def _page(ids: list[int], limit: int) -> tuple[list[int], int | None]:
+    return ids[:limit], ids[limit - 1] if len(ids) > limit else None
 
 
 def _standing(enrolment: Enrolment, customer: Customer) -> Passenger:

@@ -28,7 +28,18 @@ def test_every_number_of_a_played_journey_opens_that_many(database: Database, tm
         for step, people in seen.here.items():
             assert len(people_here(session, version, step=step)[0]) == people
         for (step, outcome), people in seen.ways.items():
-            assert len(people_who_went(session, version, step=step, outcome=outcome)[0]) == people
+            went = people_who_went(session, version, step=step, outcome=outcome)
+            assert len(went[0]) == people and went[1] is None
+            pages, after = [], 0  # the same page by page, whether a page is found near or far
+            for at_first in (1, 7) * people:
+                page, following = people_who_went(
+                    session, version, step=step, outcome=outcome, after=after, limit=2, at_first=at_first)
+                pages += page
+                if following is None:
+                    break
+                assert len(page) == 2
+                after = following
+            assert pages == went[0]
         for reason, people in seen.left.items():
             assert len(people_here(session, version, left=reason)[0]) == people
         first, following = people_here(session, version, limit=10)
