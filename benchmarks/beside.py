@@ -1,9 +1,9 @@
 """What do journeys cost when nobody is due, when somebody has to leave at once, and while shops redeem?
 
-Measures three things for benchmarks/journeys.py: one round of all the journeys' duties with millions of people waiting,
+Measures four things for benchmarks/journeys.py: one round of all the journeys' duties with millions of people waiting,
 on both stores; the time from a program's report of an order, a redemption or a withdrawn consent to the person being
-out, with the web server and the leading worker as processes of their own; and the redemptions' slowest hundredth while
-a journey walks beside them on PostgreSQL, and alone before.
+out, with the web server and the leading worker as processes of their own; on PostgreSQL the redemptions' slowest hundredth
+while a journey walks beside them, and alone before; and how long one worker takes there, and two at once.
 """
 
 import http.client
@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -235,6 +237,44 @@ def beside(folder: Path, quick: bool) -> dict[str, Any]:
     }
 
 
+def workers(folder: Path, quick: bool) -> dict[str, Any]:
+    """Seconds for a million people on PostgreSQL, walked by one worker and by two at once, processes of their own."""
+    people = 40_000 if quick else 1_000_000
+    found: dict[str, Any] = {"people": people}
+    with server(partial(_due_now, people=people)) as fresh:
+        for count in (1, 2):
+            found[f"by_{count}"] = round(_together(fresh(f"by_{count}"), count) * 1_000_000 / people, 1)
+    return found
+
+
+def _together(url: str, count: int) -> float:
+    """Seconds from when all of them stand ready to when the last one finds nobody due."""
+    spawning = get_context("spawn")
+    line = spawning.Barrier(count + 1)
+    processes = [spawning.Process(target=_one_of_them, args=(url, line)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    line.wait(_PATIENCE_SECONDS)
+    begun = time.perf_counter()
+    for process in processes:
+        process.join()
+    taken = time.perf_counter() - begun
+    if any(process.exitcode for process in processes):
+        raise RuntimeError("a worker ended with an error")
+    database = open_database(url)
+    with database.reading() as session:
+        written, wanted = (session.scalar(select(func.count()).select_from(each)) for each in (Message, Enrolment))
+    database.dispose()
+    if written != wanted:
+        raise RuntimeError(f"{written} messages for {wanted} people")
+    return taken
+
+
+def _one_of_them(url: str, line: Barrier) -> None:
+    line.wait()  # it has started and knows its modules
+    walk_on(url)
+
+
 def _due_now(url: str, *, people: int) -> None:
     database = open_database(url)
     settle_in(database, people=people)
@@ -265,4 +305,4 @@ def _walked(database: Database) -> int:
 
 
 MEASURES: Mapping[str, Callable[[Path, bool], dict[str, Any]]] = {
-    "waiting": waiting, "exit": exit_at_once, "beside": beside}
+    "waiting": waiting, "exit": exit_at_once, "beside": beside, "workers": workers}

@@ -4,7 +4,8 @@ Measures the runner on a database of its own, SQLite and PostgreSQL: every perso
 address, blocks, wishes), split, given a personal code and put in the ledger, with two visits and the move. Baselines in
 the same run, from copies of the same database: set SQL that writes the very same rows without deciding anything, and a
 loop over objects with a commit per person (benchmarks/by_hand.py). `whole` is all of ours; `writes` is ours without the
-seconds in which policy and exit rules were asked. benchmarks/beside.py has the parts waiting, exit and beside.
+seconds in which policy and exit rules were asked. benchmarks/beside.py has the parts waiting, exit, beside and
+workers.
 """
 
 import shutil
