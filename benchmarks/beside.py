@@ -2,8 +2,8 @@
 
 Measures four things for benchmarks/journeys.py: one round of all the journeys' duties with millions of people waiting,
 on both stores; the time from a program's report of an order, a redemption or a withdrawn consent to the person being
-out, with the web server and the leading worker as processes of their own; on PostgreSQL the redemptions' slowest hundredth
-while a journey walks beside them, and alone before; and how long one worker takes there, and two at once.
+out, with the web server and the leading worker as processes of their own; on PostgreSQL the redemptions' slowest
+hundredth while a journey walks beside them, and alone before; and how long one worker takes there, and two at once.
 """
 
 import http.client
