@@ -37,6 +37,9 @@ def ask(session: Session, campaign_key: str, wish: Wish, *, by: str | None, now:
     """Ask what would happen; an equal asking that is still open is the same one. Raises NotFound, Invalid."""
     insist(wish_problems(wish))
     campaign = campaign_by_key(session, campaign_key)
+    if campaign.state == "ended":
+        insist([Problem("days", f"“{campaign.name}” is over: nothing would happen any more.",
+                        "Duplicate it, and ask there.")])
     session.execute(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update(key_share=True))
     asked = vars(wish)
     for row in session.scalars(select(Forecast).where(Forecast.campaign_id == campaign.id, Forecast.state.in_(OPEN))):

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from campaigns.models import Campaign
 from core.database import Database
 from core.settings import read_settings
+from coupons.models import Offer
 from journeys.editing.file_text import read_text
 from journeys.forecasting.asking import is_waiting
-from journeys.models import Journey
+from journeys.models import Forecast, Journey
 from tests.web.conftest import browser_of
 from tests.web.test_api_plans import body_of, headers
 from tests.web.test_campaign_pages import words
@@ -54,6 +55,12 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     for said in ("Step by step", "Day by day", "Messages a day", "Redemptions", "How this was worked out", "as given"):
         assert said in page, said
     assert "Newsletter" in page and "<b>mail_a</b>" not in page
+    with shop_database.reading() as session:
+        offers = {each.key: each.name for each in session.scalars(select(Offer))}
+        answer = session.scalars(select(Forecast)).one().answer or {}
+    needed = [each["offer"] for each in answer["codes"]]
+    assert needed and all(offers[key] in page for key in needed)
+    assert any(step["step"].startswith("mail") for step in answer["steps"]) and "<b>Send</b>" not in page
     beside = shop.get("/campaigns/second/forecast/strip")
     assert "Cost" in words(beside.text) and "People" in words(beside.text) and "HX-Refresh" not in beside.headers
     assert shop.get("/campaigns/second/forecast/strip?here=yes").headers["HX-Refresh"] == "true"
@@ -65,8 +72,14 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     assert done["state"] == "done" and done["answer"]["audience"]["entered"] > 0
     assert {"steps", "messages", "codes", "cost", "stopped", "response", "power", "worth"} <= set(done["answer"])
     assert shop.get("/api/v1/campaigns/second/forecasts/999", headers=headers).status_code == 404
-    refused = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"order_rate": 2})
-    assert refused.status_code in (400, 422)
+    for asked_wrongly in ({"order_rate": 2}, {"days": 0}, {"days": 91}):
+        refused = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json=asked_wrongly)
+        assert refused.status_code in (400, 422), asked_wrongly
+    with shop_database.writing() as session:
+        session.scalars(select(Campaign).where(Campaign.key == "second")).one().state = "ended"
+    over = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json={"days": 5})
+    assert over.status_code == 400 and "is over" in over.text
+    assert "is over" in shop.post("/campaigns/second/forecast", data={"days": "5"}).text
 
 
 def test_the_worker_s_command_answers_all_and_clears_what_a_killed_one_left(

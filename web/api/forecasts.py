@@ -6,7 +6,7 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields
 
 from journeys.forecasting.asking import Wish, ask, forecast_of
-from journeys.forecasting.playing import USUAL_DAYS
+from journeys.forecasting.playing import LONGEST_DAYS, USUAL_DAYS
 from journeys.models import Forecast
 from web.api.campaigns import blueprint
 from web.campaigns.approvals import asking_person
@@ -18,7 +18,7 @@ from web.security.audit import record
 class WishSchema(Schema):
     """How many days, and rates from 0 to 1 that go before history: of those a code reaches, and of everybody."""
 
-    days = Whole(least=1, load_default=USUAL_DAYS)
+    days = Whole(least=1, most=LONGEST_DAYS, load_default=USUAL_DAYS)
     redemption_rate = Exact(least=0, most=1, places=6, allow_none=True)
     order_rate = Exact(least=0, most=1, places=6, allow_none=True)
 

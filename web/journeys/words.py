@@ -255,11 +255,14 @@ def _letter(letter: str) -> float:
     return _LETTER_WIDTHS.get(letter, 0.67 if letter.isupper() else 0.56)
 
 
-def step_name(graph: Mapping[str, Any], key: str) -> str:
-    """What a step of a stored graph is called: its own name, else the word for its kind."""
+def step_name(graph: Mapping[str, Any], key: str, names: Names | None = None) -> str:
+    """What a step of a stored graph is called: its own name, else that of its content, else the word for its kind."""
     steps = graph.get("steps")
     raw = steps.get(key) if isinstance(steps, dict) else None
     if not isinstance(raw, dict):
         return key
     own = raw.get("name")
-    return own.strip() if isinstance(own, str) and own.strip() else KIND_WORDS.get(str(raw.get("kind")), key)
+    if isinstance(own, str) and own.strip():
+        return own.strip()
+    told = names.contents.get(str(raw.get("content"))) if names is not None else None
+    return told or KIND_WORDS.get(str(raw.get("kind")), key)

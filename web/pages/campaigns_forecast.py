@@ -1,5 +1,6 @@
 """What would happen if a campaign ran from now on: asked for, waited for, and read."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from journeys.models import Forecast
 from journeys.telling.overview import journeys_by_campaign
 from web.frame.fragments import part_of
 from web.frame.plots import small_line
+from web.journeys.view import names_of
 from web.journeys.words import step_name
 from web.pages.campaigns import CHANNEL_WORDS, blueprint
 from web.requests.transactions import reading, request_now, writing
@@ -34,9 +36,9 @@ def forecast(key: str) -> ResponseReturnValue:
     with reading() as session:
         campaign = campaign_by_key(session, key)
         row = forecast_of(session, key)
-        names = _step_names(session, campaign)
+        names, offers = _names(session, campaign)
     return render_template(PAGE, campaign=campaign, **_view(row), typed=_typed(row), problems={}, here=True,
-                           names=names)
+                           names=names, offers=offers)
 
 
 @blueprint.get("/campaigns/<key>/forecast/strip")
@@ -48,9 +50,10 @@ def forecast_strip(key: str) -> ResponseReturnValue:
     with reading() as session:
         campaign = campaign_by_key(session, key)
         row = forecast_of(session, key)
+        offers = names_of(session).offers
     view = _view(row)
     response = make_response(render_template("pages/campaigns/forecast_strip.html", campaign=campaign, **view,
-                                             here=here))
+                                             here=here, offers=offers))
     if here and not view["waiting"]:
         response.headers["HX-Refresh"] = "true"
     return response
@@ -68,23 +71,25 @@ def ask_for_forecast(key: str) -> ResponseReturnValue:
         with reading() as session:
             campaign = campaign_by_key(session, key)
             newest = forecast_of(session, key)
-            names = _step_names(session, campaign)
+            names, offers = _names(session, campaign)
         problems = ({problem.place: f"{problem.message} {problem.fix}" for problem in error.problems}
                     if isinstance(error, InvalidPlan) else {error.place or "days": error.message})
         return render_template(PAGE, campaign=campaign, **_view(newest), typed=request.form, problems=problems,
-                               here=True, names=names), 400
+                               here=True, names=names, offers=offers), 400
     return redirect(url_for("campaigns.forecast", key=key))
 
 
-def _step_names(session: Session, campaign: Campaign) -> dict[str, str]:
-    """What the steps that were walked are called: those of the version that runs, else of the draft."""
+def _names(session: Session, campaign: Campaign) -> tuple[dict[str, str], Mapping[str, str]]:
+    """What the steps that were walked are called, those of the version that runs or else of the draft; and offers."""
+    names = names_of(session)
     journey = journeys_by_campaign(session).get(campaign.id)
     if journey is None:
-        return {}
+        return {}, names.offers
     version = newest_version(session, journey)
     graph = journey.draft if version is None else version.graph
     steps = graph.get("steps")
-    return {key: step_name(graph, key) for key in steps} if isinstance(steps, dict) else {}
+    walked = steps if isinstance(steps, dict) else {}
+    return {key: step_name(graph, key, names) for key in walked}, names.offers
 
 
 def _wish() -> Wish:
