@@ -78,6 +78,22 @@ def spoken(session: Session, campaign_key: str) -> list[Spoken]:
             for key, name, number, revision_id, newest, out, still in rows if out or still]
 
 
+def people_with(
+    session: Session, campaign_key: str, *, content: str, revision: int, waiting: bool, after: int = 0, limit: int = 100
+) -> list[int]:
+    """The customers behind one number of `spoken`, by id beyond `after`: who has the text, or (`waiting`) for whom it
+    has not left the house."""
+    campaign = campaign_by_key(session, campaign_key)
+    return list(session.scalars(
+        select(Message.customer_id).distinct()
+        .join(ContentRevision, ContentRevision.id == Message.revision_id)
+        .join(Content, Content.id == ContentRevision.content_id)
+        .outerjoin(CallTask, CallTask.message_id == Message.id)
+        .where(Message.campaign == campaign.key, Content.key == content, ContentRevision.number == revision,
+               _in_the_house() if waiting else _is_out(), Message.customer_id > after)
+        .order_by(Message.customer_id).limit(limit)))
+
+
 def repair(
     session: Session, campaign_key: str, *, content: str, revision: int, author: str | None = None, now: datetime
 ) -> Repaired:

@@ -3,7 +3,9 @@
 import io
 import json
 import os
+import re
 import time
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +118,13 @@ def test_a_wrong_text_is_repaired_by_page_and_api(
     wrong = {"content": lines[0]["content"], "revision": lines[0]["revision"]}
     page = shop.get("/campaigns/spring/repair").text
     assert "This was wrong" in page and "Stop and repair" in page
+    opened = [unescape(href) for href in re.findall(r'href="(/campaigns/spring/repair/people[^"]*)">', page)]
+    assert len(opened) == sum((each["out"] > 0) + (each["waiting"] > 0) for each in lines)
+    for href in opened:
+        assert int(re.search(rf'{re.escape(escape(href))}">(\d+)</a>', page)[1]) == shop.get(href).text.count(
+            '<tr><th scope="row">'), href
+    assert shop.get("/campaigns/spring/repair/people?content=x&revision=1").status_code == 404
+    assert shop.get("/campaigns/spring/repair/people?content=x&revision=no").status_code == 400
     analyst = browser_of(shop.application, shop_database, "analyst")
     assert analyst.post("/campaigns/spring/repair", data=wrong).status_code == 403
     assert "This was wrong" not in analyst.get("/campaigns/spring/repair").text
