@@ -153,6 +153,15 @@ def test_the_reach_opens_its_people(shop: FlaskClient) -> None:
     assert shop.get("/campaigns/second/audience/people?part=pigeon").status_code == 404
 
 
+def test_the_question_before_the_start_names_how_many_would_enter(shop: FlaskClient) -> None:
+    assert 'id="would-enter"' in shop.get("/campaigns/second").text
+    part = shop.get("/campaigns/second/audience").text
+    told = re.search(r'id="would-enter" hx-swap-oob="true">(\d+) (?:person|people) as things stand', part)
+    left = re.search(r"Reachable\D+(\d+)", words(part))
+    assert told and left and int(told[1]) >= int(left[1]) > 0
+    assert "would-enter" not in shop.get("/campaigns/spring/audience").text, "it runs"
+
+
 def test_a_campaign_is_not_sent_to_a_segment_and_the_waterfall_says_so(
     shop: FlaskClient, shop_database: Database
 ) -> None:

@@ -18,6 +18,7 @@ from customers.categories import list_categories
 from delivery.showing import MessageFilter, count_messages, list_messages, message_counts
 from journeys.editing import editing
 from journeys.editing.playbook import plays
+from journeys.graphs.reading import read_graph
 from journeys.models import Journey
 from journeys.telling.overview import journey_lines, journeys_by_campaign
 from journeys.telling.showing import Standing, excluded_reasons, standings, version_of
@@ -171,7 +172,13 @@ def show(key: str) -> ResponseReturnValue:
         codes=codes, segment=segment,
         pill_=STATE_PILLS[campaign.state],
         meaning=SENTENCES[campaign.state], window=window_words(campaign, now=now), segment_url=segment_url,
-        trouble=TROUBLE)
+        trouble=TROUBLE, draws=draws_people(journey))
+
+
+def draws_people(journey: Journey | None) -> bool:
+    """Whether starting this draft lets the members of its segment in at once."""
+    graph = read_graph(journey.draft).graph if journey else None
+    return graph is not None and graph.draws
 
 
 def _with_people(session: Session, journey: Journey | None) -> list[Standing]:

@@ -15,12 +15,13 @@ from customers.people import customers_with_city, display_name, find_customer
 from delivery.policy import CHANNELS
 from delivery.preference import choose_channels
 from journeys.editing.audience import REACHED, START, Audience, Line, audience, people_in
+from journeys.telling.overview import journeys_by_campaign
 from web.frame.fragments import part_of
 from web.frame.links import customer_url, segment_url
 from web.frame.paging import cursor
 from web.frame.plots import Channel, Exclusion, Waterfall, waterfall
 from web.frame.toasts import toast
-from web.pages.campaigns import CHANNEL_WORDS, PAGE, blueprint
+from web.pages.campaigns import CHANNEL_WORDS, PAGE, blueprint, draws_people
 from web.requests.questions import questions
 from web.requests.transactions import reading, request_now
 
@@ -35,16 +36,17 @@ def audience_fragment(key: str) -> ResponseReturnValue:
     with reading() as session:
         campaign = campaign_by_key(session, key)
         segment = segment_key(session, campaign)
+        draws = campaign.state == "draft" and draws_people(journeys_by_campaign(session).get(campaign.id))
     page = "pages/campaigns/audience.html"
     try:
         found = audience(questions(), key, now=now, secret_key=_secret_key())
     except (NotFound, NotReady, TooSlow) as error:
-        return render_template(page, fall=None, problem=error.message)
+        return render_template(page, fall=None, problem=error.message, draws=draws)
     drawn = {each.part: each for each in found.lines if each.kind in ("held_out", "arm", "best")}
     nobody = [each.words for each in found.lines if each.kind == "minus" and not each.people and each.part != "silent"]
     return render_template(page, fall=_fall(campaign, found, segment), drawn=drawn.values(), nobody=nobody,
                            audience=found, campaign=campaign, problem=None, href=lambda part: _href(key, part),
-                           segment_url=segment_url)
+                           segment_url=segment_url, draws=draws)
 
 
 @blueprint.get("/campaigns/<key>/audience/people")
