@@ -15,7 +15,7 @@ from delivery.models import Content, ContentRevision, Message
 from journeys.editing.checking_draft import check_draft
 from journeys.editing.editing import journey_by_key, publish, resume
 from journeys.editing.moving import take_over
-from journeys.editing.repairing import repair, spoken
+from journeys.editing.repairing import people_with, repair, spoken
 from journeys.models import Journey
 from segments.models import ListedPerson, Segment
 from tests.delivery.ledger import sink
@@ -65,7 +65,10 @@ def test_a_wrong_text_is_stopped_taken_back_listed_and_corrected(
     deliver(database, channels, now=now)
     with database.reading() as session:
         line = spoken(session, "spring")[0]
+        opened = [people_with(session, "spring", content="offer-a", revision=1, waiting=waiting, after=after)
+                  for waiting, after in ((False, 0), (True, 0), (True, 4))]
     assert (line.content, line.revision, line.out, line.waiting) == ("offer-a", 1, 3, 3)
+    assert opened == [[1, 2, 3], [4, 5, 6], [5, 6]]
 
     later = now + timedelta(hours=1)
     with database.writing() as session:
