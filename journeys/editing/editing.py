@@ -155,6 +155,16 @@ def publish(
     return version
 
 
+def is_published(session: Session, key: str) -> bool:
+    """Whether a journey that runs or rests has its draft, with all that it names, as its newest version already."""
+    journey = journey_by_key(session, key)
+    newest = newest_version(session, journey)
+    if newest is None or journey.state not in ("running", "paused") or check_draft(session, journey.draft):
+        return False
+    pins = {name: value for name, value in newest.pins.items() if name != "ranking"}
+    return bool(newest.graph == _frozen(session, journey.draft) and pins == _pins(session, parse_graph(journey.draft)))
+
+
 def publish_problems(session: Session, key: str, graph: object, *, now: datetime) -> list[Problem]:
     """Every problem that publishing this graph as the journey's next version would find; of a journey that is not
     there yet those of the graph."""

@@ -40,7 +40,8 @@ def posted(session: Session, run_on: date, posted_on: date, *, now: datetime) ->
                Message.released_at < begins + timedelta(days=1)).order_by(Message.id)).all()
     if not rows:
         raise NotFound(f"No letters were handed over on {run_on}.")
-    at = datetime.combine(posted_on, POSTED_AT)
+    # Nothing is posted later than now: what is redeemed this morning crosses a letter of today.
+    at = min(datetime.combine(posted_on, POSTED_AT), now)
     for part in chunks(rows, AT_ONCE):
         # The followers of settled messages hear of it and count the codes' days anew.
         session.execute(

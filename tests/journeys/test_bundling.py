@@ -106,6 +106,14 @@ def test_the_shell_checks_foresees_and_publishes_a_file_and_only_publishing_stay
     assert campaigns() == {"spring", "autumn"}
     with sqlite_database.reading() as session:
         assert session.scalars(select(Journey).where(Journey.key == "autumn")).one().state == "running"
+    assert "Nothing differs: autumn stays in version 1" in run("publish")
+    content = sorted(bundle["contents"])[0]
+    bundle["contents"][content]["subject"] = "Another subject"
+    file.write_text(json.dumps(bundle), encoding="utf-8")
+    assert "runs in version 2" in run("publish"), "the graph is the same, what it names is not"
+    bundle["journey"]["name"] = "Autumn, once more"
+    file.write_text(json.dumps(bundle), encoding="utf-8")
+    assert "runs in version 3" in run("publish")
 
 
 _NOW_WRONG: list[tuple[dict[str, Any], str]] = [

@@ -51,6 +51,21 @@ def test_the_day_of_posting_shifts_arrival_code_and_whoever_waits(
     assert any("1 letter crossed with the order" in note for note in notes)
 
 
+def test_a_letter_of_this_morning_is_not_posted_at_noon_to_come(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, (1,), now=now, channels=("email", "letter"))
+    channels: dict[str, Any] = {
+        name: MemoryChannel(tmp_path / "outside.db", name=name) for name in ("email", "letter")}
+    go(sqlite_database, GRAPH, now=now)
+    day(sqlite_database, tmp_path, channels, now=now)
+    early = (now + timedelta(days=1)).replace(hour=8)
+    with sqlite_database.writing() as session:
+        posted(session, now.date(), early.date(), now=early)
+    [letter] = [each for each in ledger(sqlite_database) if each.channel == "letter"]
+    assert letter.sent_at == early
+
+
 def test_a_day_of_posting_must_be_possible(sqlite_database: Database, now: datetime) -> None:
     with sqlite_database.writing() as session:
         for wrong in (now.date() - timedelta(days=1), now.date() + timedelta(days=1)):

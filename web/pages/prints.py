@@ -48,7 +48,7 @@ def post_day(day: str) -> ResponseReturnValue:
                          now=now)
         record(session, "letters.posted", f"print run:{day}", now=now, posted_on=request.form["posted_on"],
                letters=letters)
-    toast(f"{letters:,} letters are reckoned from the day they were posted.")
+    toast(f"{letters:,} {'letter is' if letters == 1 else 'letters are'} reckoned from the day they were posted.")
     return redirect(url_for("prints.show", day=day))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from campaigns.models import Campaign
 from campaigns.planning import save_campaign
@@ -21,7 +22,7 @@ from core.clock import current_now
 from core.errors import Invalid
 from journeys.editing.bundling import Bundle, bring, bundle_problems, export, is_bundle, read_bundle, written
 from journeys.editing.checking_draft import check_draft
-from journeys.editing.editing import publish, save_draft
+from journeys.editing.editing import is_published, journey_by_key, newest_version, publish, save_draft
 from journeys.editing.file_text import Written, is_yaml, read_text
 from journeys.forecasting.asking import Wish, wish_problems
 from journeys.forecasting.playing import USUAL_DAYS, Drafted
@@ -72,8 +73,8 @@ def publish_file(context: Context, file: Path, key: str | None, campaign_key: st
         with _placed(read), context.database.writing() as session:
             now = current_now(session.connection())
             made = bring(session, bundle, author="shell", now=now)
-            version = publish(session, made.key, author="shell", now=now)
-        click.echo(f"{made.key} runs in version {version.number}.")
+            done = _publish(session, made.key, now)
+        click.echo(done)
         return
     chosen = key or _slug(str(graph.get("name") or file.stem))
     with _placed(read), context.database.writing() as session:
@@ -85,8 +86,17 @@ def publish_file(context: Context, file: Path, key: str | None, campaign_key: st
                 raise Invalid(f"There is no campaign called {campaign_key}.", place="--campaign")
             campaign = save_campaign(session, belongs_to, fields=_campaign_fields(graph, chosen), now=now)
         save_draft(session, chosen, graph, campaign_id=campaign.id, now=now)
-        version = publish(session, chosen, author="shell", now=now)
-    click.echo(f"{chosen} runs in version {version.number}.")
+        done = _publish(session, chosen, now)
+    click.echo(done)
+
+
+def _publish(session: Session, key: str, now: datetime) -> str:
+    """Publish what differs from the newest version; returns the sentence that says what was done."""
+    if is_published(session, key):
+        newest = newest_version(session, journey_by_key(session, key))
+        assert newest is not None
+        return f"Nothing differs: {key} stays in version {newest.number}."
+    return f"{key} runs in version {publish(session, key, author='shell', now=now).number}."
 
 
 @journey.command("forecast")
