@@ -1,12 +1,12 @@
 """An offer that was never used may go, from the page and for programs; one that was used stays and says why."""
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from campaigns.planning import save_campaign
 from core.database import Database
@@ -19,6 +19,7 @@ from journeys.editing.editing import publish, save_draft
 from journeys.models import Journey, Version
 from journeys.uses import journeys_with_offer
 from tests.conftest import only_postgresql
+from tests.coupons.deleting import deleting_meanwhile
 from tests.coupons.factories import make_codes, make_customers, make_offer
 from tests.journeys.shop import GRAPH, furnish
 from web.models import AuditEntry
@@ -89,25 +90,11 @@ def test_one_that_a_journey_names_in_its_draft_or_in_any_version_stays(
 @only_postgresql
 def test_who_deletes_while_a_journey_is_published_waits_and_finds_it_named(database: Database, now: datetime) -> None:
     furnish(database, range(1, 3), now=now)
-    told: list[object] = []
-    begun = threading.Event()
 
-    def delete() -> None:
-        try:
-            with database.writing() as session:
-                session.connection()
-                begun.set()
-                told.append(delete_offer(session, "ten-percent", above=journeys_with_offer))
-        except Exception as error:
-            told.append(error)
-
-    other = threading.Thread(target=delete)
-    with database.writing() as session:
+    def release(session: Session) -> None:
         campaign = save_campaign(session, "spring", fields={}, now=now)
         save_draft(session, "winback", GRAPH, campaign_id=campaign.id, now=now)
         publish(session, "winback", author="Ada", now=now)
-        other.start()
-        begun.wait()
-        other.join(1.5)  # whoever needs no more than that does not wait; the lock is asked for during five seconds
-    other.join()
-    assert isinstance(told[0], Conflict) and "named by the journey" in str(told[0])
+
+    told = deleting_meanwhile(database, "ten-percent", release, above=journeys_with_offer)
+    assert isinstance(told, Conflict) and "named by the journey" in str(told)

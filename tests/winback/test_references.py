@@ -1,6 +1,5 @@
 """What the ledgers name stays, and what they name in vain is found; on PostgreSQL without a look-up per row written."""
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +13,8 @@ from core.database import Database
 from core.errors import Conflict
 from core.references import REFERENCES, look_at_new, missing
 from coupons.codes.issuing import issue
-from coupons.offers.deleting import delete_offer
 from tests.conftest import only_postgresql
+from tests.coupons.deleting import deleting_meanwhile
 from tests.coupons.factories import make_customers, make_offer
 from tests.journeys.shop import GRAPH, furnish, go, walk
 
@@ -83,24 +82,7 @@ def test_rows_that_name_nobody_are_found_at_night_once_and_by_the_doctor_always(
 @only_postgresql
 def test_an_offer_whose_codes_are_on_their_way_is_not_deleted(database: Database, now: datetime) -> None:
     offer, [customer] = make_offer(database, now=now), make_customers(database, 1, now=now)
-    told: list[object] = []
-    begun = threading.Event()
-
-    def delete() -> None:
-        try:
-            with database.writing() as session:
-                session.connection()
-                begun.set()
-                told.append(delete_offer(session, offer.key))
-        except Exception as error:
-            told.append(error)
-
-    other = threading.Thread(target=delete)
-    with database.writing() as session:
-        issue(session.connection(), offer.id, customer_ids=[customer], origins=["visit"], campaign=None,
-              counts_from=[now], now=now)
-        other.start()
-        begun.wait()
-        other.join(1.5)  # whoever needs no more than that does not wait; the lock is asked for during five seconds
-    other.join()
-    assert isinstance(told[0], Conflict) and "It has 1 code." in str(told[0])
+    told = deleting_meanwhile(database, offer.key, lambda session: issue(
+        session.connection(), offer.id, customer_ids=[customer], origins=["visit"], campaign=None, counts_from=[now],
+        now=now))
+    assert isinstance(told, Conflict) and "It has 1 code." in str(told)
