@@ -18,7 +18,7 @@ from journeys.models import Enrolment, Journey
 MOVES: Mapping[str, frozenset[str]] = {
     "active": frozenset({"followed", "finished", "exited", "over", "failed"}),
     "followed": frozenset({"over"}),
-    "failed": frozenset({"active", "over"}),
+    "failed": frozenset({"active", "exited", "over"}),
     "finished": frozenset(),
     "exited": frozenset(),
     "over": frozenset(),
@@ -51,6 +51,9 @@ JOURNEY_MOVES: Mapping[str, frozenset[str]] = {
 
 INSIDE = ("active", "followed", "failed")
 """States of people who have not left."""
+
+MAY_EXIT = ("active", "failed")
+"""States of people who leave early when they have a reason; those left alone are followed to the end."""
 
 
 def move(

@@ -15,7 +15,7 @@ from customers.consents import lock_customers
 from journeys.exits.leaving import leave
 from journeys.graphs.plans import Plan, load_plans
 from journeys.models import Enrolment
-from journeys.states import INSIDE
+from journeys.states import INSIDE, MAY_EXIT
 
 IN_ANOTHER = "group"
 TAKEN_OVER = "taken_over"
@@ -37,7 +37,7 @@ def make_way(connection: Connection, plan: Plan, customer_ids: Sequence[int], *,
                Enrolment.state.in_(INSIDE)).order_by(Enrolment.id)).all()
     stay_out = {row.customer_id: IN_ANOTHER for row in rows
                 if others[row.version_id].graph.priority >= plan.graph.priority}
-    overtaken = {row.id: TAKEN_OVER for row in rows if row.customer_id not in stay_out and row.state == "active"}
+    overtaken = {row.id: TAKEN_OVER for row in rows if row.customer_id not in stay_out and row.state in MAY_EXIT}
     if overtaken:
         leave(connection, overtaken, to="exited", now=now)
     return stay_out

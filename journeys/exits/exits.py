@@ -24,6 +24,7 @@ from journeys.exits.leaving import leave
 from journeys.exits.mates import HOUSEHOLD, mates_of, newest_of_homes, with_mates
 from journeys.graphs.plans import Plan, load_plans
 from journeys.models import Enrolment
+from journeys.states import MAY_EXIT
 from segments.engines.members import matching
 
 READER = "journeys.exits"
@@ -186,7 +187,7 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
 
 def _anybody(connection: Connection, plans: Mapping[int, Plan]) -> bool:
     inside = select(Enrolment.id).where(in_ids(Enrolment.version_id, list(plans)),
-                                        Enrolment.state.in_(("active", "finished")), Enrolment.held_out.is_(False))
+                                        Enrolment.state.in_((*MAY_EXIT, "finished")), Enrolment.held_out.is_(False))
     return connection.execute(inside.limit(1)).first() is not None
 
 
@@ -204,12 +205,13 @@ def _followed(plans: Mapping[int, Plan]) -> tuple[str, ...]:
 
 
 def _touched(connection: Connection, customer_ids: list[int], plans: Mapping[int, Plan]) -> list[int]:
-    """The enrolments of these people that walk, or have finished with something perhaps still to be taken back."""
+    """The enrolments of these people that walk, are set aside, or have finished with something still to be taken
+    back."""
     found: list[int] = []
     for part in chunks(customer_ids, 50_000):
         found += connection.scalars(
             select(Enrolment.id).where(in_ids(Enrolment.customer_id, part), in_ids(Enrolment.version_id, list(plans)),
-                                       Enrolment.state.in_(("active", "finished")), Enrolment.held_out.is_(False)))
+                                       Enrolment.state.in_((*MAY_EXIT, "finished")), Enrolment.held_out.is_(False)))
     return sorted(found)
 
 
@@ -219,7 +221,7 @@ def _let_leave(database: Database, ids: Sequence[int], plans: Mapping[int, Plan]
         rows = connection.execute(
             select(Enrolment.id, Enrolment.customer_id, Enrolment.version_id,
                    type_coerce(Enrolment.entered_at, BigInteger), Enrolment.held_out)
-            .where(in_ids(Enrolment.id, ids), Enrolment.state.in_(("active", "finished")))
+            .where(in_ids(Enrolment.id, ids), Enrolment.state.in_((*MAY_EXIT, "finished")))
             .order_by(Enrolment.id).with_for_update()
         ).all()
         if not rows:

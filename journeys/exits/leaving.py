@@ -13,7 +13,7 @@ from core.arrays import in_ids
 from core.types import to_us
 from delivery.outbox import cancel
 from journeys.models import Enrolment
-from journeys.states import INSIDE, move
+from journeys.states import INSIDE, MAY_EXIT, move
 from journeys.visits import record_visits, ways_of
 
 REASONS: Mapping[str, str] = {
@@ -40,7 +40,7 @@ def leave(connection: Connection, reasons: Mapping[int, str], *, to: str, now: d
 
     Who stands nowhere any more (finished, exited) is not moved, but messages still in the house are taken back too.
     """
-    inside = INSIDE if to == "over" else ("active",)
+    inside = INSIDE if to == "over" else MAY_EXIT
     rows = connection.execute(
         select(Enrolment.id, Enrolment.visit, Enrolment.step, type_coerce(Enrolment.step_entered_at, BigInteger),
                Enrolment.version_id, Enrolment.held_out)
@@ -53,7 +53,8 @@ def leave(connection: Connection, reasons: Mapping[int, str], *, to: str, now: d
         by_reason.setdefault(reason, []).append(enrolment_id)
     for reason, ids in sorted(by_reason.items()):
         chosen = {row[0] for row in rows} & set(ids)
-        moved |= set(move(connection, chosen, to, from_=inside, now=now, left_reason=reason))
+        mended = {"error": None} if to == "exited" else {}  # who has a reason to leave has no error to be looked at
+        moved |= set(move(connection, chosen, to, from_=inside, now=now, left_reason=reason, **mended))
         cancel(connection, sorted(ids), reason=REASONS[reason], now=now)
     standing = [row for row in rows if row[0] in moved and row[2] is not None]
     if standing:

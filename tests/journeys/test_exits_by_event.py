@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.database import Database
 from customers.consents import record_consent
 from customers.contacts import record_contact
 from journeys.exits import exits
+from journeys.models import Enrolment
 from tests.journeys.shop import add_event, add_order, enrolments, furnish, go, ledger, walk, with_steps
 
 LEAVE = {"kind": "leave"}
@@ -36,6 +38,22 @@ def test_whoever_says_no_or_complains_is_out_within_one_tick_on_postgresql_too(
     database: Database, tmp_path: Path, now: datetime
 ) -> None:
     _plays(database, tmp_path, now, {"unsubscribed": True}, "no", "unsubscribed")
+
+
+def test_who_is_set_aside_after_an_error_leaves_like_everybody_and_what_waits_for_them_is_taken_back(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    go(database, REST, now=now)
+    walk(database, tmp_path, now=now)
+    with database.writing() as session:
+        session.execute(update(Enrolment).values(state="failed", error="ValueError: x", due_at=None))
+    add_order(database, 1, at=now + timedelta(hours=1))
+    walk(database, tmp_path, now=now + timedelta(hours=2))
+    found = enrolments(database)
+    assert (found[1].state, found[1].left_reason, found[1].error) == ("exited", "ordered", None)
+    assert (found[2].state, found[2].error) == ("failed", "ValueError: x")
+    assert {row.customer_id: row.state for row in ledger(database)} == {1: "cancelled", 2: "queued"}
 
 
 def _plays(database: Database, folder: Path, now: datetime, when: dict[str, Any], act: str, reason: str) -> None:

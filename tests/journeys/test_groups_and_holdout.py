@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from campaigns.planning import save_campaign
 from core.database import Database
 from core.errors import Invalid
-from journeys.editing.editing import publish, save_draft
+from journeys.editing.editing import let_in_again, publish, save_draft
 from journeys.entry.holding_out import SALT, set_global_percent, share_left_alone
 from journeys.graphs.steps import DRAWS, drawn
-from journeys.models import Version
+from journeys.models import Enrolment, Version
 from reporting.audience import design_of
 from tests.delivery.ledger import sink
 from tests.journeys.shop import add_event, codes, day, enrolments, furnish, go, ledger, passages, walk, with_steps
@@ -68,6 +69,22 @@ def test_a_journey_of_higher_priority_takes_the_person_over(database: Database, 
     assert by_journey(database, 2) == {"first": ("active", None, 1)}
     assert sorted((row.customer_id, row.state) for row in ledger(database)) == [
         (1, "cancelled"), (1, "queued"), (2, "queued")], "what the first had not sent is taken back"
+
+
+def test_who_is_set_aside_in_one_journey_is_taken_over_too_and_cannot_be_let_in_there_again(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1,), now=now)
+    go(database, {**STAY, "name": "first"}, now=now)
+    walk(database, tmp_path, now=now)
+    with database.writing() as session:
+        session.execute(update(Enrolment).values(state="failed", error="ValueError: x", due_at=None))
+    second(database, {**STAY, "name": "second", "priority": 10}, now=now)
+    walk(database, tmp_path, now=now + timedelta(hours=1))
+    with database.writing() as session:
+        assert let_in_again(session, "winback", now=now + timedelta(hours=2)) == 0
+    assert by_journey(database, 1) == {"first": ("exited", "taken_over", 1), "second": ("active", None, 1)}
+    assert sorted(row.state for row in ledger(database)) == ["cancelled", "queued"]
 
 
 def test_people_left_alone_by_one_journey_stay_out_of_another_of_its_group(
