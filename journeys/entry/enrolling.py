@@ -16,6 +16,7 @@ from core.database import Database
 from journeys.entry import ringing
 from journeys.entry.admitting import enrol_all
 from journeys.entry.allotting import allot
+from journeys.entry.doors import same_door
 from journeys.entry.households import HOUSEHOLD, best_first, others_of_homes
 from journeys.entry.ranking import best
 from journeys.graphs.plans import Plan, load_plans
@@ -38,7 +39,7 @@ def tick(database: Database, *, now: datetime, limit: int, questions: Questions,
         if plan.graph.draws and not plan.drawn:
             entered += _draw(database, plan, now=now, limit=limit, questions=questions, secret_key=secret_key)
         elif plan.graph.entry.schedule is not None:
-            entered += ringing.ring(database, plan, now=now, limit=limit, questions=questions)
+            entered += ringing.ring(database, same_door(plans, plan), now=now, limit=limit, questions=questions)
     return entered
 
 

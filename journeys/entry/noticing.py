@@ -21,6 +21,7 @@ from core.database import Database
 from core.types import to_us
 from customers.models import Event
 from journeys.entry.admitting import Arrivals, admit, may_enter
+from journeys.entry.doors import same_door
 from journeys.exits.ahead import lies_ahead
 from journeys.exits.concerned import AT_ONCE, ORDERED, customers_of, tables_of
 from journeys.exits.happened import Waiting, as_text, fits, happened
@@ -61,7 +62,8 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
         changes = read_changes(connection, after=after, tables=tuple(sorted(tables)))
         woken = _concerned(connection, changes, waits, plans)
         early = lies_ahead(connection, changes, tables, now=now)
-    done = sum(_enter(database, plan, changes.keys.get("events", []), now=now, limit=limit) for plan in doors)
+    done = sum(_enter(database, plan, changes.keys.get("events", []), since=same_door(plans, plan)[0].published_at,
+                      now=now, limit=limit) for plan in doors)
     for part in chunks(woken, limit):
         done += _wake(database, part, plans, now=now)
     if not early and (changes.keys or changes.cursor - after > _IDLE_CHANGES):
@@ -69,9 +71,12 @@ def tick(database: Database, *, now: datetime, limit: int) -> int:
     return done
 
 
-def _enter(database: Database, plan: Plan, event_ids: Sequence[int], *, now: datetime, limit: int) -> int:
+def _enter(
+    database: Database, plan: Plan, event_ids: Sequence[int], *, since: datetime, now: datetime, limit: int
+) -> int:
+    """Let in by those of the events that lie after `since`, when the door was opened, and within the window."""
     entry, entered = plan.graph.entry, 0
-    begins = max(plan.published_at, plan.starts_at or plan.published_at)
+    begins = max(since, plan.starts_at or since)
     for part in chunks(event_ids, limit):
         with database.writing() as session:
             connection = session.connection()

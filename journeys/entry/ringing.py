@@ -31,15 +31,18 @@ def next_ring_of(plan: Plan, *, after: datetime) -> datetime | None:
     return None if found is None or (plan.ends_at is not None and found >= plan.ends_at) else found
 
 
-def ring(database: Database, plan: Plan, *, now: datetime, limit: int, questions: Questions) -> int:
-    """Let the segment's members in if the schedule rang since the last time; returns how many entered. `limit` is
-    people per transaction."""
+def ring(
+    database: Database, row: Sequence[Plan], *, now: datetime, limit: int, questions: Questions
+) -> int:
+    """Let the segment's members in if the schedule of the last of these versions rang since the last time; `row` are
+    those that ring by it, oldest first. Returns how many entered; `limit` is people per transaction."""
+    plan, since = row[-1], row[0].published_at
     rang_at = last_ring(read_cron(plan.graph.entry.schedule or ""), plan.timezone, now=now)
-    if rang_at is None or rang_at < max(plan.published_at, plan.starts_at or plan.published_at):
+    if rang_at is None or rang_at < max(since, plan.starts_at or since):
         return 0
-    reader, rang_us = f"journeys.schedule:{plan.version_id}", to_us(rang_at)
+    reader, rang_us = _reader(plan), to_us(rang_at)
     with database.reading() as session:
-        if position(session.connection(), reader) >= rang_us:
+        if any(position(session.connection(), _reader(each)) >= rang_us for each in row):
             return 0
         rule = segment_rule(session, plan.graph.segment, version=plan.segments[plan.graph.segment])
     members: Sequence[int] = questions.ids(rule, as_of=now, now=now).value
@@ -54,3 +57,7 @@ def ring(database: Database, plan: Plan, *, now: datetime, limit: int, questions
     database.small(lambda connection: advance(connection, reader, rang_us))
     log.info("%s: %s of %s members entered by the schedule", plan.journey_key, entered, len(members))
     return entered
+
+
+def _reader(plan: Plan) -> str:
+    return f"journeys.schedule:{plan.version_id}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from core.cursors import advance
 from core.database import Database
@@ -13,6 +14,7 @@ from journeys.editing.editing import pause, resume
 from journeys.editing.entering import enter, open_by_hand
 from journeys.entry import noticing
 from journeys.graphs.checking import check_graph
+from journeys.models import Enrolment
 from journeys.walk.due import next_due_at
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
@@ -93,6 +95,45 @@ def test_what_happened_before_the_publishing_or_outside_the_window_lets_nobody_i
     add_event(sqlite_database, 2, "cart_abandoned", at=now + timedelta(days=5), cart_id="late")
     walk(sqlite_database, tmp_path, now=now + timedelta(days=1))
     assert passages(sqlite_database, 1) == passages(sqlite_database, 2) == []
+
+
+def test_a_new_version_with_the_same_door_loses_no_event_that_came_before_it(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    go(database, CART, now=now)
+    add_event(database, 1, "cart_abandoned", at=now + timedelta(minutes=10), cart_id="a")
+    add_event(database, 2, "cart_saved", at=now + timedelta(minutes=10), cart_id="b")
+    later = now + timedelta(minutes=11)
+    go(database, {**CART, "name": "Mended"}, now=later)
+    walk(database, tmp_path, now=later)
+    assert [len(passages(database, number)) for number in (1, 2)] == [1, 0]
+    add_event(database, 1, "cart_saved", at=later + timedelta(minutes=1), cart_id="c")
+    go(database, {**CART, "entry": {"event": "cart_saved", "key": "cart_id"}}, now=later + timedelta(minutes=2))
+    walk(database, tmp_path, now=later + timedelta(minutes=3))
+    assert [each.key for each in passages(database, 1)] == ["a"], "another door opens when it is published"
+
+
+def test_a_ring_during_a_pause_is_not_lost_when_a_new_version_is_published_in_it(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    hourly = {**SHORT, "entry": {"segment": "lapsed", "schedule": "0 * * * *"}, "reentry": "always"}
+    begun = now + timedelta(minutes=1)
+    go(database, hourly, now=begun)
+    with database.writing() as session:
+        pause(session, "winback", now=begun)
+    later = now + timedelta(hours=3, minutes=7)
+    go(database, {**hourly, "name": "Mended"}, now=later)
+    with database.writing() as session:
+        resume(session, "winback", overdue="send", now=later)
+    walk(database, tmp_path, now=later)
+    assert [each.cause for each in passages(database, 1)] == [f"schedule:{later.replace(minute=0):%Y-%m-%dT%H:%MZ}"]
+    with database.writing() as session:
+        session.execute(delete(Enrolment).where(Enrolment.customer_id == 2))  # as if they had come into it since
+    go(database, {**hourly, "name": "Mended again"}, now=later)
+    walk(database, tmp_path, now=later)
+    assert passages(database, 2) == [], "a ring that was followed is not followed again"
 
 
 def test_an_event_may_be_asked_for_its_properties_and_for_people_of_a_segment(
