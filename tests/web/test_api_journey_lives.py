@@ -62,8 +62,8 @@ def test_a_program_sees_what_a_version_changed_and_moves_who_stands_in_the_old_o
     release(shop_database, {**SPOKEN, "steps": {
         **SPOKEN["steps"], "pause_b": {"kind": "wait", "days": 9, "next": "late"},
         "late": {"kind": "wait", "days": 1, "next": "end"}}}, key="winback")
-    listed = shop.get(f"{AT}/versions", headers=headers).json or []
-    assert [each["number"] for each in listed] == [2, 1]
+    listed = shop.get(f"{AT}/versions", headers=headers).json or {}
+    assert ([each["number"] for each in listed["items"]], listed["next"]) == ([2, 1], None)
     told = shop.get(f"{AT}/versions/1", headers=headers).json or {}
     assert told["compared_with"] == 2
     late = {"what": "late", "name": "Wait", "was": None, "now": "Wait 1 day; to “Leave in peace” (end)."}

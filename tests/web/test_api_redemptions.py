@@ -319,6 +319,14 @@ def test_every_rule_of_an_offer_goes_through_the_api_and_comes_back(
         assert answer.json is not None and (answer.status_code, answer.json["reason"]) == (400, "invalid"), wrong
 
 
+def test_every_list_answers_items_and_the_next_page(client: FlaskClient) -> None:
+    paths = (client.get("/api/openapi.json").json or {})["paths"]
+    bare = [path for path, verbs in paths.items() for verb in verbs.values() if isinstance(verb, dict)
+            for answer in verb.get("responses", {}).values()
+            for body in answer.get("content", {}).values() if body.get("schema", {}).get("type") == "array"]
+    assert len(paths) > 50 and not bare, bare
+
+
 def test_the_openapi_document_names_the_resources(app: Flask, client: FlaskClient) -> None:
     document = client.get("/api/openapi.json").json
     assert document is not None

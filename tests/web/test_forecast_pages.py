@@ -113,7 +113,7 @@ def test_what_cannot_happen_is_said_instead_of_a_forecast(
 def test_a_wrong_text_is_repaired_by_page_and_api(
     shop: FlaskClient, shop_database: Database, headers: dict[str, str]
 ) -> None:
-    lines = body_of(shop.get("/api/v1/campaigns/spring/repair", headers=headers))
+    lines = body_of(shop.get("/api/v1/campaigns/spring/repair", headers=headers))["items"]
     assert lines and lines[0]["out"] > 0
     wrong = {"content": lines[0]["content"], "revision": lines[0]["revision"]}
     page = shop.get("/campaigns/spring/repair").text

@@ -17,7 +17,7 @@ from web.api.customers import clean
 from web.frame.presentation import zone
 from web.journeys.comparing import differences
 from web.journeys.view import names_of
-from web.requests.bodies import Resource, Whole, Words
+from web.requests.bodies import Resource, Whole, Words, listed
 from web.requests.transactions import reading, request_now, writing
 from web.security.audit import record
 
@@ -33,6 +33,13 @@ class VersionLine(Schema):
     number = fields.Integer(required=True)
     published_at = fields.String(required=True)
     author = fields.String(required=True, allow_none=True)
+
+
+class VersionPage(Schema):
+    """Every version; there are few, so they come in one page."""
+
+    items = fields.List(fields.Nested(VersionLine), required=True)
+    next = fields.String(required=True, allow_none=True)
 
 
 class WithSchema(Schema):
@@ -88,13 +95,14 @@ class PeopleAnswer(Schema):
 
 
 @blueprint.route("/journeys/<key>/versions", methods=["GET"])
-@blueprint.response(200, VersionLine(many=True))
+@blueprint.response(200, VersionPage)
 def index(key: str) -> Response:
     """List the published versions, newest first."""
     with reading() as session:
         found = versions_of(session, editing.journey_by_key(session, clean(key, "key")))
-        return jsonify([{"number": each.number, "published_at": _text(each.published_at), "author": each.author}
-                        for each in found])
+        lines = [{"number": each.number, "published_at": _text(each.published_at), "author": each.author}
+                 for each in found]
+    return jsonify(listed(lines, None))
 
 
 @blueprint.route("/journeys/<key>/versions/<int:number>", methods=["GET"])

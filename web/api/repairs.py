@@ -8,7 +8,7 @@ from marshmallow import Schema, fields
 from journeys.editing.repairing import repair, spoken
 from web.api.campaigns import blueprint
 from web.campaigns.approvals import asking_person
-from web.requests.bodies import Whole, Words
+from web.requests.bodies import Whole, Words, listed
 from web.requests.transactions import reading, request_now, writing
 from web.security.audit import record
 
@@ -21,6 +21,13 @@ class SpokenAnswer(Schema):
     revision = fields.Integer(required=True)
     out = fields.Integer(required=True)
     waiting = fields.Integer(required=True)
+
+
+class SpokenPage(Schema):
+    """Every text; there are few, so they come in one page."""
+
+    items = fields.List(fields.Nested(SpokenAnswer), required=True)
+    next = fields.String(required=True, allow_none=True)
 
 
 class WrongSchema(Schema):
@@ -42,12 +49,13 @@ class RepairedAnswer(Schema):
 
 
 @blueprint.route("/campaigns/<key>/repair", methods=["GET"])
-@blueprint.response(200, SpokenAnswer(many=True))
+@blueprint.response(200, SpokenPage)
 def spoken_texts(key: str) -> Response:
     """List every text the campaign has said, and how many have it."""
     with reading() as session:
-        return jsonify([{name: getattr(line, name) for name in ("content", "name", "revision", "out", "waiting")}
-                        for line in spoken(session, key.replace("\x00", ""))])
+        lines = [{name: getattr(line, name) for name in ("content", "name", "revision", "out", "waiting")}
+                 for line in spoken(session, key.replace("\x00", ""))]
+    return jsonify(listed(lines, None))
 
 
 @blueprint.route("/campaigns/<key>/repair", methods=["POST"])
