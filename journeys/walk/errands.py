@@ -24,6 +24,7 @@ from journeys.models import Enrolment, Journey, Version
 from journeys.states import INSIDE
 from journeys.visits import record_visits, take_along, ways_of
 from journeys.walk.due import NEVER
+from journeys.walk.putting_off import put_off, wait_on
 from journeys.walk.skipping import pass_in_silence
 from journeys.walk.speaking import SKIPPED
 
@@ -188,6 +189,7 @@ def bring_over(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> b
         .where(*standing_at(errand)).order_by(Enrolment.id).limit(limit).with_for_update()).all()
     count = len(rows)
     ids = [row[0] for row in rows]
+    late = put_off(session, ids, now=now)
     record_visits(session.connection(), {
         "enrolment_id": [row[0] for row in rows], "number": [row[1] for row in rows], "step": [errand["step"]] * count,
         "entered_at": [row[2] for row in rows], "left_at": [to_us(now)] * count, "outcome": ["moved"] * count,
@@ -199,6 +201,7 @@ def bring_over(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> b
         .values(version_id=errand["to"], step=errand["target"], visit=Enrolment.visit + 1, due_at=now, until_at=None,
                 state="active", error=None)
         .execution_options(synchronize_session=False))
+    wait_on(session, ids, late, now=now)
     if count < limit:
         journey.moving = None
     session.flush()

@@ -18,6 +18,7 @@ from core.errors import Invalid, NotFound
 from delivery.arrival import expected_arrival
 from delivery.models import Message
 from journeys.models import Enrolment
+from journeys.walk.putting_off import put_off, wait_on
 
 AT_ONCE = 5_000
 POSTED_AT = time(12, tzinfo=UTC)
@@ -43,6 +44,8 @@ def posted(session: Session, run_on: date, posted_on: date, *, now: datetime) ->
     # Nothing is posted later than now: what is redeemed this morning crosses a letter of today.
     at = min(datetime.combine(posted_on, POSTED_AT), now)
     for part in chunks(rows, AT_ONCE):
+        people = [row.enrolment_ref for row in part if row.enrolment_ref is not None]
+        late = put_off(session, people, now=now)
         # The followers of settled messages hear of it and count the codes' days anew.
         session.execute(
             update(Message).where(in_ids(Message.id, [row.id for row in part]))
@@ -51,9 +54,9 @@ def posted(session: Session, run_on: date, posted_on: date, *, now: datetime) ->
         # Whoever waits is looked at now: a wait that is not over yet gets its new end then.
         session.execute(
             update(Enrolment).where(
-                in_ids(Enrolment.id, [row.enrolment_ref for row in part if row.enrolment_ref is not None]),
-                Enrolment.state == "active", Enrolment.due_at.is_not(None))
+                in_ids(Enrolment.id, people), Enrolment.state == "active", Enrolment.due_at.is_not(None))
             .values(due_at=now).execution_options(synchronize_session=False))
+        wait_on(session, sorted(late), late, now=now)
     return len(rows)
 
 

@@ -299,22 +299,12 @@ class Walk:
 
     def _wait(self, plan: Plan, step: Wait, places: list[int]) -> list[int]:
         """Park whoever has to wait; a wait counts from the expected arrival of the last message, once that is known."""
-        bases, parked = self._bases(step, places)
-        zones = [self.zone[place] or plan.timezone for place in bases]
-        if step.code_ends is None:
-            ends = dict(zip(bases, steps.due(step, list(bases.values()), zones), strict=True))
-        else:
-            ends = dict(zip(bases, before_code_ends(
-                self.connection, plan, step, [self.ids[place] for place in bases],
-                [self.customers[place] for place in bases], zones, now_us=self.now_us), strict=True))
-        over = []
+        ends, over = self.ends(plan, step, places), []
         for place, end_us in ends.items():
             if end_us <= self.now_us:
                 over.append(place)
             else:
                 self.due[place] = end_us
-        for place in parked:
-            self.due[place] = None
         return self._go(over, [step.next] * len(over), ["waited"] * len(over))
 
     def _wait_for(self, plan: Plan, step: WaitFor, places: list[int]) -> list[int]:
@@ -325,12 +315,9 @@ class Walk:
         going = self._go([places[number] for number in sorted(here)], [step.next["yes"]] * len(here),
                          ["yes"] * len(here))
         left = [place for number, place in enumerate(places) if number not in here]
-        bases, parked = self._bases(step.timeout, [place for place in left if self.until[place] is None])
-        zones = [self.zone[place] or plan.timezone for place in bases]
-        for place, end_us in zip(bases, steps.due(step.timeout, list(bases.values()), zones), strict=True):
+        ends = self.ends(plan, step.timeout, [place for place in left if self.until[place] is None])
+        for place, end_us in ends.items():
             self.until[place] = end_us
-        for place in parked:
-            self.due[place] = None
         over = []
         for place in left:
             end = self.until[place]
@@ -339,6 +326,18 @@ class Walk:
             elif end is not None:
                 self.due[place] = end if step.rule is None else min(end, self.now_us + RULE_LOOK_US)
         return going + self._go(over, [step.next["timeout"]] * len(over), ["timeout"] * len(over))
+
+    def ends(self, plan: Plan, step: Wait, places: list[int]) -> dict[int, int]:
+        """When the wait of each is over, in microseconds; who waits for a message first is not due before it."""
+        bases, parked = self._bases(step, places)
+        for place in parked:
+            self.due[place] = None
+        zones = [self.zone[place] or plan.timezone for place in bases]
+        if step.code_ends is None:
+            return dict(zip(bases, steps.due(step, list(bases.values()), zones), strict=True))
+        return dict(zip(bases, before_code_ends(
+            self.connection, plan, step, [self.ids[place] for place in bases],
+            [self.customers[place] for place in bases], zones, now_us=self.now_us), strict=True))
 
     def _bases(self, step: Wait, places: list[int]) -> tuple[dict[int, int], list[int]]:
         """From when each wait counts, in microseconds; and who waits for a message to settle first."""

@@ -9,6 +9,7 @@ import pytest
 from core.database import Database
 from core.errors import Invalid, NotFound
 from delivery.channels.memory import MemoryChannel
+from journeys.editing.editing import pause, resume
 from journeys.walk.posting import count_crossed, crossed, posted
 from reporting.reports import campaign_report
 from tests.journeys.shop import add_order, codes, day, enrolments, furnish, go, ledger, with_steps
@@ -49,6 +50,27 @@ def test_the_day_of_posting_shifts_arrival_code_and_whoever_waits(
         assert crossed(session, customer_id=1) == [] and count_crossed(session, "spring") == 1
         notes = campaign_report(session, "spring", now=now + timedelta(days=11)).notes
     assert any("1 letter crossed with the order" in note for note in notes)
+
+
+def test_the_day_of_posting_does_not_undo_what_a_pause_put_off(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1,), now=now, channels=("email", "letter"), ends_in_days=90)
+    channels: dict[str, Any] = {
+        name: MemoryChannel(tmp_path / "outside.db", name=name) for name in ("email", "letter")}
+    go(database, GRAPH, now=now)
+    day(database, tmp_path, channels, now=now)
+    with database.writing() as session:
+        pause(session, "winback", now=now + timedelta(days=1))
+        resume(session, "winback", overdue="shift", now=now + timedelta(days=21))
+    later = now + timedelta(days=22)
+    with database.writing() as session:
+        for _ in range(2):
+            posted(session, now.date(), now.date() + timedelta(days=3), now=later)
+    day(database, tmp_path, channels, now=later)
+    due = enrolments(database)[1].due_at
+    # Posted three days later it arrives on the 7th instead of the 4th; five days of waiting, twenty of pause.
+    assert due is not None and due.date() == date(2026, 4, 1)
 
 
 def test_a_letter_of_this_morning_is_not_posted_at_noon_to_come(

@@ -59,6 +59,42 @@ def test_people_are_moved_to_the_newest_version_and_keep_what_is_theirs(
     assert len({row.code for row in ledger(database)}) == 2, "the second mail shows the same code"
 
 
+@pytest.mark.parametrize("wait", [{"kind": "wait", "days": 10, "next": "remind"}, {
+    "kind": "wait_for", "event": "visited", "days": 10, "next": {"yes": "end", "timeout": "remind"}}])
+@pytest.mark.parametrize("moved_on_day", [5, 25])
+def test_whoever_is_moved_keeps_by_how_long_a_pause_put_them_off(
+    database: Database, tmp_path: Path, now: datetime, wait: dict[str, Any], moved_on_day: int
+) -> None:
+    graph = {**OLD, "steps": {**OLD["steps"], "pause": wait}}
+    shorter = {**graph, "steps": {**graph["steps"], "pause": {**wait, "days": 8}}}
+    furnish(database, (1, 2), now=now, ends_in_days=90)
+    channels, _ = sink(tmp_path)
+    go(database, graph, now=now)
+    day(database, tmp_path, channels, now=now)
+
+    def bring_over() -> None:
+        at = now + timedelta(days=moved_on_day)
+        go(database, shorter, now=at)
+        with database.writing() as session:
+            assert take_over(session, "winback", number=1, step="pause", now=at) == 2
+        walk(database, tmp_path, now=at)
+
+    with database.writing() as session:
+        pause(session, "winback", now=now + timedelta(days=2))
+    if moved_on_day < 22:
+        bring_over()
+    with database.writing() as session:
+        resume(session, "winback", overdue="shift", now=now + timedelta(days=22))
+    walk(database, tmp_path, now=now + timedelta(days=22))
+    if moved_on_day > 22:
+        bring_over()
+    assert [person.due_at for person in enrolments(database).values()] == [now + timedelta(days=8 + 20)] * 2
+    walk(database, tmp_path, now=now + timedelta(days=27))
+    assert len(ledger(database)) == 2, "nobody is reminded before"
+    walk(database, tmp_path, now=now + timedelta(days=28))
+    assert len(ledger(database)) == 4
+
+
 def test_a_move_is_refused_when_it_makes_no_sense_or_far_more_people_stand_there_than_were_shown(
     sqlite_database: Database, tmp_path: Path, now: datetime
 ) -> None:
