@@ -69,13 +69,16 @@ def due(step: Wait, bases_us: Sequence[int], zones: Sequence[str]) -> list[int]:
 
 
 def due_before_end(step: Wait, ends_us: Sequence[int], zones: Sequence[str]) -> list[int]:
-    """When a wait for the end of the code is over: `minus_days` local days before it, at the wished time of day."""
+    """When a wait for the end of the code is over: `minus_days` local days before it, at the wished time of day, and
+    never once the code has ended."""
     result = []
     for end_us, name in zip(ends_us, zones, strict=True):
         zone = zone_named(name)
         local = from_us(end_us).astimezone(zone).replace(tzinfo=None) - timedelta(days=step.minus_days)
         if step.at_local_time is not None:
             local = datetime.combine(local.date(), step.at_local_time)
+            if local_instant(local, zone) >= from_us(end_us):
+                local -= timedelta(days=1)
         result.append(to_us(local_instant(local, zone)))
     return result
 

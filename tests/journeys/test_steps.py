@@ -85,6 +85,14 @@ def test_a_reminder_comes_some_days_before_the_code_ends() -> None:
     assert from_us(found) == at("2026-03-13T08:00")
 
 
+def test_a_reminder_on_the_codes_last_day_comes_before_the_code_ends() -> None:
+    step = Wait("w", "n", code_ends="ten", at_local_time=time(20))
+    ends = [at("2026-03-16T10:00"), at("2026-03-16T19:00"), at("2026-03-16T19:01")]  # the evening is at 19:00 UTC
+    found = due_before_end(step, [to_us(end) for end in ends], [BERLIN] * 3)
+    assert [from_us(due) for due in found] == [
+        at("2026-03-15T19:00"), at("2026-03-15T19:00"), at("2026-03-16T19:00")]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)),
        st.sampled_from([BERLIN, "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/Sao_Paulo"]))
