@@ -87,7 +87,8 @@ def put_on_desk(connection: Connection, message_ids: Sequence[int], *, now: date
 def open_calls(session: Session, *, now: datetime, limit: int = 100) -> list[CallTask]:
     """Tasks an agent may take now, longest due first."""
     return list(session.scalars(
-        select(CallTask).where(CallTask.state == "open", CallTask.due_at <= now)
+        select(CallTask).join(Message, Message.id == CallTask.message_id)
+        .where(CallTask.state == "open", CallTask.due_at <= now, Message.due_at <= now)
         .order_by(CallTask.due_at, CallTask.id).limit(limit)
     ))
 
@@ -110,6 +111,8 @@ def take_call(
     if task.state == "taken" and task.agent != agent:
         raise Conflict(f"{task.agent} has taken this call. Choose another one.")
     message = session.get_one(Message, task.message_id, populate_existing=True)
+    if task.state == "open" and message.due_at > now:
+        raise Conflict("This campaign is paused. The call comes back to the desk when it goes on.")
     refused = _why_not(connection, message, now=now, settings=settings) or _objection(
         connection, message, objecting, now=now)
     if refused is not None:
@@ -189,7 +192,7 @@ def tidy(connection: Connection, *, now: datetime, limit: int) -> int:
     over = connection.execute(
         select(CallTask.message_id)
         .join(Message, Message.id == CallTask.message_id)
-        .where(CallTask.state == "open", Message.expires_at <= now)
+        .where(CallTask.state == "open", Message.expires_at <= now, Message.due_at <= now)
         .order_by(CallTask.message_id).limit(limit)
     ).scalars().all()
     withdrawn = withdraw_calls(connection, over, now=now)
@@ -247,6 +250,8 @@ def _end(
     """Settle the message and take the task off the desk; a recorded call is done, any other is withdrawn."""
     session.flush()
     task.state, task.done_at = ("done" if task.outcome else "withdrawn"), now
+    if message.due_at > now:
+        stamps["due_at"] = now  # made while the campaign is paused: it stands in no queue any more
     if not moved(session.connection(), [message.id], state, from_="handed_over", now=now, reason=reason, **stamps):
         raise Conflict("This call's message has settled already.")
     session.expire(message)

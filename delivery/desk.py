@@ -36,13 +36,13 @@ def calls_on_desk(
 ) -> list[CallLine]:
     """Calls that are due, longest waiting first; with `agent` those that this agent holds instead.
 
-    `after`: due time in microseconds and id of the last line of the page before.
+    Those of paused campaigns are not there. `after`: due time in microseconds and id of the last line of the page before.
     """
     statement = (select(CallTask, Customer, Message.campaign, Message.expires_at)
                  .join(Customer, Customer.id == CallTask.customer_id)
                  .join(Message, Message.id == CallTask.message_id))
     if agent is None:
-        statement = statement.where(CallTask.state == "open", CallTask.due_at <= now)
+        statement = statement.where(CallTask.state == "open", CallTask.due_at <= now, Message.due_at <= now)
     else:
         statement = statement.where(CallTask.state == "taken", CallTask.agent == agent)
     if after is not None:
@@ -55,10 +55,11 @@ def calls_on_desk(
 
 
 def desk_counts(session: Session, *, now: datetime) -> tuple[int, int]:
-    """Calls that wait to be taken now, and calls agreed for later."""
+    """Calls that wait to be taken now, and calls agreed for later; without those of campaigns that are paused."""
     waiting, later = session.execute(
         select(func.count().filter(CallTask.due_at <= now), func.count().filter(CallTask.due_at > now))
-        .where(CallTask.state == "open")).one()
+        .join(Message, Message.id == CallTask.message_id)
+        .where(CallTask.state == "open", Message.due_at <= now)).one()
     return waiting, later
 
 

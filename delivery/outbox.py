@@ -170,8 +170,8 @@ def _as_json(values: Sequence[Mapping[str, Any]]) -> list[str]:
 def cancel(connection: Connection, enrolment_refs: Iterable[int], *, reason: str, now: datetime) -> int:
     """Take back what these enrolments have not sent yet: queued and claimed messages, and calls nobody has taken.
 
-    Calls to other programs are taken back with them. A call that an agent holds at this moment is finished, but not
-    tried again. Returns how many messages were cancelled.
+    Calls to other programs are taken back with them. A call that an agent holds at this moment is finished, and what is
+    just being handed over goes, but neither is tried again. Returns how many messages were cancelled.
     """
     refs = list(enrolment_refs)
     cancel_calls(connection, refs, reason=reason, now=now)
@@ -189,12 +189,13 @@ def _take_back(connection: Connection, chosen: ColumnElement[bool], *, reason: s
         .where(chosen, Message.state.in_(("queued", "claimed", "handed_over"))).order_by(Message.id)
     ).all()
     waiting = [row.id for row in rows if row.state != "handed_over"]
+    leaving = [row.id for row in rows if row.state == "handed_over"]
     on_desk = [row.id for row in rows if row.state == "handed_over" and row.channel == "phone"]
     cancelled = moved(connection, waiting, "cancelled", from_=("queued", "claimed"), now=now, reason=reason)
     withdrawn = withdraw_calls(connection, on_desk, now=now)
     cancelled += moved(connection, withdrawn, "cancelled", from_="handed_over", now=now, reason=reason)
-    held = sorted(set(on_desk) - set(withdrawn))
-    if held:
+    held = sorted(set(leaving) - set(withdrawn))
+    if held:  # what comes back from there with "later" is not tried again
         connection.execute(
             update(Message).where(in_ids(Message.id, held), Message.state == "handed_over").values(expires_at=now)
         )

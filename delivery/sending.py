@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from core.arrays import in_ids
 from core.bulk import chunks
@@ -113,13 +113,17 @@ def settle(
         # Before any message is locked: whoever needs both locks takes the customers first.
         address_is_dead(connection, dead, now=now, secret_key=settings.secret_key)
     rows = connection.execute(
-        select(Message.id, Message.state, Message.channel, Message.attempt)
+        select(Message.id, Message.state, Message.channel, Message.attempt, Message.due_at)
         .where(in_ids(Message.id, outcomes), Message.worker == worker,
                Message.state.in_(("handed_over", "uncertain")))
         .order_by(Message.id)
         .with_for_update(key_share=True)
     ).all()
     settled = _write_down(connection, rows, outcomes, now=now, worker=worker, settings=settings)
+    held = [row.id for row in rows if row.due_at > now]
+    if held:  # what went all the same stands in no queue any more
+        connection.execute(update(Message).where(in_ids(Message.id, held), Message.state != "queued")
+                           .values(due_at=now))
     if settled != len(outcomes):
         log.warning("%s of %s settled messages were not ours any more", len(outcomes) - settled, len(outcomes))
     return settled
@@ -132,7 +136,7 @@ def _write_down(
     settled = 0
     sent: dict[str, list[int]] = defaultdict(list)
     failed: dict[str, list[int]] = defaultdict(list)
-    again: dict[tuple[int, str], list[int]] = defaultdict(list)
+    again: dict[tuple[int, str, bool], list[int]] = defaultdict(list)
     lost: dict[str, list[int]] = defaultdict(list)
     for row in rows:
         outcome = outcomes[row.id]
@@ -142,7 +146,7 @@ def _write_down(
         elif outcome.kind == "unknown":
             lost[words].append(row.id)
         elif outcome.kind == "refused_for_now" and row.state == "handed_over" and row.attempt < settings.attempts_limit:
-            again[row.attempt, words].append(row.id)
+            again[row.attempt, words, row.due_at > now].append(row.id)
         else:
             failed[words].append(row.id)
     for channel, ids in sent.items():
@@ -154,9 +158,11 @@ def _write_down(
     for words, ids in failed.items():
         settled += len(moved(connection, ids, "failed", from_=("handed_over", "uncertain"), now=now,
                              of_worker=worker, reason=words))
-    for (attempt, words), ids in again.items():
+    for (attempt, words, held), ids in again.items():
+        # Whose campaign was paused while they were handed over is held like all that waits (delivery/holding.py).
+        due = {} if held else {"due_at": now + settings.pause_after(attempt)}
         settled += len(moved(connection, ids, "queued", from_="handed_over", now=now, of_worker=worker, reason=words,
-                             due_at=now + settings.pause_after(attempt)))
+                             **due))
     for words, ids in lost.items():
         settled += len(moved(connection, ids, "uncertain", from_="handed_over", now=now, of_worker=worker,
                              reason=words))

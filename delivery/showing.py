@@ -111,7 +111,8 @@ def due_between(
 def count_open_calls(session: Session, *, now: datetime) -> int:
     """How many calls an agent may take now."""
     found: int = session.execute(
-        select(func.count()).select_from(CallTask).where(CallTask.state == "open", CallTask.due_at <= now)).scalar_one()
+        select(func.count()).select_from(CallTask).join(Message, Message.id == CallTask.message_id)
+        .where(CallTask.state == "open", CallTask.due_at <= now, Message.due_at <= now)).scalar_one()
     return found
 
 

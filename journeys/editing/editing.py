@@ -24,10 +24,10 @@ from core.errors import Conflict, Invalid, NotFound
 from core.storable import place_not_storable
 from coupons.models import Offer
 from delivery.contents import newest_revision
+from delivery.holding import hold, let_go, take_calls_back
 from delivery.hook_outbox import drop_calls, move_calls
 from delivery.models import Message
 from delivery.receivers import receiver_ids
-from delivery.states import move as move_messages
 from journeys.editing.approval_parts import parts_of
 from journeys.editing.checking_draft import check_draft, hold_segments
 from journeys.entry import following
@@ -186,12 +186,7 @@ def pause(session: Session, key: str, *, now: datetime) -> Journey:
     move_journey(session, journey, "paused", now=now)
     campaign = pause_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
     connection = session.connection()
-    claimed = connection.scalars(
-        select(Message.id).where(Message.campaign == campaign.key, Message.state == "claimed").order_by(Message.id)
-    ).all()
-    move_messages(connection, claimed, "queued", from_="claimed", now=now)
-    connection.execute(
-        update(Message).where(Message.campaign == campaign.key, Message.state == "queued").values(due_at=NEVER))
+    hold(connection, campaign.key, until=NEVER, now=now)
     move_calls(connection, campaign.key, due_at=NEVER)
     return journey
 
@@ -215,6 +210,9 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
     campaign = start_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)
     if overdue == "skip":
         drop_calls(session.connection(), campaign.key, held_from=NEVER, reason=SKIPPED, now=now)
+        take_calls_back(session.connection(), campaign.key, held_from=NEVER, reason=SKIPPED, now=now)
+    let_go(session.connection(), campaign.key, held_from=NEVER, since=paused_at or now, ends_at=campaign.ends_at,
+           now=now)
     move_calls(session.connection(), campaign.key, due_at=now, after=NEVER)
     journey.resuming = going_on(overdue=overdue, since=paused_at or now, now=now)
     go_on(session, journey)  # a large journey's worker does the rest

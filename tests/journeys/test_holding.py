@@ -1,0 +1,171 @@
+"""A paused journey says nothing more: not on the phone, and not what a channel just refused for now."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.database import Database
+from core.errors import Conflict
+from delivery.calls import open_calls, record_outcome, take_call, tidy
+from delivery.channels import Envelope, Outcome, refused_for_now
+from delivery.desk import calls_on_desk, desk_counts
+from delivery.showing import count_open_calls
+from journeys.editing.editing import end, pause, resume
+from tests.delivery.ledger import SETTINGS, sink
+from tests.journeys.shop import ONE_MAIL, add_order, codes, day, deliver, enrolments, furnish, go, ledger, path_of, walk
+from tests.journeys.test_calling import CALL, speak
+
+
+class Meanwhile:
+    """A channel that refuses everything for now, and while it is at it something happens."""
+
+    name = "email"
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self.happens = happens
+
+    def send_many(self, envelopes: Sequence[Envelope], *, now: datetime) -> list[Outcome]:
+        """Refuse them."""
+        self.happens()
+        return [refused_for_now(451, "later")] * len(envelopes)
+
+
+def on_desk(database: Database, *, now: datetime) -> list[int]:
+    """Who may be called now, asked in the three ways the desk asks."""
+    with database.reading() as session:
+        found = [task.customer_id for task in open_calls(session, now=now)]
+        assert len(calls_on_desk(session, now=now)) == count_open_calls(session, now=now) == len(found)
+        assert desk_counts(session, now=now)[0] == len(found)
+        return sorted(found)
+
+
+@pytest.mark.parametrize("overdue", ["send", "shift"])
+def test_calls_leave_the_desk_with_a_pause_and_come_back_with_the_days_they_had_left(
+    database: Database, tmp_path: Path, now: datetime, overdue: str
+) -> None:
+    furnish(database, (1, 2), now=now, channels=("phone",), ends_in_days=60)
+    go(database, CALL, now=now)
+    day(database, tmp_path, {}, now=now)
+    assert on_desk(database, now=now) == [1, 2]
+    with database.reading() as session:
+        first = open_calls(session, now=now)[0].id
+    stopped, goes_on = now + timedelta(days=2), now + timedelta(days=22)
+    with database.writing() as session:
+        pause(session, "winback", now=stopped)
+    late = now + timedelta(days=6)
+    assert on_desk(database, now=late) == []
+    with database.writing() as session, pytest.raises(Conflict, match="is paused"):
+        take_call(session, first, agent="Kim", now=late, settings=SETTINGS)
+    with database.writing() as session:
+        assert tidy(session.connection(), now=late, limit=10) == 0, "its five days do not pass"
+    with database.writing() as session:
+        resume(session, "winback", overdue=overdue, now=goes_on)
+    day(database, tmp_path, {}, now=goes_on)
+    assert on_desk(database, now=goes_on) == [1, 2]
+    assert {row.expires_at for row in ledger(database)} == {goes_on + timedelta(days=3)}
+    speak(database, {1: "reached"}, now=goes_on)
+    with database.writing() as session:
+        assert tidy(session.connection(), now=goes_on + timedelta(days=3), limit=10) == 1
+    walk(database, tmp_path, now=goes_on + timedelta(days=3))
+    assert [path_of(database, number)[0] for number in (1, 2)] == [("ring", "reached"), ("ring", "not_reached")]
+
+
+def test_calls_are_left_out_after_a_pause_and_nobody_is_called_after_the_campaigns_end(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1,), now=now, channels=("phone",), ends_in_days=4)
+    go(database, CALL, now=now)
+    day(database, tmp_path, {}, now=now)
+    for overdue, state in (("shift", "handed_over"), ("skip", "cancelled")):
+        with database.writing() as session:
+            pause(session, "winback", now=now + timedelta(hours=1))
+            resume(session, "winback", overdue=overdue, now=now + timedelta(days=3))
+        [call] = ledger(database)
+        assert (call.state, call.expires_at) == (state, now + timedelta(days=4))
+    walk(database, tmp_path, now=now + timedelta(days=3))
+    assert on_desk(database, now=now + timedelta(days=3)) == []
+    assert path_of(database, 1) == [("ring", "not_reached")]
+    assert [code.state for code in codes(database)] == ["revoked"]
+
+
+def test_a_call_that_an_agent_makes_while_the_journey_is_paused_is_written_down(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, (1,), now=now, channels=("phone",))
+    go(sqlite_database, CALL, now=now)
+    day(sqlite_database, tmp_path, {}, now=now)
+    with sqlite_database.writing() as session:
+        [task] = open_calls(session, now=now)
+        take_call(session, task.id, agent="Kim", now=now, settings=SETTINGS)
+    with sqlite_database.writing() as session:
+        pause(session, "winback", now=now)
+        take_call(session, task.id, agent="Kim", now=now, settings=SETTINGS)  # the page is loaded again
+    with sqlite_database.writing() as session:
+        record_outcome(session, task.id, agent="Kim", outcome="reached", now=now, secret_key=SETTINGS.secret_key)
+    assert [(row.state, row.due_at) for row in ledger(sqlite_database)] == [("sent", now)]
+
+
+@pytest.mark.parametrize("overdue", ["send", "skip"])
+def test_what_a_channel_refuses_for_now_while_the_journey_is_paused_waits_for_it_to_go_on(
+    database: Database, tmp_path: Path, now: datetime, overdue: str
+) -> None:
+    furnish(database, (1,), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+
+    def stop() -> None:
+        with database.writing() as session:
+            pause(session, "winback", now=now)
+
+    deliver(database, {"email": Meanwhile(stop)}, now=now)
+    channels, _ = sink(tmp_path)
+    day(database, tmp_path, channels, now=now + timedelta(days=1))
+    assert [row.state for row in ledger(database)] == ["queued"], "nothing leaves during the pause"
+    with database.writing() as session:
+        resume(session, "winback", overdue=overdue, now=now + timedelta(days=2))
+    day(database, tmp_path, channels, now=now + timedelta(days=2))
+    assert [row.state for row in ledger(database)] == ["sent" if overdue == "send" else "cancelled"]
+
+
+def test_a_pause_that_is_over_before_the_channel_answers_holds_nothing(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1,), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+
+    def stop_and_go() -> None:
+        with database.writing() as session:
+            pause(session, "winback", now=now)
+        with database.writing() as session:
+            resume(session, "winback", overdue="send", now=now)
+
+    deliver(database, {"email": Meanwhile(stop_and_go)}, now=now)
+    assert [(row.state, row.due_at) for row in ledger(database)] == [("queued", now + timedelta(minutes=5))]
+
+
+@pytest.mark.parametrize("why", ["ordered", "ended"])
+def test_what_a_channel_refuses_for_now_is_not_tried_again_with_somebody_who_has_left(
+    database: Database, tmp_path: Path, now: datetime, why: str
+) -> None:
+    furnish(database, (1,), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+
+    def leave() -> None:
+        if why == "ordered":
+            add_order(database, 1, at=now)
+        else:
+            with database.writing() as session:
+                end(session, "winback", now=now)
+        walk(database, tmp_path, now=now)
+
+    deliver(database, {"email": Meanwhile(leave)}, now=now)
+    channels: dict[str, Any]
+    channels, _ = sink(tmp_path)
+    day(database, tmp_path, channels, now=now + timedelta(days=1))
+    assert enrolments(database)[1].left_reason == why
+    assert [row.state for row in ledger(database)] == ["expired"]
