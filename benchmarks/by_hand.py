@@ -22,7 +22,7 @@ from coupons.models import Code, Offer, Redemption
 from customers.models import Address, Consent, Contact, Customer, OrderLine, Suppression
 from customers.suppression import address_hash
 from delivery.models import Message
-from journeys.models import Enrolment, Visit
+from journeys.models import Enrolment, Journey, Visit, VisitSum
 
 _BATCH = ("SELECT e.id, e.customer_id, e.version_id, h.arm, h.code FROM enrolments e JOIN handed h ON h.id = e.id"
           " WHERE e.state = 'active' AND e.due_at <= :now ORDER BY e.due_at, e.journey_id, e.step, e.id LIMIT :chunk")
@@ -45,7 +45,12 @@ _WRITES = (
     "UPDATE enrolments AS e SET step = 'pause', visit = 3, due_at = NULL, step_entered_at = :now, channel = 'email',"
     " arm = b.arm FROM batch b WHERE e.id = b.id",
 )
-_SQLITE = ("CREATE TEMP TABLE batch AS {batch}", *_WRITES, "DROP TABLE batch")
+# What is new in codes and messages is noted in one row each, as ours does it.
+_AHEAD = tuple(
+    f"INSERT INTO {noted} (tbl, {first}, last) SELECT '{table}', (SELECT coalesce(max(id), 0) FROM {table}) + 1,"
+    f" (SELECT coalesce(max(id), 0) FROM {table}) + (SELECT count(*) FROM batch)"
+    for table in ("codes", "messages") for noted, first in (("changes", "key"), ("noted_ahead", "first")))
+_SQLITE = ("CREATE TEMP TABLE batch AS {batch}", *_AHEAD, *_WRITES, "DELETE FROM noted_ahead", "DROP TABLE batch")
 _POSTGRESQL = (
     "SET LOCAL random_page_cost = 1.1",  # else it reads all enrolments per chunk
     "CREATE TEMP TABLE batch ON COMMIT DROP AS {batch} FOR UPDATE OF e SKIP LOCKED",
@@ -66,7 +71,7 @@ _COMPARED = {
                   " channel, left_at, left_reason, held_out, error FROM enrolments WHERE id % :every = 0 ORDER BY id",
     "visit_sums": "SELECT version_id, step, outcome, sum(people) FROM visit_sums GROUP BY version_id, step, outcome"
                   " ORDER BY version_id, step, outcome",
-    "changes": "SELECT tbl, count(*) FROM changes GROUP BY tbl ORDER BY tbl",
+    "changes": "SELECT tbl, sum(coalesce(last, key) - key + 1) FROM changes GROUP BY tbl ORDER BY tbl",
 }
 
 
@@ -125,19 +130,29 @@ def differing(ours: Database, theirs: Database, *, every: int) -> list[str]:
 
 
 def orm_loop(database: Database, *, people: int, secret_key: str) -> float:
-    """Seconds to walk so many people one by one, as objects: what a loop over them asks, decides, writes, commits."""
+    """Seconds to walk so many people one by one, as objects: what a loop over them asks, decides, writes, commits.
+
+    It asks and writes per person what the runner asks and writes per chunk: the journey, held so that a pause waits,
+    and the sums that the drawing shows, too.
+    """
     with database.reading() as session:
-        ids = list(session.scalars(select(Enrolment.id).order_by(Enrolment.id).limit(people)))
+        ids = list(session.scalars(select(Enrolment.id).where(Enrolment.state == "active", Enrolment.step == "split")
+                                   .order_by(Enrolment.id).limit(people)))
+    if len(ids) < people:
+        raise RuntimeError(f"{len(ids)} people are due, not {people}")
     drawn = iter(new_codes(people))
     begun = time.perf_counter()
     for enrolment_id in ids:
         with database.writing() as session:
             person = session.get_one(Enrolment, enrolment_id, with_for_update={"skip_locked": True})
             customer = session.get_one(Customer, person.customer_id)
-            if not _leaves(session, person):
+            journey = session.get_one(Journey, person.journey_id, with_for_update={"read": True})
+            if journey.state == "running" and not _leaves(session, person):
                 person.arm, person.step, person.visit = "AB"[person.id % 2], "mail", 2
                 session.add(Visit(enrolment_id=person.id, number=1, step="split", entered_at=NOW, left_at=NOW,
                                   outcome=person.arm))
+                session.add(VisitSum(version_id=person.version_id, step="split", outcome=person.arm, people=1))
+                session.add(VisitSum(version_id=person.version_id, step="mail", outcome="queued", people=1))
                 _write_to(session, person, _silent(session, customer, secret_key), next(drawn))
     return time.perf_counter() - begun
 

@@ -6,13 +6,14 @@ transaction number: everything at or above the oldest transaction still open is 
 harmless. On SQLite commits are serial and the plain sequence is exact.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, text
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from core.models import Change, Cursor
+from core.models import Change, Cursor, NotedAhead
 
 FOLLOWED = {
     "customers": "id", "addresses": "customer_id", "consents": "customer_id", "suppressions": "id",
@@ -24,6 +25,7 @@ FOLLOWED = {
 """Followed table -> the column whose value stands in `changes.key`; the migrations made the triggers."""
 
 _PRUNED = "changes pruned"
+_LAST = func.coalesce(Change.last, Change.key).label("last")
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,43 @@ def read_changes(connection: Connection, *, after: int, tables: tuple[str, ...] 
     On PostgreSQL call it inside one REPEATABLE READ transaction (`reading()`), so that rows and cursor agree.
     """
     cursor = head(connection)
-    rows = select(Change.tbl, Change.key).where(_since(connection, after))
+    rows = select(Change.tbl, Change.key, _LAST).where(_since(connection, after))
     if tables is not None:
         rows = rows.where(Change.tbl.in_(tables))
-    keys: dict[str, list[int]] = {}
-    for table, key in connection.execute(rows.distinct().order_by(Change.tbl, Change.key)).all():
-        keys.setdefault(table, []).append(key)
-    return Changes(cursor, keys)
+    keys: dict[str, set[int]] = {}
+    for table, first, last in connection.execute(rows.distinct().order_by(Change.tbl)).all():
+        keys.setdefault(table, set()).update(range(first, last + 1))
+    return Changes(cursor, {table: sorted(found) for table, found in keys.items()})
+
+
+@contextmanager
+def noted_at_once(connection: Connection, table: str, ids: Sequence[int]) -> Iterator[None]:
+    """Note new rows of messages or codes, whose numbers rise one by one, in one line; they are written in the block.
+
+    Only SQLite needs to be told: PostgreSQL's triggers see all rows of a statement together. A row that is then not
+    written is noted all the same, which is harmless: readers look at what is there.
+    """
+    if connection.dialect.name != "sqlite" or len(ids) < 2:
+        yield
+        return
+    first, last = ids[0], ids[-1]
+    if last - first + 1 != len(ids):
+        raise ValueError(f"the numbers from {first} to {last} are not {len(ids)} that rise one by one")
+    connection.execute(insert(Change).values(tbl=table, key=first, last=last))
+    connection.execute(insert(NotedAhead).values(tbl=table, first=first, last=last))
+    try:
+        yield
+    finally:
+        # Later rows of the same numbers, after these were deleted, are changes of their own.
+        connection.execute(delete(NotedAhead))
 
 
 def count_changes(connection: Connection, *, after: int, tables: tuple[str, ...], most: int) -> int:
-    """How many keys of these tables changed since `after`; stops counting at `most`."""
-    changed = select(Change.tbl, Change.key).where(_since(connection, after), Change.tbl.in_(tables)).distinct()
-    return connection.execute(select(func.count()).select_from(changed.limit(most).subquery())).scalar_one()
+    """How many keys of these tables changed since `after`, at most `most`; some that changed often may count twice."""
+    changed = select(Change.tbl, Change.key, _LAST).where(
+        _since(connection, after), Change.tbl.in_(tables)).distinct().limit(most).subquery()
+    keys = func.coalesce(func.sum(changed.c.last - changed.c.key + 1), 0)
+    return min(most, int(connection.execute(select(keys)).scalar_one()))
 
 
 def _since(connection: Connection, after: int) -> ColumnElement[bool]:

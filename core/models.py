@@ -6,7 +6,7 @@ the position of every reader of that list.
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.types import Base, BigId, Instant
@@ -28,17 +28,33 @@ class Installation(Base):
 
 
 class Change(Base):
-    """One changed row of a followed table, written by triggers; see core/cursors.py."""
+    """One changed row of a followed table, or rows that were written together; see core/cursors.py."""
 
     __tablename__ = "changes"
-    __table_args__ = {"sqlite_autoincrement": True}  # a pruned number must never come back
+    __table_args__ = (
+        Index("ix_changes_xid", "xid").ddl_if(dialect="postgresql"),
+        {"sqlite_autoincrement": True},  # a pruned number must never come back
+    )
 
     seq: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     xid: Mapped[int | None] = mapped_column(
-        BigInteger, doc="PostgreSQL: the writing transaction (64 bit), so that late commits are not missed", index=True
+        BigInteger, doc="PostgreSQL: the writing transaction (64 bit), so that late commits are not missed"
     )
     tbl: Mapped[str] = mapped_column(String(24), doc="the followed table")
     key: Mapped[int] = mapped_column(BigInteger, doc="the changed row's own key, or its order's or customer's")
+    last: Mapped[int | None] = mapped_column(BigInteger, doc="all keys from `key` to this one; None: that one only")
+
+
+class NotedAhead(Base):
+    """SQLite: new rows that this transaction has noted already, so that no trigger does it row by row. Empty outside
+    it; see `noted_at_once` in core/cursors.py."""
+
+    __tablename__ = "noted_ahead"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    tbl: Mapped[str] = mapped_column(String(24))
+    first: Mapped[int] = mapped_column(BigInteger)
+    last: Mapped[int] = mapped_column(BigInteger)
 
 
 class Cursor(Base):

@@ -8,7 +8,6 @@ left alone and its id returned; so a caller that runs twice sends nothing twice.
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,14 +17,14 @@ from sqlalchemy.exc import IntegrityError
 
 from core.arrays import in_ids
 from core.bulk import bulk_insert, reserve_ids
-from core.cursors import read_changes
+from core.cursors import noted_at_once, read_changes
 from core.types import to_us
 from delivery.hook_outbox import cancel_calls
 from delivery.models import CallTask, Message
 from delivery.states import FIRST, SETTLED, moved
 
 _MESSAGES: Table = Message.__table__  # type: ignore[assignment]
-_PUBLIC_ID_BYTES = 16
+_RANDOM_BYTES = 12
 
 
 @dataclass
@@ -103,7 +102,7 @@ def _insert_missing(
         # triggers each open one of their own would copy every touched page once per row.
         sqlite = connection.dialect.name == "sqlite"
         try:
-            with nullcontext() if sqlite else connection.begin_nested():
+            with noted_at_once(connection, "messages", fresh) if sqlite else connection.begin_nested():
                 bulk_insert(connection, _MESSAGES, _driver_columns(columns, list(first.values()), fresh, random_bytes))
         except Exception as error:
             if not sqlite and _is_taken(error):
@@ -137,14 +136,17 @@ def _driver_columns(
             return [empty] * count
         return [None if value is None else to_us(value) for value in picked(values)]
 
-    noise, digits = random_bytes(_PUBLIC_ID_BYTES * count).hex(), 2 * _PUBLIC_ID_BYTES
+    noise, digits = random_bytes(_RANDOM_BYTES * count).hex(), 2 * _RANDOM_BYTES
+    second = f"{queued_us // 1_000_000 & 0xFFFF_FFFF:08x}"
     states = picked(columns.state)
     names = ("occasion", "customer_id", "origin", "channel", "revision_id", "enrolment_ref", "campaign", "arm", "step",
              "code", "reason", "quiet")
     return {
         "id": ids,
-        # Rising ids of one batch stand close together in their index; they are as hard to guess.
-        "public_id": sorted(noise[start:start + digits] for start in range(0, len(noise), digits)),
+        # What is written together stands together in the index, however many messages there are: spread over all of it,
+        # every batch would write nearly every page anew. The rest is chance enough not to be guessed.
+        "public_id": [second + own for own in
+                      sorted(noise[start:start + digits] for start in range(0, len(noise), digits))],
         **{name: picked(getattr(columns, name)) for name in names},
         "state": states,
         "values": _as_json(picked(columns.values, {})),

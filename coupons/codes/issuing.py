@@ -17,6 +17,7 @@ from sqlalchemy import cast as sql_cast
 from core.arrays import in_ids
 from core.bulk import bulk_update, chunks, insert_absent, reserve_ids
 from core.codes import new_codes, pattern_codes
+from core.cursors import noted_at_once
 from core.errors import Conflict, NotFound
 from core.types import from_us, to_us
 from coupons.models import Batch, Code, Offer
@@ -176,7 +177,9 @@ def _insert(connection: Connection, offer_id: int, offer: Row[*tuple[Any, ...]],
         "valid_from": [start for start, _ in held],
         "valid_until": [end for _, end in held],
     }
-    if insert_absent(connection, _CODES, columns) < count:
+    with noted_at_once(connection, "codes", ids):
+        inserted = insert_absent(connection, _CODES, columns)
+    if inserted < count:
         return None
     shown = {window: tuple(None if at is None else from_us(at) for at in window) for window in set(held)}
     made: list[Any] = [None] * count

@@ -8,10 +8,12 @@ person, a paused journey moves nobody, and one poison person is set aside with t
 import gc
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -33,6 +35,9 @@ log = logging.getLogger("winback.journeys")
 
 SQLITE_CHUNK = 2_000
 POSTGRESQL_CHUNK = 5_000
+WALKERS = 2
+"""On PostgreSQL so many chunks are walked side by side: while the server writes one, the next is thought over. SQLite
+has one writer."""
 MOST_SET_ASIDE = 25
 """If more people than this fail in one chunk, the fault is not theirs: the chunk stays due and the error is raised."""
 
@@ -66,38 +71,96 @@ def tick(database: Database, *, now: datetime, limit: int, services: Services) -
     if not plans:
         return 0
     this = _Round(database, plans, now, services)
-    size = services.chunk or (SQLITE_CHUNK if database.is_sqlite else POSTGRESQL_CHUNK)
-    walked = 0
-    while walked < limit:
-        this.failures = 0
-        with uncollected():
-            done = _chunk(this, size=min(size, limit - walked))
-        if done == 0:
-            break
-        walked += done
-    return walked
+    if database.is_sqlite:
+        return _Crew(this, limit, size=services.chunk or SQLITE_CHUNK).walk()
+    size = min(services.chunk or POSTGRESQL_CHUNK, -(-limit // WALKERS))
+    with ThreadPoolExecutor(WALKERS - 1, "walker") as others:
+        crew = _Crew(this, limit, size=size, others=others)
+        try:
+            crew.walk()
+        except BaseException:
+            crew.stop()
+            raise
+        for helper in crew.helpers:
+            helper.result()
+        return crew.walked
+
+
+class _Crew:
+    """Who walks the due people of one tick, together at most `limit`. The others come once a chunk is claimed that has
+    no place left, so a tick with few people costs nothing more."""
+
+    def __init__(self, this: _Round, limit: int, *, size: int, others: ThreadPoolExecutor | None = None) -> None:
+        self.this, self.left, self.size, self.others = this, limit, size, others
+        self.walked = 0
+        self.helpers: list[Future[int]] = []
+        self._lock = Lock()
+
+    def walk(self) -> int:
+        """Chunk after chunk until nobody is due whom no one holds, or the limit is reached; returns how many so far."""
+        while size := self._ask_for():
+            with uncollected():
+                done = _chunk(replace(self.this, failures=0), size=size, full=self._call_others)
+            with self._lock:
+                self.walked += done
+                self.left += size - done
+            if done == 0:
+                break
+        return self.walked
+
+    def stop(self) -> None:
+        """Nobody begins another chunk."""
+        with self._lock:
+            self.left = -self.size * WALKERS
+
+    def _ask_for(self) -> int:
+        with self._lock:
+            size = max(0, min(self.size, self.left))
+            self.left -= size
+            return size
+
+    def _call_others(self) -> None:
+        if self.others is not None:
+            others, self.others = self.others, None
+            self.helpers += [others.submit(self.walk) for _ in range(WALKERS - 1)]
+
+
+class _Uncollected:
+    """How many are in the block, so that the last one to leave lets garbage be looked for again."""
+
+    lock, inside, was_on = Lock(), 0, True
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Nobody looks for garbage in this block: a chunk makes hundreds of thousands of tuples, none of them in a cycle,
     and to look through them is a tenth of the time. Whatever else in the process makes some has it collected after."""
-    was_on = gc.isenabled()
-    gc.disable()
+    with _Uncollected.lock:
+        if _Uncollected.inside == 0:
+            _Uncollected.was_on = gc.isenabled()
+            gc.disable()
+        _Uncollected.inside += 1
     try:
         yield
     finally:
-        if was_on:
-            gc.enable()
+        with _Uncollected.lock:
+            _Uncollected.inside -= 1
+            if _Uncollected.inside == 0 and _Uncollected.was_on:
+                gc.enable()
 
 
-def _chunk(this: _Round, *, size: int) -> int:
-    """Claim and walk one chunk; after an error walk the same people in halves until the one at fault stands alone."""
+def _chunk(this: _Round, *, size: int, full: Callable[[], None]) -> int:
+    """Claim and walk one chunk; after an error walk the same people in halves until the one at fault stands alone.
+
+    `full` is called once all of its places are taken: there may be more.
+    """
     claimed: list[int] = []
     try:
         with this.database.writing() as session:
             rows = _claim(session, this, size=size)
             claimed += [row[0] for row in rows]
+            if len(rows) == size:
+                full()
             Walk(session, this.plans, rows, now=this.now, secret_key=this.services.secret_key, shelf=this.shelf).run()
     except _OUTAGES:
         raise
