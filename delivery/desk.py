@@ -36,7 +36,7 @@ def calls_on_desk(
 ) -> list[CallLine]:
     """Calls that are due, longest waiting first; with `agent` those that this agent holds instead.
 
-    Those of paused campaigns are not there. `after`: due time in microseconds and id of the last line of the page before.
+    Those of paused campaigns are not there. `after`: due time in microseconds and id of the last line before.
     """
     statement = (select(CallTask, Customer, Message.campaign, Message.expires_at)
                  .join(Customer, Customer.id == CallTask.customer_id)

@@ -100,6 +100,34 @@ def test_a_learning_arm_is_kept_with_its_probability_and_follows_what_came_of_it
         assert known["A"]["redeemers"] == 0 and known["B"]["redeemers"] == 60
 
 
+def test_a_passage_keeps_its_arm_when_it_comes_to_the_step_again(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 61), now=now, ends_in_days=None)
+    again = {**LEARN["steps"], "pause": {"kind": "wait", "days": 30, "next": "best"}}
+    go(sqlite_database, {**LEARN, "steps": {name: step for name, step in again.items() if name != "end"}}, now=now)
+    walk(sqlite_database, tmp_path, now=now)
+    first = {person: each.arm for person, each in enrolments(sqlite_database).items()}
+    redeem(sqlite_database, [person for person, arm in first.items() if arm == "B"], at=now + timedelta(days=1))
+    walk(sqlite_database, tmp_path, now=now + timedelta(days=31))
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(ArmBelief).order_by(ArmBelief.number.desc())).first().shares["B"] > 0.9  # type: ignore[union-attr]
+    for person, arm in first.items():
+        assert path_of(sqlite_database, person) == [("best", arm), ("pause", "waited"), ("best", arm)]
+    assert set(first.values()) == {"A", "B"}
+
+
+def test_a_decision_is_looked_at_again_after_the_clock_was_set_back(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 21), now=now)
+    go(sqlite_database, REST, now=now)
+    for at in (now + timedelta(days=2), now + timedelta(days=2, minutes=50), now + timedelta(hours=1)):
+        walk(sqlite_database, tmp_path, now=at)
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(Winner)).one().looked_at == now + timedelta(hours=1)
+
+
 @pytest.mark.sqlite_first
 def test_the_rest_waits_until_an_arm_has_won_and_belongs_to_no_arm(
     database: Database, tmp_path: Path, now: datetime

@@ -5,16 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.exc import OperationalError
 
 from campaigns.planning import save_campaign
 from core.database import Database
 from core.errors import Invalid
+from customers.consents import lock_customers
 from journeys.editing.editing import let_in_again, publish, save_draft
 from journeys.entry.holding_out import SALT, set_global_percent, share_left_alone
 from journeys.graphs.steps import DRAWS, drawn
 from journeys.models import Enrolment, Version
 from reporting.audience import design_of
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import sink
 from tests.journeys.shop import add_event, codes, day, enrolments, furnish, go, ledger, passages, walk, with_steps
 
@@ -85,6 +88,22 @@ def test_who_is_set_aside_in_one_journey_is_taken_over_too_and_cannot_be_let_in_
         assert let_in_again(session, "winback", now=now + timedelta(hours=2)) == 0
     assert by_journey(database, 1) == {"first": ("exited", "taken_over", 1), "second": ("active", None, 1)}
     assert sorted(row.state for row in ledger(database)) == ["cancelled", "queued"]
+
+
+@only_postgresql
+def test_two_journeys_of_a_group_take_turns_with_a_person(database: Database, tmp_path: Path, now: datetime) -> None:
+    furnish(database, (1,), now=now)
+    go(database, {**STAY, "name": "first"}, now=now)
+    second(database, {**STAY, "name": "second"}, now=now)
+    with database.engine.connect() as other:
+        other.execute(text(f"ALTER DATABASE {database.engine.url.database} SET lock_timeout = '100ms'"))
+        other.commit()
+    database.dispose()
+    with database.engine.connect() as other:
+        lock_customers(other, [1])  # as the other journey does while it lets the person in
+        with pytest.raises(OperationalError, match="lock timeout"):
+            walk(database, tmp_path, now=now)
+    assert passages(database, 1) == []
 
 
 def test_people_left_alone_by_one_journey_stay_out_of_another_of_its_group(

@@ -95,6 +95,23 @@ def test_whoever_is_moved_keeps_by_how_long_a_pause_put_them_off(
     assert len(ledger(database)) == 4
 
 
+def test_who_was_due_before_the_pause_is_spoken_to_although_what_became_due_in_it_is_left_out(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    channels, _ = sink(tmp_path)
+    go(database, OLD, now=now)
+    day(database, tmp_path, channels, now=now)
+    with database.writing() as session:  # nothing ran on the day when the first of them was due
+        session.execute(update(Enrolment).where(Enrolment.customer_id == 1).values(
+            due_at=now + timedelta(days=2), step_entered_at=now - timedelta(days=8)))
+        pause(session, "winback", now=now + timedelta(days=3))
+        resume(session, "winback", overdue="skip", now=now + timedelta(days=11))
+    day(database, tmp_path, channels, now=now + timedelta(days=11))
+    reminded = {row.customer_id: row.state for row in ledger(database) if row.step == "remind"}
+    assert reminded == {1: "sent", 2: "suppressed"}
+
+
 def test_a_move_is_refused_when_it_makes_no_sense_or_far_more_people_stand_there_than_were_shown(
     sqlite_database: Database, tmp_path: Path, now: datetime
 ) -> None:

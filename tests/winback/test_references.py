@@ -12,11 +12,14 @@ from core.cursors import position
 from core.database import Database
 from core.errors import Conflict
 from core.references import REFERENCES, look_at_new, missing
+from core.settings import Settings
 from coupons.codes.issuing import issue
 from tests.conftest import only_postgresql
 from tests.coupons.deleting import deleting_meanwhile
 from tests.coupons.factories import make_customers, make_offer
 from tests.journeys.shop import GRAPH, furnish, go, walk
+from winback.commands.serving import nightly
+from winback.context import Context
 
 STAYS = [(child, column, parent) for child, column, parent in REFERENCES if child != "visits"]
 
@@ -77,6 +80,32 @@ def test_rows_that_name_nobody_are_found_at_night_once_and_by_the_doctor_always(
     with walked.reading() as session:
         found = missing(session.connection())
     assert found == [seen, "1 rows of messages, such as 3, name customer_id that are not in customers", *codes]
+
+
+@only_postgresql
+def test_who_was_still_writing_last_night_is_looked_at_this_night(
+    walked: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.references.AGAIN", 3)
+    _run(walked, "UPDATE visits SET id = id + 100")
+    assert look_at_new(walked) == []
+    for number, lost in ((105, 0), (106, 1)):  # drawn before the last look, committed after it
+        _run(walked, f"DELETE FROM visits WHERE id = {number}", "INSERT INTO visits (id, enrolment_id, number, step,"
+             f" entered_at) VALUES ({number}, 77, {number}, 'mail', 0)")
+        assert len(look_at_new(walked)) == lost, number
+
+
+@only_postgresql
+def test_the_nightly_duties_tell_what_is_named_in_vain(
+    walked: Database, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    _run(walked, "UPDATE visits SET enrolment_id = 77 WHERE id = 2")
+    context = Context(settings)
+    nightly(context)
+    context.raw_database.dispose()
+    told = [record.getMessage() for record in caplog.records if record.name == "winback.nightly"
+            and record.levelname == "ERROR"]
+    assert told == ["references: 1 rows of visits, such as 2, name enrolment_id that are not in enrolments"]
 
 
 @only_postgresql
