@@ -27,8 +27,8 @@ from coupons.offers.checking import Given
 from coupons.offers.offers import save_offer
 from delivery.contents import save_content
 from delivery.models import Content, ContentRevision
-from journeys.editing.checking_draft import check_draft, rules_of
-from journeys.editing.editing import save_draft
+from journeys.editing.checking_draft import rules_of
+from journeys.editing.editing import publish_problems, save_draft
 from journeys.editing.file_text import written_yaml
 from journeys.graphs.graph import Call, Change, Give, Graph, Send
 from journeys.graphs.reading import read_graph
@@ -160,7 +160,8 @@ def bundle_problems(session: Session, bundle: Bundle, *, now: datetime) -> list[
     """What publishing the bundle would find. Everything it brings is saved, looked at and taken back."""
     trial = session.begin_nested()
     try:
-        return check_draft(session, bring(session, bundle, now=now).draft)
+        journey = bring(session, bundle, now=now)
+        return publish_problems(session, journey.key, journey.draft, now=now)
     except InvalidPlan as error:
         return list(error.problems)
     except WinbackError as error:

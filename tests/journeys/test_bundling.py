@@ -1,7 +1,7 @@
 """A campaign as a file: out, in again elsewhere, and out the same."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,12 +11,14 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from campaigns.models import Campaign
+from campaigns.problems import InvalidPlan
 from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
 from delivery.models import Content
-from journeys.editing.bundling import FORMAT, bring, bundle_schema, export, read_bundle, written
+from journeys.editing.bundling import FORMAT, bring, bundle_problems, bundle_schema, export, read_bundle, written
 from journeys.editing.checking_draft import check_draft
+from journeys.editing.editing import publish
 from journeys.editing.playbook import plays, use_play
 from journeys.graphs.graph import Step
 from journeys.graphs.schema import graph_schema
@@ -66,6 +68,21 @@ def test_a_file_says_where_it_is_wrong(sqlite_database: Database, now: datetime)
     with sqlite_database.writing() as session, pytest.raises(Invalid) as error:
         bring(session, read_bundle({**good, "contents": {"x": {"name": "X", "colour": "red"}}}), now=now)
     assert error.value.place == "contents.x.colour"
+
+
+def test_a_check_finds_what_publishing_would_refuse_of_the_campaigns_window(
+    sqlite_database: Database, now: datetime
+) -> None:
+    with sqlite_database.writing() as session:
+        use_play(session, plays()[0], "spring", name="Spring", now=now)
+        good = {**export(session, "spring").to_json(), "key": "autumn"}
+    over = {**good, "campaign": {**good["campaign"], "ends_at": (now - timedelta(days=1)).isoformat()}}
+    with sqlite_database.writing() as session:
+        assert bundle_problems(session, read_bundle(good), now=now) == []
+        assert [problem.place for problem in bundle_problems(session, read_bundle(over), now=now)] == ["window.until"]
+        bring(session, read_bundle(over), now=now)
+        with pytest.raises(InvalidPlan, match="window is over"):
+            publish(session, "autumn", now=now)
 
 
 def test_every_step_kind_there_is_stands_in_the_schema() -> None:

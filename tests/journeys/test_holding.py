@@ -6,31 +6,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.database import Database
 from core.errors import Conflict
 from delivery.calls import open_calls, record_outcome, take_call, tidy
-from delivery.channels import Envelope, Outcome, refused_for_now
+from delivery.channels import Envelope, Outcome, accepted, refused_for_now
 from delivery.desk import calls_on_desk, desk_counts
+from delivery.models import Message
 from delivery.showing import count_open_calls
 from journeys.editing.editing import end, pause, resume
+from journeys.walk.due import NEVER
 from tests.delivery.ledger import SETTINGS, sink
 from tests.journeys.shop import ONE_MAIL, add_order, codes, day, deliver, enrolments, furnish, go, ledger, path_of, walk
 from tests.journeys.test_calling import CALL, speak
 
 
 class Meanwhile:
-    """A channel that refuses everything for now, and while it is at it something happens."""
+    """A channel that answers everything alike, and while it is at it something happens."""
 
     name = "email"
 
-    def __init__(self, happens: Callable[[], object]) -> None:
-        self.happens = happens
+    def __init__(self, happens: Callable[[], object], answer: Outcome | None = None) -> None:
+        self.happens, self.answer = happens, answer or refused_for_now(451, "later")
 
     def send_many(self, envelopes: Sequence[Envelope], *, now: datetime) -> list[Outcome]:
-        """Refuse them."""
+        """Answer them."""
         self.happens()
-        return [refused_for_now(451, "later")] * len(envelopes)
+        return [self.answer] * len(envelopes)
 
 
 def on_desk(database: Database, *, now: datetime) -> list[int]:
@@ -128,6 +131,24 @@ def test_what_a_channel_refuses_for_now_while_the_journey_is_paused_waits_for_it
         resume(session, "winback", overdue=overdue, now=now + timedelta(days=2))
     day(database, tmp_path, channels, now=now + timedelta(days=2))
     assert [row.state for row in ledger(database)] == ["sent" if overdue == "send" else "cancelled"]
+
+
+def test_what_is_claimed_waits_and_what_has_gone_stands_in_no_queue_when_a_pause_comes(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, (1, 2), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+    with database.writing() as session:  # another worker is about to hand this one over
+        session.execute(update(Message).where(Message.customer_id == 2).values(state="claimed", worker=77))
+
+    def stop() -> None:
+        with database.writing() as session:
+            pause(session, "winback", now=now)
+
+    deliver(database, {"email": Meanwhile(stop, accepted(250))}, now=now)
+    assert [(row.customer_id, row.state, row.due_at) for row in ledger(database)] == [
+        (1, "sent", now), (2, "queued", NEVER)]
 
 
 def test_a_pause_that_is_over_before_the_channel_answers_holds_nothing(
