@@ -163,6 +163,21 @@ def test_who_redeems_in_the_forecast_gets_no_reminder(sqlite_database: Database,
     assert (said(again), again.redemptions) == (said(found), found.redemptions)
 
 
+def test_a_reminder_of_the_same_code_is_no_second_draw(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 21), now=now)
+    drafted(sqlite_database, {**with_steps(
+        mail={"kind": "send", "content": "offer-a", "offer": "ten-percent", "next": "pause"},
+        pause={"kind": "wait", "days": 5, "next": "remind"},
+        remind={"kind": "send", "content": "reminder", "offer": "ten-percent", "next": "end"}, end={"kind": "leave"}),
+        "exit_when": []}, now=now)
+    rate = Response(None, flat(0.5, days=None, words="as given"), delay_days=4)
+    found = foreseen(sqlite_database, tmp_path, rate, now=now, days=30)
+    assert said(found)["mail", "email"] == 20 and said(found)["remind", "email"] >= 10
+    assert (0 < found.redemptions < 20, found.refused) == (True, 0)
+
+
 def test_an_even_spread_stands_for_all_and_the_pool_shrinks_with_it(
     sqlite_database: Database, tmp_path: Path, now: datetime
 ) -> None:
