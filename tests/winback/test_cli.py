@@ -102,6 +102,9 @@ def test_the_clock_of_a_live_installation_does_not_move_and_that_of_a_test_home_
     with database.reading() as session:
         assert abs(current_now(session.connection()) - datetime.fromisoformat(ahead)) < timedelta(minutes=1)
     database.dispose()
+    for far in ("9999-12-31T23:59-14:00", "9000-01-01"):  # a home's clock never comes back from there
+        code, _out, err = shell.run("tick", "--until", far)
+        assert (code, "is not an instant of our time" in err) == (1, True)
     code, _out, err = shell.run("tick", "--until", "tomorrow")
     assert code == 1 and "2026-03-02T09:00:00Z" in err
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,11 +45,13 @@ def _say(now: datetime, total: int) -> None:
 
 
 def _instant(text: str) -> datetime:
+    from campaigns.planning import read_instant
+
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise Invalid(f"{text!r} is not an instant. Write it like 2026-03-02T09:00:00Z.", place="--until") from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return read_instant(text)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{text!r} is not an instant of our time. Write it like 2026-03-02T09:00:00Z.",
+                      place="--until") from None
 
 
 @click.command()
