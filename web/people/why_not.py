@@ -106,6 +106,9 @@ def _inside(passage: Passage, words: Pronouns, name: str, on: Dated) -> Answer:
     if mine.state == "failed":
         return Answer(f"{words.They} {words.was} set aside in {name} after an error: {passage.why}.",
                       "Nothing is sent until somebody lets the person in again.", mine.id)
+    if mine.state == "finished":
+        return Answer(f"{words.They} came to the end of {name} on {on(mine.left_at)} by a way on which nothing is "
+                      "sent.", enrolment=mine.id)
     return Answer(f"{words.They} left {name} on {on(mine.left_at)} before anything was sent: {passage.why}.",
                   enrolment=mine.id)
 
