@@ -29,7 +29,10 @@ from benchmarks.memory import forget_peak, peak_mb
 from core.database import Database, open_database
 from journeys.walk import running, speaking, walking
 
-ORM_SAMPLE, ORM_WARM_UP = 200, 20
+ORM_SAMPLE = (200, 400)
+"""People of the loop, in a quick run and in a full one."""
+WARM_UP = 100
+"""So many people before any that are measured, of each of the three: whoever compiles statements has done so."""
 CHUNKS_IN_TURN = 4
 STORES = ("sqlite", "postgresql")
 PARTS = (*STORES, *MEASURES)
@@ -108,12 +111,17 @@ def chunk(database: Database) -> int:
 
 def _walked(fresh: Fresh, size: int) -> _Walked:
     """Ours and the set SQL in turn, some chunks at a time: the machine is not as fast in one minute as in the next."""
-    each = [_looped(fresh("theirs"))]
+    sample = ORM_SAMPLE[size > 100_000]
+    each = [_looped(fresh("theirs"), sample)]
     ours, theirs = open_database(fresh("ours")), open_database(fresh("theirs"))
     by_hand, whole, held = SetSql(theirs, chunk=chunk(theirs)), 0.0, [0, 0]
-    people = size - ORM_WARM_UP - ORM_SAMPLE
+    people = size - 2 * WARM_UP - sample
     at_once, side_by_side = (chunk(ours), 1) if ours.is_sqlite else (chunk(ours) * CHUNKS_IN_TURN, running.WALKERS)
     try:
+        walk(ours, limit=WARM_UP)
+        by_hand.hand_over(ours)
+        by_hand.write()
+        by_hand.seconds = 0.0
         forget_peak()
         with _asking() as asked:
             for done in range(0, people, at_once):
@@ -130,18 +138,18 @@ def _walked(fresh: Fresh, size: int) -> _Walked:
     finally:
         ours.dispose()
         theirs.dispose()
-    each.append(_looped(str(theirs.engine.url.render_as_string(hide_password=False))))
+    each.append(_looped(theirs.engine.url.render_as_string(hide_password=False), sample))
     whole, asking, hand = (spent * size / people for spent in (whole, asked[0] / side_by_side, by_hand.seconds))
     return _Walked(whole, asking, hand, (each[0], each[1]), (held[0], held[1]))
 
 
-def _looped(url: str) -> float:
+def _looped(url: str, people: int) -> float:
     """Seconds per person of the loop, for the next who are due; it has compiled its statements, and the disk rests."""
     database = open_database(url)
     try:
-        orm_loop(database, people=ORM_WARM_UP, secret_key=KEY)
+        orm_loop(database, people=WARM_UP, secret_key=KEY)
         os.sync()
-        return orm_loop(database, people=ORM_SAMPLE, secret_key=KEY) / ORM_SAMPLE
+        return orm_loop(database, people=people, secret_key=KEY) / people
     finally:
         database.dispose()
 

@@ -343,6 +343,7 @@ def test_two_chunks_walk_side_by_side_and_nobody_twice(
 
     monkeypatch.setattr(walking.Walk, "run", run)
     assert running.tick(database, now=now, limit=40, services=running.Services(KEY, 10)) == 40
+    assert not together.broken
     assert len({row.customer_id for row in ledger(database)}) == len(ledger(database)) == 40
     assert running.tick(database, now=now, limit=1_000, services=running.Services(KEY, 10)) == 20
     assert sorted(row.customer_id for row in ledger(database)) == list(range(1, 61))
