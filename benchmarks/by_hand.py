@@ -80,8 +80,9 @@ class SetSql:
 
     def __init__(self, database: Database, *, chunk: int) -> None:
         self.database, self.seconds = database, 0.0
-        known, drawn = (":known", "lower(hex(randomblob(16)))") if database.is_sqlite else (
-            "CAST(:known AS jsonb)", "replace(CAST(gen_random_uuid() AS text), '-', '')")
+        second = f"'{to_us(NOW) // 1_000_000:08x}' || "
+        known, drawn = (":known", f"{second}lower(hex(randomblob(12)))") if database.is_sqlite else (
+            "CAST(:known AS jsonb)", f"{second}substr(replace(CAST(gen_random_uuid() AS text), '-', ''), 9)")
         self._statements = [text(each.format(batch=_BATCH, known=known, public_id=drawn))
                             for each in (_SQLITE if database.is_sqlite else _POSTGRESQL)]
         self._bound: dict[str, Any] = {

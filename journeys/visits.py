@@ -7,6 +7,8 @@ left alone are on no way; whoever is brought to another version takes their ways
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from operator import not_
 from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select
@@ -32,8 +34,7 @@ def ways_of(
     versions: Iterable[int], steps: Iterable[str], outcomes: Iterable[str | None], held: Iterable[bool]
 ) -> Counter[Way]:
     """How many of these visits went which way, people left alone (`held`) aside; all of one length."""
-    return Counter((version, step, outcome) for version, step, outcome, alone in zip(
-        versions, steps, outcomes, held, strict=True) if not alone)
+    return Counter(compress(zip(versions, steps, outcomes, strict=True), map(not_, held)))
 
 
 def take_along(connection: Connection, enrolment_ids: Sequence[int], *, old: int, new: int) -> None:

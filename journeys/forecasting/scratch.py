@@ -41,7 +41,7 @@ BY_PERSON: Mapping[str, str] = {
 NOT_NEEDED = (
     "alembic_version", "api_keys", "audit_entries", "cancelled_orders", "changes", "code_renewals", "cursors",
     "forecasts", "guesses", "hook_calls", "inbox_deliveries", "installation", "kept_answers", "message_events",
-    "refusals", "reservations", "shop_connections", "told_orders", "users", "visit_sums", "visits",
+    "noted_ahead", "refusals", "reservations", "shop_connections", "told_orders", "users", "visit_sums", "visits",
 )
 """Tables that no step and no rule reads, or that begin empty in a world of its own."""
 

@@ -110,6 +110,8 @@ class Listeners:
 
     def only(self, places: Sequence[int]) -> "Listeners":
         """The people at these places."""
+        if len(places) == len(self.enrolment_ids):
+            return self
         return Listeners(
             [self.enrolment_ids[place] for place in places], [self.customer_ids[place] for place in places],
             [self.visits[place] for place in places], [self.arms[place] for place in places],
@@ -251,7 +253,7 @@ def _codes(
         origins = {place: f"{origin}:{people.visits[place]}" for place, origin in origins.items()}
     else:
         held = _held(session, offer_id, [people.customer_ids[place] for place in places if people.returning[place]])
-        for place in places:
+        for place in places if held else ():
             origin, state, until_us = held.get(people.enrolment_ids[place], ("", "none", None))
             if state == "revoked":
                 # The first message never went, so that code was withdrawn; this send brings a code of its own.

@@ -32,6 +32,7 @@ from journeys.models import Enrolment
 from journeys.visits import Way, record_visits, ways_of
 from journeys.walk import calling
 from journeys.walk.code_ends import before_code_ends
+from journeys.walk.columns import grouped, picked
 from journeys.walk.hooking import tell
 from journeys.walk.speaking import HELD_OUT, SKIPPED, Listeners, Shelf, Spoken, give, keep_silent, speak, withhold
 from segments.engines.members import matching
@@ -80,9 +81,7 @@ class Walk:
         for _round in range(MOST_STEPS):
             if not walking:
                 break
-            groups: dict[tuple[int, str], list[int]] = {}
-            for place in walking:
-                groups.setdefault((self.versions[place], self.step[place]), []).append(place)
+            groups = grouped(self.versions, self.step, walking)
             walking = []
             for (version_id, key), places in sorted(groups.items()):
                 walking += self._at_step(self.plans[version_id], key, places)
@@ -174,8 +173,8 @@ class Walk:
 
     def _best_arm(self, plan: Plan, step: BestArm, places: list[int]) -> list[int]:
         names = draw_arms(
-            self.connection, plan, step, enrolment_ids=[self.ids[place] for place in places],
-            customer_ids=[self.customers[place] for place in places],
+            self.connection, plan, step, enrolment_ids=picked(self.ids, places),
+            customer_ids=picked(self.customers, places),
             external_ids=self._units(plan, places),
             entered_us=[self.entered[place] for place in places], held=[self.held[place] for place in places],
             now_us=self.now_us)
@@ -289,11 +288,8 @@ class Walk:
 
     def _listeners(self, places: list[int]) -> Listeners:
         return Listeners(
-            enrolment_ids=[self.ids[place] for place in places],
-            customer_ids=[self.customers[place] for place in places],
-            visits=[self.visit[place] for place in places],
-            arms=[self.arm[place] for place in places],
-            languages=[self.language[place] for place in places],
+            enrolment_ids=picked(self.ids, places), customer_ids=picked(self.customers, places),
+            visits=picked(self.visit, places), arms=picked(self.arm, places), languages=picked(self.language, places),
             returning=[self.channel[place] is not None or self.plans[self.versions[place]].gives for place in places],
         )
 
@@ -309,8 +305,7 @@ class Walk:
 
     def _wait_for(self, plan: Plan, step: WaitFor, places: list[int]) -> list[int]:
         """Let go whoever has what they wait for, or has waited long enough; the others stand until either comes."""
-        people = Waiting([self.ids[place] for place in places], [self.customers[place] for place in places],
-                         [self.step_entered[place] for place in places])
+        people = Waiting(*(picked(column, places) for column in (self.ids, self.customers, self.step_entered)))
         here = happened(self.connection, plan, step, people, now=self.now)
         going = self._go([places[number] for number in sorted(here)], [step.next["yes"]] * len(here),
                          ["yes"] * len(here))
@@ -364,20 +359,24 @@ class Walk:
 
     def _pass(self, places: list[int], outcomes: Sequence[str], details: Sequence[str | None] | None = None) -> None:
         """Close the current visit of these people."""
-        steps_, count = [self.step[place] for place in places], len(places)
-        columns = ([self.ids[place] for place in places], [self.visit[place] for place in places], steps_,
-                   [self.step_entered[place] for place in places], [self.now_us] * count, outcomes,
+        ids, visits, steps_, entered, versions, held = (picked(column, places) for column in (
+            self.ids, self.visit, self.step, self.step_entered, self.versions, self.held))
+        count = len(places)
+        columns = (ids, visits, steps_, entered, [self.now_us] * count, outcomes,
                    [None] * count if details is None else details)
         for name, values in zip(_VISIT_COLUMNS, columns, strict=True):
             self.visits[name] += values
-        self.ways += ways_of((self.versions[place] for place in places), steps_, outcomes,
-                             (self.held[place] for place in places))
+        self.ways.update(ways_of(versions, steps_, outcomes, held))
 
     def _go(
         self, places: list[int], targets: Sequence[str], outcomes: Sequence[str],
         details: Sequence[str | None] | None = None,
     ) -> list[int]:
         self._pass(places, outcomes, details)
+        if len(places) == len(self.ids):
+            self.step, self.visit = list(targets), [number + 1 for number in self.visit]
+            self.step_entered, self.until = [self.now_us] * len(places), [None] * len(places)
+            return places
         for place, target in zip(places, targets, strict=True):
             self.step[place] = target
             self.visit[place] += 1
