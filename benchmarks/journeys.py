@@ -65,7 +65,7 @@ class _Walked:
 
 
 def run(quick: bool, home: Path, part: str | None = None) -> dict[str, Any]:
-    """One JSON row; `ours` is steps per second, ratios are times: ours over set SQL (medians of the turns), the loop over
+    """One JSON row; `ours` is steps per second, ratios are times: ours over set SQL (medians of the turns), loop over
     ours."""
     size = 80_000 if quick else 1_000_000
     folder = Path(tempfile.mkdtemp(prefix="journeys-", dir=home))
