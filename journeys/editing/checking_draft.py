@@ -18,9 +18,10 @@ from delivery.contents import list_contents
 from delivery.receivers import list_receivers
 from journeys.entry.allotting import best_first_problems
 from journeys.graphs.checking import check_graph
-from journeys.graphs.graph import Branch, Change, Graph, WaitFor, Webhook
+from journeys.graphs.graph import Branch, Change, Graph, Split, WaitFor, Webhook
 from journeys.graphs.letter_clock import letter_problems
 from journeys.graphs.reading import read_graph
+from journeys.models import Journey, Version
 from segments.compiling.scored import uncomputed
 from segments.language.conditions import InSegment, Rule
 from segments.models import Segment
@@ -46,6 +47,26 @@ def check_draft(session: Session, graph: object) -> list[Problem]:
         found = [*found, *best_first_problems(read), *letter_problems(read, valid, lead_days=lead_days)]
     return [*found, *([] if entered is None else _entry_problems(session, read, entered)),
             *_rule_problems(session, read), *_change_problems(session, read, segments), *_told_problems(session, read)]
+
+
+def rest_problems(session: Session, journey: Journey, graph: Graph) -> list[Problem]:
+    """The rest of a split, of whatever version, goes the way of one arm, decided once: its arms keep their names."""
+    found = []
+    for key, step in graph.steps.items():
+        if not isinstance(step, Split) or step.rest is None:
+            continue
+        names = {name for name, _share in step.arms}
+        for number, before in session.execute(
+                select(Version.number, Version.graph).where(Version.journey_id == journey.id)
+                .order_by(Version.number.desc())).all():
+            earlier = before["steps"].get(key, {})
+            if earlier.get("kind") == "split" and "rest" in earlier and set(earlier["arms"]) != names:
+                found.append(Problem(
+                    f"steps.{key}.arms", f"In version {number} the arms of this split were called"
+                    f" {' and '.join(sorted(earlier['arms']))}; one of them wins for the rest of every version.",
+                    "Keep their names, or give the split another id: then it is decided anew."))
+                break
+    return found
 
 
 def hold_segments(session: Session, graph: Graph) -> None:

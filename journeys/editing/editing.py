@@ -29,7 +29,7 @@ from delivery.hook_outbox import drop_calls, move_calls
 from delivery.models import Message
 from delivery.receivers import receiver_ids
 from journeys.editing.approval_parts import parts_of
-from journeys.editing.checking_draft import check_draft, hold_segments
+from journeys.editing.checking_draft import check_draft, hold_segments, rest_problems
 from journeys.entry import following
 from journeys.entry.holding_out import global_percent
 from journeys.entry.ranking import places_of_best, ranking_of, ranking_problems
@@ -133,7 +133,8 @@ def publish(
     insist(check_draft(session, journey.draft))
     graph = parse_graph(journey.draft)
     ranking = ranking_of(session, campaign) if places_of_best(graph) else None
-    insist([*_frame_problems(campaign, graph, now), *ranking_problems(graph, ranking)])
+    insist([*_frame_problems(campaign, graph, now), *ranking_problems(graph, ranking),
+            *rest_problems(session, journey, graph)])
     _adopt_frame(session, campaign, graph)
     before = newest_version(session, journey)
     version = Version(journey_id=journey.id, number=number + 1, graph=_frozen(session, journey.draft),
@@ -155,14 +156,20 @@ def publish(
     return version
 
 
-def is_published(session: Session, key: str) -> bool:
-    """Whether a journey that runs or rests has its draft, with all that it names, as its newest version already."""
-    journey = journey_by_key(session, key)
+def running_as_drafted(session: Session, key: str) -> Version | None:
+    """The newest version of a journey that runs or rests, if it is its draft with all that this names; else None.
+
+    Nobody publishes until this transaction ends.
+    """
+    journey = session.execute(select(Journey).where(Journey.key == key).with_for_update()).scalar_one_or_none()
+    if journey is None:
+        raise NotFound(f"There is no journey called {key}.")
     newest = newest_version(session, journey)
     if newest is None or journey.state not in ("running", "paused") or check_draft(session, journey.draft):
-        return False
+        return None
     pins = {name: value for name, value in newest.pins.items() if name != "ranking"}
-    return bool(newest.graph == _frozen(session, journey.draft) and pins == _pins(session, parse_graph(journey.draft)))
+    same = newest.graph == _frozen(session, journey.draft) and pins == _pins(session, parse_graph(journey.draft))
+    return newest if same else None
 
 
 def publish_problems(session: Session, key: str, graph: object, *, now: datetime) -> list[Problem]:
@@ -174,7 +181,8 @@ def publish_problems(session: Session, key: str, graph: object, *, now: datetime
         return found
     campaign, read = session.get_one(Campaign, journey.campaign_id), parse_graph(graph)
     ranking = ranking_of(session, campaign) if places_of_best(read) else None
-    return [*_frame_problems(campaign, read, now), *ranking_problems(read, ranking)]
+    return [*_frame_problems(campaign, read, now), *ranking_problems(read, ranking),
+            *rest_problems(session, journey, read)]
 
 
 def pause(session: Session, key: str, *, now: datetime) -> Journey:

@@ -21,7 +21,7 @@ from journeys.arms.best_arms import belief_of, evidence, shares_of
 from journeys.arms.deciding import WON, decide, judge
 from journeys.arms.outcomes import Came
 from journeys.editing.checking_draft import check_draft
-from journeys.editing.editing import pause, resume
+from journeys.editing.editing import pause, publish_problems, resume
 from journeys.graphs.graph import BestArm, Rest, Split
 from journeys.graphs.plans import load_plans
 from journeys.graphs.schema import graph_schema
@@ -152,6 +152,25 @@ def test_the_rest_waits_until_an_arm_has_won_and_belongs_to_no_arm(
     assert winner.arm == "B" and winner.author is None and "always-valid" in winner.reason
     with database.writing() as session, pytest.raises(Conflict):
         decide(session, "winback", "split", "A", author="Ada", now=now)
+
+
+def test_a_split_with_a_rest_keeps_the_names_of_its_arms_in_later_versions(
+    sqlite_database: Database, now: datetime
+) -> None:
+    """One decision goes for all versions: a rest that knows no such arm would wait without end."""
+    furnish(sqlite_database, (1,), now=now)
+    go(sqlite_database, REST, now=now)
+    renamed = {"kind": "split", "arms": {"A": 20, "C": 20}, "rest": {"percent": 60},
+               "next": {"A": "pause", "C": "pause"}}
+    with pytest.raises(Invalid, match=r"steps\.split\.arms.*called A and B"):
+        go(sqlite_database, {**REST, "steps": {**REST["steps"], "split": renamed}}, now=now)
+    with sqlite_database.reading() as session:
+        told = publish_problems(session, "winback", {**REST, "steps": {**REST["steps"], "split": renamed}}, now=now)
+    assert [problem.place for problem in told] == ["steps.split.arms"]
+    anew = {**{key: step for key, step in REST["steps"].items() if key != "split"}, "second": renamed}
+    assert go(sqlite_database, {**REST, "start": "second", "steps": anew}, now=now).number == 2
+    shares = {**REST["steps"]["split"], "arms": {"A": 10, "B": 30}}
+    assert go(sqlite_database, {**REST, "steps": {**REST["steps"], "split": shares}}, now=now).number == 3
 
 
 def test_an_arm_wins_only_with_a_fair_drawing_and_a_sure_or_declared_result() -> None:

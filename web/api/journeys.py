@@ -176,16 +176,20 @@ def check(body: dict[str, Any], key: str) -> Response:
 @blueprint.arguments(PublishSchema, required=False)
 @blueprint.response(201, VersionAnswer)
 def publish(body: dict[str, Any], key: str) -> Response:
-    """Freeze the draft as the next version and let it run."""
-    now = request_now()
+    """Freeze the draft as the next version and let it run (201). A draft that runs already, word for word and with the
+    same texts, offers and segments, makes no second version (200)."""
+    now, key = request_now(), _storable(key)
     with writing() as session:
-        version = editing.publish(session, _storable(key), author=body.get("author") or asking_person().name,
-                                  expected_version=body.get("draft_version"), expected_number=body.get("number"),
-                                  now=now)
-        record(session, "journey.published", f"journey:{key}", now=now, number=version.number)
+        seen = "number" in body or "draft_version" in body  # then they say what they expect, and are told if it is not
+        runs = None if seen else editing.running_as_drafted(session, key)
+        version = runs or editing.publish(
+            session, key, author=body.get("author") or asking_person().name,
+            expected_version=body.get("draft_version"), expected_number=body.get("number"), now=now)
+        if runs is None:
+            record(session, "journey.published", f"journey:{key}", now=now, number=version.number)
         response = jsonify({"journey": key, "number": version.number,
                             "published_at": version.published_at.isoformat().replace("+00:00", "Z")})
-    response.status_code = 201
+    response.status_code = 201 if runs is None else 200
     return response
 
 

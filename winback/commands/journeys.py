@@ -22,7 +22,7 @@ from core.clock import current_now
 from core.errors import Invalid
 from journeys.editing.bundling import Bundle, bring, bundle_problems, export, is_bundle, read_bundle, written
 from journeys.editing.checking_draft import check_draft
-from journeys.editing.editing import is_published, journey_by_key, newest_version, publish, save_draft
+from journeys.editing.editing import publish, running_as_drafted, save_draft
 from journeys.editing.file_text import Written, is_yaml, read_text
 from journeys.forecasting.asking import Wish, wish_problems
 from journeys.forecasting.playing import USUAL_DAYS, Drafted
@@ -92,10 +92,9 @@ def publish_file(context: Context, file: Path, key: str | None, campaign_key: st
 
 def _publish(session: Session, key: str, now: datetime) -> str:
     """Publish what differs from the newest version; returns the sentence that says what was done."""
-    if is_published(session, key):
-        newest = newest_version(session, journey_by_key(session, key))
-        assert newest is not None
-        return f"Nothing differs: {key} stays in version {newest.number}."
+    runs = running_as_drafted(session, key)
+    if runs is not None:
+        return f"Nothing differs: {key} stays in version {runs.number}."
     return f"{key} runs in version {publish(session, key, author='shell', now=now).number}."
 
 
