@@ -261,6 +261,13 @@ def test_letters_are_listed_by_day_and_nothing_else_is_served(marketer: FlaskCli
         answer = marketer.get(f"/prints/{path}", follow_redirects=True)
         assert answer.status_code == 404 or b"secret" not in answer.data, path
     assert marketer.get("/prints/2026-03-02?after=x").status_code == 400
+    # A day on which nothing can have been posted stays in its field, with the reason beside it.
+    for typed, told in (("2026-03-01", "on the day they were handed over"), ("soon", "Write a day such as"),
+                        ("2999-01-01", "not in the future"), ("", "Write a day such as")):
+        answer = marketer.post("/prints/2026-03-02/posted", data={"posted_on": typed})
+        assert answer.status_code == 400 and "2 letters" not in answer.text and "Ada" in answer.text
+        assert told in answer.text and f'value="{typed}"' in answer.text and 'id="f-posted_on"' in answer.text
+    assert marketer.post("/prints/yesterday/posted", data={"posted_on": "2026-03-02"}).status_code == 400
 
 
 def test_two_people_of_one_name_are_two_agents(app: Flask, desk: Database, now: datetime) -> None:

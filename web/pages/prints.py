@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
+from core.errors import Invalid
 from delivery.print_runs import letter_path, letters_of, manifest_path, print_runs
 from journeys.walk.posting import posted, read_day
 from web.frame.paging import cursor
@@ -30,10 +31,15 @@ def index() -> ResponseReturnValue:
 @needs_role(*READERS)
 def show(day: str) -> ResponseReturnValue:
     """The letters of one day."""
+    return _letters(day)
+
+
+def _letters(day: str, *, posted_on: str = "", wrong: str | None = None) -> str:
     start = cursor(request.args.get("after"))
     letters = letters_of(settings().home, day)
     end = start + PAGE
     return render_template("pages/prints/show.html", day=day, letters=letters[start:end], total=len(letters),
+                           posted_on=posted_on, wrong=wrong,
                            next_href=url_for("prints.show", day=day, after=end) if end < len(letters) else None,
                            first_href=url_for("prints.show", day=day) if start else None)
 
@@ -42,12 +48,15 @@ def show(day: str) -> ResponseReturnValue:
 @needs_role(*READERS)
 def post_day(day: str) -> ResponseReturnValue:
     """Take over the day on which the print shop really posted these letters."""
-    now = request_now()
-    with writing() as session:
-        letters = posted(session, read_day(day, "day"), read_day(request.form.get("posted_on", ""), "posted_on"),
-                         now=now)
-        record(session, "letters.posted", f"print run:{day}", now=now, posted_on=request.form["posted_on"],
-               letters=letters)
+    now, typed = request_now(), request.form.get("posted_on", "")
+    try:
+        with writing() as session:
+            letters = posted(session, read_day(day, "day"), read_day(typed, "posted_on"), now=now)
+            record(session, "letters.posted", f"print run:{day}", now=now, posted_on=typed, letters=letters)
+    except Invalid as error:
+        if error.place != "posted_on":
+            raise
+        return _letters(day, posted_on=typed, wrong=error.message), 400
     toast(f"{letters:,} {'letter is' if letters == 1 else 'letters are'} reckoned from the day they were posted.")
     return redirect(url_for("prints.show", day=day))
 
