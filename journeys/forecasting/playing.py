@@ -216,6 +216,10 @@ def play(
                 length_us=(frame.until - frame.begins_at) // MICROSECOND,
                 categories=frame.campaign.goal_categories) if frame.graph.unit == ORGANISATION else None
             notes += budget_notes(session, frame.graph, journey_id, scale=scale, currency=frame.campaign.currency)
+    if not people and frame.graph.draws:
+        named = f"The segment {frame.graph.segment}" if frame.graph.segment else "The audience"
+        notes.append(f"{named} holds nobody today, so nothing would happen. Look at its conditions, and whether the "
+                     "latest orders have come in.")
     if living.refused:
         notes.append(f"{round(living.refused * scale):,} codes were wanted and refused at the till: too late, below "
                      "the minimum or over a limit.")

@@ -82,6 +82,16 @@ def said(found: Outlook) -> dict[tuple[str, str], int]:
             for channel, days in step.channels.items()}
 
 
+def test_an_audience_of_nobody_is_told_in_words(sqlite_database: Database, tmp_path: Path, now: datetime) -> None:
+    furnish(sqlite_database, (), now=now)
+    drafted(sqlite_database, GRAPH, now=now)
+    found = foreseen(sqlite_database, tmp_path, now=now, days=3)
+    assert (found.audience, found.refused) == (0, 0)
+    assert [note for note in found.notes if note.startswith("The segment lapsed holds nobody today")]
+    furnish(sqlite_database, (1,), now=now)
+    assert not [note for note in foreseen(sqlite_database, tmp_path, now=now, days=3).notes if "nobody today" in note]
+
+
 @pytest.mark.sqlite_first
 def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
     database: Database, tmp_path: Path, now: datetime
