@@ -157,7 +157,8 @@ def draw_arms(
     lots = drawn(f"{plan.journey_key}:{step.key}", [f"{key}:{entered}" for key, entered in
                                                     zip(external_ids, entered_us, strict=True)])
     chosen = [arms[place] for place in np.searchsorted(ends, lots, side="right").tolist()]
-    # Whoever was moved to a version without their arm is drawn among those there are.
+    # Whoever was moved to a version without their arm goes one of the ways there are. What is kept is the first draw:
+    # reports count people by what was drawn for them, with the probability it was drawn with.
     result = [known[enrolment_id] if known.get(enrolment_id) in step.next else arm
               for enrolment_id, arm in zip(enrolment_ids, chosen, strict=True)]
     new = [place for place, enrolment_id in enumerate(enrolment_ids) if enrolment_id not in known and not held[place]]
