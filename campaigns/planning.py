@@ -19,6 +19,7 @@ from campaigns.problems import Problem, insist
 from campaigns.standing import list_standing
 from campaigns.states import MOVES, move
 from core.errors import Conflict, NotFound
+from core.money import is_currency
 from core.storable import is_storable
 from segments.models import Segment
 
@@ -183,6 +184,8 @@ def _whole(value: object) -> int | None:
 def _currency(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{3}", value):
         raise ValueError("Use three capital letters such as EUR.")
+    if not is_currency(value):
+        raise ValueError(f"{value} is not a currency. Use the three letters of one, such as EUR or CHF.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""How is an amount of money written for people?
+"""How is an amount of money written for people, and which currencies are there?
 
 Owns the one spelling of amounts for all rooms: "€1,500", "€41.20", "US$90", "CHF 1,500"; German "1.500 €", "41,20 $".
 Currencies stand as each language writes them. Pure. The promise: a true minus before the sign, no-break spaces inside
@@ -6,9 +6,10 @@ an amount, a currency's own minor units, halves rounded up.
 """
 
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
+from babel import Locale
 from babel.numbers import format_decimal, get_currency_precision, get_currency_symbol
 
 MINUS = "\N{MINUS SIGN}"
@@ -53,3 +54,13 @@ def minor_places(currency: str) -> int:
 @lru_cache(maxsize=512)
 def _symbol(currency: str, language: str) -> str:
     return str(get_currency_symbol(currency, locale=_LOCALES.get(language, "en_GB")))
+
+
+def is_currency(code: str) -> bool:
+    """Whether these three capital letters are a currency of ISO 4217, past ones included."""
+    return code in _known()
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(Locale("en").currencies)

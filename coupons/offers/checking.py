@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 from core.codes import ALPHABET
 from core.errors import Invalid
+from core.money import is_currency
 from coupons.offers.discount import MAX_CENTS
 
 KINDS = ("percent", "fixed", "fixed_price", "free_item", "free_shipping")
@@ -169,12 +170,12 @@ def _none_or(check: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
     return lambda value, place: None if value is None else check(value, place)
 
 
-def _matching(pattern: re.Pattern[str], message: str) -> Callable[[Any, str], str]:
-    def check(value: Any, place: str) -> str:
-        if not pattern.fullmatch(value):
-            raise Invalid(message, place=place)
-        return str(value)
-    return check
+def _currency(value: Any, place: str) -> str:
+    if not _CURRENCY.fullmatch(value):
+        raise Invalid("Use three capital letters, for example EUR.", place=place)
+    if not is_currency(value):
+        raise Invalid(f"{value} is not a currency. Use the three letters of one, for example EUR or CHF.", place=place)
+    return str(value)
 
 
 def _percent(value: Any, place: str) -> Decimal | None:
@@ -207,7 +208,12 @@ def _names(longest: int) -> Callable[[Any, str], list[str]]:
 
 
 _CLASS_WORDS = "Use small letters, digits and dashes for a class of offers, for example freight."
-_one_class = _matching(_CLASS, _CLASS_WORDS)
+
+
+def _one_class(value: Any, place: str) -> str:
+    if not _CLASS.fullmatch(value):
+        raise Invalid(_CLASS_WORDS, place=place)
+    return str(value)
 
 
 def _classes(values: Any, place: str) -> list[str]:
@@ -269,7 +275,7 @@ _FIELDS: dict[str, tuple[Any, Callable[[Any, str], Any]]] = {
     "name": ("", _name), "kind": ("", _one_of(*KINDS)), "percent": (None, _percent),
     "amount_cents": (None, _cents), "price_cents": (None, _cents), "free_skus": ((), _names(100)),
     "free_items": (None, _whole(1, 1000)),
-    "currency": ("EUR", _matching(_CURRENCY, "Use three capital letters, for example EUR.")),
+    "currency": ("EUR", _currency),
     "minimum_cents": (None, _cents), "minimum_items": (None, _whole(1, 10_000)), "cap_cents": (None, _cents),
     "categories": ((), _texts), "excluded_categories": ((), _texts), "skus": ((), _names(100)),
     "excluded_skus": ((), _names(100)), "brands": ((), _texts), "excluded_brands": ((), _texts),

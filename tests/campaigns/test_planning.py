@@ -32,7 +32,7 @@ BAD: list[tuple[str, Any]] = [
     ("name", " "), ("name", "x\0"), ("timezone", "Mars/Olympus"), ("timezone", None), ("holdout_percent", 51),
     ("holdout_percent", -1), ("holdout_percent", "10"), ("holdout_percent", True), ("holdout_percent", float("nan")),
     ("budget_cents", -5), ("budget_cents", 1.5), ("budget_cents", 10**18), ("goal_categories", "furniture"),
-    ("goal_categories", [""]), ("currency", "euro"), ("segment", "gone"), ("starts_at", "soon"),
+    ("goal_categories", [""]), ("currency", "euro"), ("currency", "XQX"), ("segment", "gone"), ("starts_at", "soon"),
     ("ends_at", "2026-13-01"), ("planned_people", 0), ("settings", []), ("state", "running"), ("colour", "red"),
 ]
 
