@@ -1,6 +1,7 @@
 """Arms that learn, the winner that goes to the rest, and programs that are told who came to a step."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from core.errors import Conflict, Invalid
 from coupons.models import Redemption
 from delivery.hook_models import HookCall
 from delivery.receivers import add_receiver
-from journeys.arms import best_arms
+from journeys.arms import best_arms, deciding
 from journeys.arms.best_arms import belief_of, evidence, shares_of
 from journeys.arms.deciding import WON, decide, judge
 from journeys.arms.outcomes import Came
@@ -26,6 +27,7 @@ from journeys.graphs.graph import BestArm, Rest, Split
 from journeys.graphs.plans import load_plans
 from journeys.graphs.schema import graph_schema
 from journeys.models import ArmBelief, ArmDraw, Visit, Winner
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import add_order, codes, enrolments, everything, furnish, go, path_of, walk, with_steps
 
@@ -205,6 +207,39 @@ def test_somebody_may_choose_by_hand_and_their_name_stands_there(
         assert decide(session, "winback", "split", "A", author="Ada", now=now).author == "Ada"
     walk(sqlite_database, tmp_path, now=now)
     assert {each.step for each in enrolments(sqlite_database).values()} == {"pause"}
+
+
+@only_postgresql
+def test_of_two_who_choose_at_the_same_time_one_chooses(
+    database: Database, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(database, range(1, 41), now=now)
+    go(database, REST, now=now)
+    walk(database, tmp_path, now=now)
+    refused: list[str] = []
+
+    def choose() -> None:
+        with database.writing() as session:
+            try:
+                decide(session, "winback", "split", "B", author="Ben", now=now)
+            except Conflict as error:
+                refused.append(str(error))
+
+    other, settle = threading.Thread(target=choose), deciding._settle
+
+    def meanwhile(*given: Any, **named: Any) -> None:
+        monkeypatch.setattr(deciding, "_settle", settle)
+        other.start()
+        other.join(0.5)
+        settle(*given, **named)
+
+    monkeypatch.setattr(deciding, "_settle", meanwhile)
+    with database.writing() as session:
+        decide(session, "winback", "split", "A", author="Ada", now=now)
+    other.join(60)
+    with database.reading() as session:
+        [winner] = session.scalars(select(Winner))
+    assert (winner.arm, winner.author, len(refused)) == ("A", "Ada", 1)
 
 
 def test_a_program_is_told_once_per_visit_not_of_people_left_alone_and_not_during_a_pause(

@@ -12,6 +12,7 @@ from core.database import Database
 from customers.models import Customer
 from journeys.editing.editing import pause, resume
 from journeys.entry import following
+from journeys.graphs.plans import load_plans
 from journeys.graphs.steps import held_out
 from journeys.models import Enrolment, Version
 from segments.language.rules import parse_rule
@@ -194,6 +195,24 @@ def test_a_newer_version_goes_on_at_the_same_door_and_a_pause_forgets_nobody(
     walk(database, tmp_path, now=now + 3 * DAY)
     people = enrolments(database)
     assert sorted(people) == [1, 2] and {person.version_id for person in people.values()} == {second.id}
+
+
+def test_a_worker_that_knows_only_the_version_before_lets_nobody_in(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(database, range(1, 4), now=now)
+    buyers(database, now=now)
+    look(database, tmp_path, now)
+    go(database, door("entering"), now=now)
+    with database.reading() as session:
+        [before] = load_plans(session.connection(), states=("running",)).values()
+    buy(database, [1], now)
+    refresh(database, questions(database, tmp_path), "buyers", now=now + DAY)
+    second = go(database, door("entering") | {"name": "Again"}, now=now + DAY)
+    assert following._follow(database, before, now=now + DAY, limit=10) == 0
+    assert enrolments(database) == {}
+    walk(database, tmp_path, now=now + DAY)
+    assert {number: person.version_id for number, person in enrolments(database).items()} == {1: second.id}
 
 
 def test_who_moves_before_the_window_opens_does_not_enter(database: Database, tmp_path: Path, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """A paused journey says nothing more: not on the phone, and not what a channel just refused for now."""
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import update
 
 from core.database import Database
 from core.errors import Conflict
+from delivery import sending
 from delivery.calls import open_calls, record_outcome, take_call, tidy
 from delivery.channels import Envelope, Outcome, accepted, refused_for_now
 from delivery.desk import calls_on_desk, desk_counts
@@ -17,6 +19,7 @@ from delivery.models import Message
 from delivery.showing import count_open_calls
 from journeys.editing.editing import end, pause, resume
 from journeys.walk.due import NEVER
+from tests.conftest import only_postgresql
 from tests.delivery.ledger import SETTINGS, sink
 from tests.journeys.shop import ONE_MAIL, add_order, codes, day, deliver, enrolments, furnish, go, ledger, path_of, walk
 from tests.journeys.test_calling import CALL, speak
@@ -131,6 +134,34 @@ def test_what_a_channel_refuses_for_now_while_the_journey_is_paused_waits_for_it
         resume(session, "winback", overdue=overdue, now=now + timedelta(days=2))
     day(database, tmp_path, channels, now=now + timedelta(days=2))
     assert [row.state for row in ledger(database)] == ["sent" if overdue == "send" else "cancelled"]
+
+
+@only_postgresql
+def test_a_pause_that_comes_while_an_answer_is_written_down_holds_what_goes_back_to_the_queue(
+    database: Database, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(database, (1,), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+
+    def stop() -> None:
+        with database.writing() as session:
+            pause(session, "winback", now=now)
+
+    stopping, write_down = threading.Thread(target=stop), sending._write_down
+
+    def meanwhile(*given: Any, **named: Any) -> int:
+        stopping.start()
+        stopping.join(0.5)
+        return write_down(*given, **named)
+
+    monkeypatch.setattr(sending, "_write_down", meanwhile)
+    deliver(database, {"email": Meanwhile(lambda: None)}, now=now)
+    stopping.join(60)
+    monkeypatch.undo()
+    channels, _ = sink(tmp_path)
+    day(database, tmp_path, channels, now=now + timedelta(days=1))
+    assert [row.state for row in ledger(database)] == ["queued"]
 
 
 def test_what_is_claimed_waits_and_what_has_gone_stands_in_no_queue_when_a_pause_comes(

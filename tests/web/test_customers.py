@@ -26,6 +26,7 @@ from customers.models import (
 )
 from delivery.models import Message, MessageEvent
 from delivery.preference import choose_channels
+from journeys.models import Enrolment
 from tests.conftest import NOW, made_once
 from tests.web import story
 from tests.web.story import HOSTILE
@@ -285,6 +286,8 @@ def test_forgetting_leaves_no_personal_word_in_any_table(
         message.values = {"greeting": secret}
         session.add(MessageEvent(message_id=message.id, kind="called", at=now, source="call", source_key="1",
                                  detail={"note": secret}))
+        for passage in session.scalars(select(Enrolment).where(Enrolment.customer_id == person.id)):
+            passage.error = f"{secret} cannot be laid out"
         person_id, public_id = person.id, message.public_id
         orders = session.execute(_ORDERS, {"i": person_id}).scalar_one()
     folder = home / "letters" / "2026-03-02"
