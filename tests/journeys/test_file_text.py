@@ -10,7 +10,9 @@ import yaml
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from campaigns.models import Campaign
 from core.database import Database
 from core.errors import Invalid
 from core.settings import read_settings
@@ -118,5 +120,15 @@ def test_the_shell_reads_both_writes_either_and_names_the_line(
     graph = tmp_path / "graph.yml"
     graph.write_text("name: A\nentry: {segment: nobody}\nstart: end\nsteps:\n  end: {kind: leave}\n")
     assert "line 2, entry.segment: There is no segment" in run("check", str(graph)).stdout
+    alone = "start: end\nsteps:\n  end: {kind: leave}\n"
+    graph.write_text("name: A\nentry: {api: true}\nwindow: {from: 2026-05-02, until: 2026-04-01}\n" + alone)
+    told = run("check", str(graph))
+    assert told.exit_code == 1 and "line 3, window.until: " in told.stdout
+    assert "line 3, window.until" in str(run("publish", str(graph)).exception)
+    graph.write_text("name: A\nentry: {api: true}\n" + alone)
+    assert run("check", str(graph)).stdout == "graph.yml can be published.\n"
+    assert "There is no campaign called summer" in str(run("check", str(graph), "--campaign", "summer").exception)
+    with sqlite_database.reading() as session:
+        assert session.scalars(select(Campaign.key)).all() == ["spring"], "a check keeps nothing"
     graph.write_text("name: [\n")
     assert "graph.yml, line 2" in str(run("check", str(graph)).exception)

@@ -22,7 +22,7 @@ from core.clock import current_now
 from core.errors import Invalid
 from journeys.editing.bundling import Bundle, bring, bundle_problems, export, is_bundle, read_bundle, written
 from journeys.editing.checking_draft import check_draft
-from journeys.editing.editing import publish, running_as_drafted, save_draft
+from journeys.editing.editing import publish, publish_problems, running_as_drafted, save_draft
 from journeys.editing.file_text import Written, is_yaml, read_text
 from journeys.forecasting.asking import Wish, wish_problems
 from journeys.forecasting.playing import USUAL_DAYS, Drafted
@@ -32,6 +32,8 @@ from segments.language.rules import parse_rule
 from winback.context import Context
 
 FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+KEY = click.option("--key", help="The journey's key; default: made from its name.")
+CAMPAIGN = click.option("--campaign", "campaign_key", help="The campaign it belongs to; default: one of the same key.")
 LARGEST_BYTES = 4 * 1024 * 1024
 
 
@@ -42,15 +44,17 @@ def journey() -> None:
 
 @journey.command("check")
 @FILE
+@KEY
+@CAMPAIGN
 @click.pass_obj
-def check(context: Context, file: Path) -> None:
-    """List every problem of a journey; exit 1 when there is one."""
+def check(context: Context, file: Path, key: str | None, campaign_key: str | None) -> None:
+    """List every problem that publishing would find; exit 1 when there is one. Nothing is kept."""
     read = _read(file)
     with _placed(read):
-        problems = _bundle_problems(context, read.value) if is_bundle(read.value) else None
-    if problems is None:
-        with context.database.reading() as session:
-            problems = check_draft(session, read.value)
+        if is_bundle(read.value):
+            problems = _bundle_problems(context, _bundle_for(read.value, key, campaign_key))
+        else:
+            problems = _graph_problems(context, read.value, _key_for(read.value, file, key), campaign_key)
     for problem in problems:
         click.echo(f"{_where(read, problem.place)}: {problem.message} {problem.fix}".rstrip())
     if problems:
@@ -61,8 +65,8 @@ def check(context: Context, file: Path) -> None:
 
 @journey.command("publish")
 @FILE
-@click.option("--key", help="The journey's key; default: made from its name.")
-@click.option("--campaign", "campaign_key", help="The campaign it belongs to; default: one of the same key.")
+@KEY
+@CAMPAIGN
 @click.pass_obj
 def publish_file(context: Context, file: Path, key: str | None, campaign_key: str | None) -> None:
     """Check a journey, freeze it as the next version and let it run. A campaign's file brings all that it names."""
@@ -76,18 +80,27 @@ def publish_file(context: Context, file: Path, key: str | None, campaign_key: st
             done = _publish(session, made.key, now)
         click.echo(done)
         return
-    chosen = key or _slug(str(graph.get("name") or file.stem))
+    chosen = _key_for(graph, file, key)
     with _placed(read), context.database.writing() as session:
         now = current_now(session.connection())
-        belongs_to = campaign_key or chosen
-        campaign = session.execute(select(Campaign).where(Campaign.key == belongs_to)).scalar_one_or_none()
-        if campaign is None:
-            if campaign_key is not None:
-                raise Invalid(f"There is no campaign called {campaign_key}.", place="--campaign")
-            campaign = save_campaign(session, belongs_to, fields=_campaign_fields(graph, chosen), now=now)
-        save_draft(session, chosen, graph, campaign_id=campaign.id, now=now)
+        _lay_down(session, graph, chosen, campaign_key, now)
         done = _publish(session, chosen, now)
     click.echo(done)
+
+
+def _lay_down(session: Session, graph: dict[str, Any], key: str, campaign_key: str | None, now: datetime) -> None:
+    """Save the draft, in a campaign of its own unless there is one."""
+    belongs_to = campaign_key or key
+    campaign = session.execute(select(Campaign).where(Campaign.key == belongs_to)).scalar_one_or_none()
+    if campaign is None:
+        if campaign_key is not None:
+            raise Invalid(f"There is no campaign called {campaign_key}.", place="--campaign")
+        try:
+            campaign = save_campaign(session, belongs_to, fields=_campaign_fields(graph, key), now=now)
+        except InvalidPlan as error:  # named as in the file
+            raise InvalidPlan([replace(each, place=_IN_GRAPH.get(each.place, each.place))
+                               for each in error.problems]) from None
+    save_draft(session, key, graph, campaign_id=campaign.id, now=now)
 
 
 def _publish(session: Session, key: str, now: datetime) -> str:
@@ -100,8 +113,8 @@ def _publish(session: Session, key: str, now: datetime) -> str:
 
 @journey.command("forecast")
 @FILE
-@click.option("--key", help="The journey's key; default: made from its name.")
-@click.option("--campaign", "campaign_key", help="The campaign it belongs to; default: one of the same key.")
+@KEY
+@CAMPAIGN
 @click.option("--days", default=USUAL_DAYS, show_default=True, help="Days to look ahead.")
 @click.option("--redemption-rate", type=float, help="Share of those a code reaches, 0 to 1; default: from history.")
 @click.option("--order-rate", type=float, help="Share that orders by itself in these days; default: from history.")
@@ -122,7 +135,7 @@ def forecast_file(
     if is_bundle(graph):
         drafted = _drafted(_bundle_for(graph, key, campaign_key), context.now())
     else:
-        chosen = key or _slug(str(graph.get("name") or file.stem))
+        chosen = _key_for(graph, file, key)
         drafted = Drafted(campaign_key or chosen, chosen, graph, _campaign_fields(graph, chosen))
     with _placed(read), closing(Questions(context.database, context.settings,
                                           seconds=UNATTENDED_SECONDS)) as questions:
@@ -160,8 +173,23 @@ def export_file(context: Context, campaign: str, target: Path | None, form: str 
         click.echo(f"{campaign} stands in {target}.", err=True)
 
 
-def _bundle_problems(context: Context, value: dict[str, Any]) -> list[Problem]:
-    bundle = read_bundle(value)
+def _graph_problems(context: Context, graph: dict[str, Any], key: str, campaign_key: str | None) -> list[Problem]:
+    with context.database.reading() as session:
+        found = check_draft(session, graph)
+    if found:
+        return found
+    with context.database.writing() as session, session.begin_nested() as trial:
+        now = current_now(session.connection())
+        try:
+            _lay_down(session, graph, key, campaign_key, now)
+            return publish_problems(session, key, graph, now=now)
+        except InvalidPlan as error:
+            return list(error.problems)
+        finally:
+            trial.rollback()
+
+
+def _bundle_problems(context: Context, bundle: Bundle) -> list[Problem]:
     with context.database.writing() as session:
         return bundle_problems(session, bundle, now=current_now(session.connection()))
 
@@ -179,6 +207,10 @@ def _drafted(bundle: Bundle, now: datetime) -> Drafted:
     named = bundle.segments.get(str(entry.get("segment"))) if isinstance(entry, dict) else None
     return Drafted(bundle.key, bundle.key, bundle.graph, bundle.plan, lambda session: bring(session, bundle, now=now),
                    parse_rule(named["rule"]) if named is not None and "rule" in named else None)
+
+
+_IN_GRAPH = {"starts_at": "window.from", "ends_at": "window.until", "segment": "entry.segment"}
+"""What a campaign made for a journey has from it, and where it stands there."""
 
 
 def _campaign_fields(graph: dict[str, Any], key: str) -> dict[str, Any]:
@@ -228,8 +260,10 @@ def _read(file: Path) -> Written:
     return read
 
 
-def _slug(text: str) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:100]
+def _key_for(graph: dict[str, Any], file: Path, key: str | None) -> str:
+    if key is not None:
+        return key
+    slug = re.sub(r"[^a-z0-9]+", "-", str(graph.get("name") or file.stem).lower()).strip("-")[:100]
     if not slug:
         raise Invalid("No key can be made from the journey's name. Give one.", place="--key")
     return slug
