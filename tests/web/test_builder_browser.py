@@ -82,6 +82,19 @@ def test_choosing_a_value_is_counted_at_once_and_typing_after_a_rest(shop: Live)
     expect(field).to_have_value("150")
 
 
+def test_letters_typed_in_an_open_menu_choose_in_it_and_lead_nowhere_else(shop: Live) -> None:
+    page = shop.open("/segments/_new")
+    page.locator("[data-add] summary").click()
+    page.keyboard.type("gs")  # outside a menu these two lead to the list of segments
+    expect(page.get_by_role("button", name="Spent an amount")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("button", name="Number of orders")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#row-0")).to_contain_text("spent")
+    assert page.url.endswith("/segments/_new")
+
+
 def test_a_rule_is_built_saved_and_undone_by_keys_alone(shop: Live) -> None:
     page = shop.open("/segments/_new")
     page.get_by_label("Name of the segment").fill("By keys")

@@ -137,6 +137,21 @@
     });
   }
 
+  // an open menu takes plain keys before anybody else: arrows walk it, a letter goes to the next choice that begins with it
+  document.addEventListener("keydown", (event) => {
+    const target = event.target instanceof Element ? event.target : document.body;
+    const menu = all("details.menu[open]").pop();
+    if (!menu || event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select")) return;
+    const letter = event.key.length === 1 && event.key !== " ", by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!letter && !by) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const choices = all(".o", menu), at = choices.indexOf(document.activeElement);
+    const next = by ? choices[at < 0 && by < 0 ? choices.length - 1 : (at + by + choices.length) % choices.length]
+      : [...choices.slice(at + 1), ...choices.slice(0, at + 1)].find((choice) => choice.textContent.trim().toLowerCase().startsWith(event.key.toLowerCase()));
+    if (next) next.focus();
+  }, true);
+
   // keys: Ctrl-K always; single keys never inside fields, and not at all when switched off
   const single = one("#single-keys");
   if (single) {
