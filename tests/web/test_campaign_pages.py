@@ -262,6 +262,8 @@ def test_campaign_pages_are_accessible_and_fit_the_screen(live_shop: Live, width
 
 @pytest.mark.browser
 def test_a_marketer_plans_a_campaign_draws_its_journey_and_publishes_it(live_shop: Live) -> None:
+    page = live_shop.open("/campaigns/_new", width=390)
+    expect(page.get_by_text("Begin with a ready one")).to_be_in_viewport()  # no field below it takes the focus
     page = live_shop.open("/campaigns/_new")
     page.get_by_label("Name", exact=True).fill("Furniture win-back")
     page.get_by_role("checkbox", name="furniture").check()
