@@ -33,10 +33,18 @@ def test_trouble_comes_first_and_opens_its_people(shop: FlaskClient, shop_databa
     told = words(page)
     assert "1 message may or may not have gone out" in told and "Nothing is repeated by itself" in told
     assert "1 person set aside in Furniture win-back" in told and "broken <b>" in told and "broken <b>" not in page
-    assert "“Fifteen euros” has used 95 % of its budget" in told
+    assert "“Fifteen euros” has used 95 % of its budget When it is used up, later codes are refused." in told
     for href in re.findall(r'<a class="btn sm even[^"]*" href="([^"]+)"', page):
         assert shop.get(href.replace("&amp;", "&")).status_code == 200, href
     assert page.count("btn sm even p") == 1  # one filled button
+
+
+def test_a_budget_that_is_used_up_is_told_as_something_that_is(shop: FlaskClient, shop_database: Database) -> None:
+    with shop_database.writing() as session:
+        session.execute(update(Offer).where(Offer.key == "fifteen").values(budget_cents=1000, spent_cents=1000))
+    told = words(shop.get("/").text)
+    assert "has used 100 % of its budget Codes are refused now, until more is allowed." in told
+    assert "When it is used up" not in told
 
 
 def test_the_feed_shows_redemptions_and_refusals_with_their_reason(shop: FlaskClient) -> None:

@@ -158,7 +158,8 @@ def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[di
                 else f"{count(offer.used)} of {count(offer.limit_total)}")
         found.append(_need("ticket", f"“{offer.name}” has used {rate(used, decimals=0)} of its "
                            f"{'budget' if offer.budget_cents else 'limit'}",
-                           "When it is used up, later codes are refused.", size, "Look at offer",
+                           "When it is used up, later codes are refused." if used < 1 else
+                           "Codes are refused now, until more is allowed.", size, "Look at offer",
                            page_url("offers.show", key=offer.key) or page_url("offers.index")))
     return found
 
