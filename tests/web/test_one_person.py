@@ -4,10 +4,12 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select, text
 
 from core.database import Database
+from core.errors import Invalid, NotFound
 from core.settings import Settings
 from coupons.models import KeptAnswer, Redemption
 from customers.importing import KINDS
@@ -103,6 +105,11 @@ def test_the_command_line_shows_exports_and_forgets(database: Database, settings
     assert json.loads(run("export", "c1"))["customer"]["first_name"] == "Ada"
     refused = CliRunner().invoke(customer, ["forget", "c1"], obj=context, input="n\n")
     assert refused.exit_code != 0 and "Stays blocked" in refused.output
+    for nobody_answers in ("n\n", ""):
+        with pytest.raises(Invalid, match="Nothing was erased"):
+            CliRunner().invoke(customer, ["forget", "c1"], obj=context, input=nobody_answers, catch_exceptions=False)
+    with pytest.raises(NotFound, match="nobody"):  # before anything is asked
+        CliRunner().invoke(customer, ["forget", "nobody"], obj=context, input="y\n", catch_exceptions=False)
     assert "forgotten" in run("forget", "c1", "--yes")
     with database.reading() as session:
         assert session.scalars(select(Customer.first_name)).all() == [None]

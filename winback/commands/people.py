@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.planning import campaign_by_key
+from core.errors import Invalid
 from customers.people import customer_facts, display_name, find_customer
 from web.people.personal_data import STAYS, everything_held, forget
 from web.people.why_not import why_not
@@ -74,6 +75,15 @@ def export(context: "Context", number: str) -> None:
     click.echo(json.dumps(held, ensure_ascii=False, indent=2, allow_nan=False))
 
 
+def _agreed(question: str) -> bool:
+    """Whether somebody said yes; where nobody can answer (a script, a closed terminal) nobody did."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        return False
+
+
 @customer.command(name="forget")
 @click.argument("number", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -81,9 +91,12 @@ def export(context: "Context", number: str) -> None:
 def forget_command(context: "Context", number: str, yes: bool) -> None:
     """Erase a customer's personal data for good."""
     if not yes:
+        with context.database.reading() as session:
+            find_customer(session, number)
         for what, words in STAYS:
             click.echo(f"{what}: {words}", err=True)
-        click.confirm(f"Forget customer {number} for good?", abort=True, err=True)
+        if not _agreed(f"Forget customer {number} for good?"):
+            raise Invalid("Nothing was erased. Answer y, or give --yes where nobody can answer.")
     now = context.now()
     with context.database.writing() as session:
         forget(session, number, settings=context.settings, now=now)
