@@ -203,12 +203,15 @@ def live(chromium: Browser, sqlite_database: Database, tmp_path: Path) -> Iterat
         "WINBACK_HOME": str(tmp_path / "home"), "WINBACK_DATABASE_URL": f"sqlite:///{sqlite_database.path}",
         "WINBACK_SECRET_KEY": "test-secret-key-0123456789",
     })
-    app = make_app(settings, sqlite_database)
+    yield from _live(make_app(settings, sqlite_database), sqlite_database, chromium)
+
+
+def _live(app: Flask, database: Database, chromium: Browser) -> Iterator[Live]:
     app.config["WTF_CSRF_ENABLED"] = True
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    served = Live(app, sqlite_database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
+    served = Live(app, database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
     yield served
     for context in served.contexts:
         context.close()
@@ -279,15 +282,4 @@ def shop(shop_database: Database, tmp_path: Path) -> FlaskClient:
 @pytest.fixture
 def live_shop(chromium: Browser, shop_database: Database, tmp_path: Path) -> Iterator[Live]:
     """The played shop served on loopback for a real browser; fails the test when the browser complained."""
-    app = shop_app(shop_database, tmp_path)
-    app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    served = Live(app, shop_database, f"http://127.0.0.1:{server.server_port}", chromium, [], [])
-    yield served
-    for context in served.contexts:
-        context.close()
-    server.shutdown()
-    thread.join()
-    assert served.complaints == []
+    yield from _live(shop_app(shop_database, tmp_path), shop_database, chromium)
