@@ -285,6 +285,7 @@ class Refusal(Base):
     shop: Mapped[str] = mapped_column(String(100), default="")
     order_ref: Mapped[str | None] = mapped_column(String(200))
     order_total_cents: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(String(3), doc="of the order; none: refused before this was kept")
 
 
 class KeptAnswer(Base):

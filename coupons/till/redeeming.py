@@ -230,6 +230,7 @@ def _record_refusal(connection: Connection, refused: Refused, request: Redemptio
         "code_id": situation.code_id if situation else None, "campaign": situation.campaign if situation else None,
         "customer_id": counted_customer(situation, named) if situation else named[0][0] if named else None,
         "shop": request.shop, "order_ref": request.order.id, "order_total_cents": request.order.total_cents,
+        "currency": request.order.currency,
     })
 
 

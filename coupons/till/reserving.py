@@ -213,7 +213,8 @@ def _refused(connection: Connection, refused: Refused, request: RedemptionReques
         "at": now, "reason": refused.reason, "code_text": request.code[:64],
         "code_id": situation.code_id if situation else None, "campaign": situation.campaign if situation else None,
         "customer_id": situation.holder_id if situation else None, "shop": request.shop,
-        "order_ref": request.order.id, "order_total_cents": request.order.total_cents})
+        "order_ref": request.order.id, "order_total_cents": request.order.total_cents,
+        "currency": request.order.currency})
     return Answer(refused.status, {"reason": refused.reason, "detail": refused.detail})
 
 

@@ -135,7 +135,7 @@ def _refused(session: Session, asked: TillFilter, cursor: "tuple[int, int, int] 
     rows = session.execute(statement.order_by(Refusal.at.desc(), Refusal.id.desc()).limit(limit))
     return [
         AtTheTill(row.at, *_who(customer), offer.name if offer else None, row.campaign, row.code_text,
-                  row.order_total_cents, 0, offer.currency if offer else "EUR", row.reason,
+                  row.order_total_cents, 0, row.currency or (offer.currency if offer else "EUR"), row.reason,
                   known=row.code_id is not None, shop=row.shop, order_ref=row.order_ref,
                   offer_key=offer.key if offer else None, place=_place(row.at, _REFUSED, row.id),
                   display=read_by_people(code, spelling))

@@ -96,6 +96,21 @@ def test_a_public_code_is_named_as_it_was_opened(
     assert {item["outcome"] for item in mine} == {"redeemed", "refused"}
 
 
+def test_a_refused_order_is_told_in_its_own_currency(
+    marketer: FlaskClient, client: FlaskClient, api_key: Callable[..., dict[str, str]], database: Database,
+    now: datetime
+) -> None:
+    with database.writing() as session:
+        stand_at(session.connection(), now)
+    offer = make_offer(database, now=now, key="fifteen", kind="fixed", amount_cents=1500)
+    [issued] = make_codes(database, offer, make_customers(database, 1, now=now), now=now)
+    assert use(database, ask(issued.code, currency="USD"), now=now).status == 422
+    listed = client.get("/api/v1/redemptions/feed", headers=api_key("read")).json
+    assert listed is not None and [item["currency"] for item in listed["items"]] == ["USD"]
+    for page in (marketer.get("/redemptions"), marketer.get(f"/codes/{issued.code}")):
+        assert "580.00" in page.text and "€580.00" not in page.text
+
+
 @only_sqlite
 def test_programs_walk_the_same_feed(
     client: FlaskClient, api_key: Callable[..., dict[str, str]], till: list[str]

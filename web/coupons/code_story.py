@@ -83,7 +83,8 @@ def _settled(rows: Sequence[Reservation]) -> Iterator[Line]:
 
 
 def _refusal(row: Refusal, currency: str, teller: Teller) -> Line:
-    worth = money(row.order_total_cents, currency=currency, exact=True) if row.order_total_cents is not None else ""
+    worth = (money(row.order_total_cents, currency=row.currency or currency, exact=True)
+             if row.order_total_cents is not None else "")
     return Line(row.at, "code", "x", f"Refused: {refused_words(row.reason)}", _sentence(_at(row.order_ref, row.shop)),
                 worth, kind="n", quiet=True)
 
