@@ -42,7 +42,7 @@ from journeys.forecasting.likeness import ordered_before
 from journeys.forecasting.living import Living, Shopping
 from journeys.forecasting.scratch import World, world
 from journeys.forecasting.tallying import Tally, tally
-from journeys.graphs.graph import Call, Give, Graph, Send
+from journeys.graphs.graph import Call, Give, Graph, Send, in_walking_order
 from journeys.graphs.reading import parse_graph
 from journeys.models import Enrolment, Forecast, Journey
 from journeys.responding import Response
@@ -209,7 +209,7 @@ def play(
                                   ranking=ranking)
         with scratch.database.reading() as session:
             counted = tally(session.connection(), journey_id, since=now, zone=frame.zone, scale=scale,
-                            keys=tuple(frame.graph.steps))
+                            keys=in_walking_order(frame.graph))
             told, inside = _sides(session, journey_id, living)
             alike = ordered_before(
                 session.connection(), journey_id, begins_us=to_us(frame.begins_at),

@@ -205,6 +205,27 @@ def ways_of(step: Step) -> dict[str, str]:
     return {f"next.{way}": target for way, target in step.next.items()}
 
 
+def in_walking_order(graph: "Graph") -> tuple[str, ...]:
+    """Every step once, none before a step that leads to it save in a circle; those nobody comes to stand last.
+
+    A stored graph does not keep the order in which its steps were written.
+    """
+    placed: list[str] = []
+    seen: set[str] = set()
+    for first in (graph.start, *graph.steps):
+        ahead = [(first, False)]
+        later: list[str] = []
+        while ahead:
+            key, done = ahead.pop()
+            if done:
+                later.append(key)
+            elif key in graph.steps and key not in seen:
+                seen.add(key)
+                ahead += [(key, True), *((target, False) for target in ways_of(graph.steps[key]).values())]
+        placed += reversed(later)
+    return tuple(placed)
+
+
 @dataclass(frozen=True)
 class ExitWhen:
     """Who is left in peace: who redeemed, who ordered in the campaign's goal, who said no to a channel or complained

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns.problems import InvalidPlan, Problem
 from journeys.graphs.checking import check_graph
-from journeys.graphs.graph import Branch, Send, Split, Wait
+from journeys.graphs.graph import Branch, Send, Split, Wait, in_walking_order
 from journeys.graphs.reading import parse_graph
 from journeys.graphs.schema import graph_schema
 from tests.journeys.shop import GRAPH, ONE_MAIL, with_steps
@@ -28,6 +28,22 @@ def test_a_good_journey_has_no_problems_and_fits_its_schema() -> None:
     for graph in (GRAPH, ONE_MAIL):
         assert check_graph(graph, **KNOWN) == []
         jsonschema_rs.validate(graph_schema(), graph)
+
+
+def test_steps_stand_in_the_order_people_walk_however_they_were_stored() -> None:
+    steps = {
+        "a_end": {"kind": "leave"}, "b_alone": {"kind": "leave"},
+        "late": {"kind": "wait", "days": 3, "next": "mail"},
+        "mail": {**SEND, "next": "a_end"},
+        "z_first": {"kind": "branch", "if": {"preferred_channel": "letter"}, "next": {"yes": "late", "no": "a_end"}},
+    }
+    for stored in (steps, dict(reversed(steps.items()))):
+        graph = parse_graph({"entry": {"segment": "lapsed"}, "start": "z_first", "steps": stored})
+        assert in_walking_order(graph) == ("z_first", "late", "mail", "a_end", "b_alone")
+    steps["late"] = {"kind": "branch", "if": {"preferred_channel": "letter"}, "next": {"yes": "back", "no": "mail"}}
+    steps["back"] = {"kind": "jump", "next": "z_first"}
+    circle = parse_graph({"entry": {"segment": "lapsed"}, "start": "z_first", "steps": steps})
+    assert sorted(in_walking_order(circle)) == sorted(steps) and in_walking_order(circle)[0] == "z_first"
 
 
 def test_a_graph_is_read_into_frozen_steps() -> None:
