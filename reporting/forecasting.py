@@ -27,6 +27,7 @@ from journeys.forecasting.tallying import Days, StepDays
 from journeys.responding import Curve, Response
 from reporting.break_even import Worth, worth_it
 from reporting.response_model import fit_response
+from reporting.results import instant_text
 from segments.engines.questions import Questions
 
 INTERVAL = (5, 95)
@@ -53,7 +54,7 @@ def forecast(
         codes = _codes(session, found)
     response = _responses(found, model)
     return {
-        "as_of": now.isoformat(), "from": found.begins_at.isoformat(), "until": found.until.isoformat(),
+        "as_of": instant_text(now), "from": instant_text(found.begins_at), "until": instant_text(found.until),
         "days": [day.isoformat() for day in days],
         "audience": {"people": found.audience, "walked": found.walked, "entered": found.tally.entered,
                      "held_out": found.tally.held_out, "left_out": dict(found.tally.kept_out),
@@ -189,7 +190,7 @@ def _line(
 ) -> dict[str, Any]:
     lift = math.nan if base is None else smallest_lift_of_rate(
         base, control=math.floor(control / effect), treated=math.floor(treated / effect))
-    seen = f"you will see a lift of {100 * lift:.0f} % or more" if math.isfinite(lift) else "no lift would be seen"
+    seen = f"you will see a lift of {100 * lift:,.0f} % or more" if math.isfinite(lift) else "no lift would be seen"
     group = f"{control:,} per arm" if what == "arms" else f"{control:,} left alone"
     alike = "" if effect < 1.05 else (
         " Organisations are drawn as one: by the orders of as many days before, the design effect is "

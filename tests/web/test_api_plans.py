@@ -138,6 +138,12 @@ def test_a_report_over_http_holds_the_contract_and_no_nan(shop: FlaskClient, hea
     assert all(arm <= set(each) for each in report["arms"]) and report["arms"][0]["p_value"] is None
     assert body_of(shop.get("/api/v1/reports/past-1", headers=headers))["effect"]["estimate"] is None
     assert len(body_of(shop.get("/api/v1/reports", headers=headers))["items"]) == 2
+    first = body_of(shop.get("/api/v1/reports?limit=1", headers=headers))
+    assert [item["key"] for item in first["items"]] == ["past-2"]
+    rest = body_of(shop.get(f"/api/v1/reports?limit=1&after={first['next']}", headers=headers))
+    assert [item["key"] for item in rest["items"]] == ["past-1"] and rest["next"] is None
+    for wrong in ("limit=0", "limit=501", "after=nothing"):
+        assert shop.get(f"/api/v1/reports?{wrong}", headers=headers).status_code == 400
     assert body_of(shop.get("/api/v1/reports/who-responds", headers=headers))["people"] == 120
     assert shop.get("/api/v1/reports/nothing", headers=headers).status_code == 404
 

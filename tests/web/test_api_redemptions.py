@@ -228,7 +228,10 @@ def test_keys_and_scopes_are_asked_for(client: FlaskClient, api_key: Keys, codes
         refused = post(client, api_key(*scopes), body)
         assert refused.json is not None and (refused.status_code, refused.json["reason"]) == (403, "forbidden")
     shop = api_key("redemptions")
-    assert client.get("/api/v1/codes", headers=shop).status_code == 403
+    refused = client.get("/api/v1/codes", headers=shop)
+    assert refused.json is not None and (refused.status_code, refused.json["title"]) == (403, "Forbidden")
+    assert "needs a key for read; this one is for redemptions" in refused.json["detail"]
+    assert client.get("/api/v1/redemptions?state=invented", headers=api_key("read")).status_code == 400
     assert client.post("/api/v1/offers", json={}, headers=shop).status_code == 403
     assert post(client, shop, body).status_code == 201
 

@@ -34,7 +34,9 @@ def test_a_campaign_is_approved_by_somebody_else_and_void_after_a_change(
     analyst = browser_of(shop.application, shop_database, "analyst")
     assert "waits for your approval" not in analyst.get("/").text
     admin.post("/campaigns/second/approval/decide", data={"answer": "approve", "asking": number})
-    assert body_of(shop.get("/api/v1/campaigns/second/approval", headers=headers))["state"] == "approved"
+    approved = body_of(shop.get("/api/v1/campaigns/second/approval", headers=headers))
+    assert approved["state"] == "approved" and approved["asked_at"].endswith("Z")
+    assert approved["decided_at"].endswith("Z")
     with shop_database.reading() as session:
         draft = session.scalars(select(Journey).where(Journey.key == "second")).one()
     changed = {"graph": {**draft.draft, "name": "Third"}, "draft_version": draft.draft_version}

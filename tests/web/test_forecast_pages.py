@@ -62,6 +62,8 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
         answer = session.scalars(select(Forecast)).one().answer or {}
     needed = [each["offer"] for each in answer["codes"]]
     assert needed and all(offers[key] in page for key in needed)
+    first = answer["steps"][0]
+    assert sum(first["by_day"].values()) == answer["audience"]["entered"]  # the column of who begins
     assert any(step["step"].startswith("mail") for step in answer["steps"]) and "<b>Send</b>" not in page
     beside = shop.get("/campaigns/second/forecast/strip")
     assert "Cost" in words(beside.text) and "People" in words(beside.text) and "HX-Refresh" not in beside.headers
@@ -73,6 +75,8 @@ def test_a_forecast_is_asked_for_waited_for_and_read(
     done = body_of(shop.get(f"/api/v1/campaigns/second/forecasts/{made['id']}", headers=headers))
     assert done["state"] == "done" and done["answer"]["audience"]["entered"] > 0
     assert {"steps", "messages", "codes", "cost", "stopped", "response", "power", "worth"} <= set(done["answer"])
+    instants = [done["asked_at"], done["finished_at"], *(done["answer"][name] for name in ("as_of", "from", "until"))]
+    assert all(each.endswith("Z") for each in instants), instants
     assert shop.get("/api/v1/campaigns/second/forecasts/999", headers=headers).status_code == 404
     for asked_wrongly in ({"order_rate": 2}, {"days": 0}, {"days": 91}):
         refused = shop.post("/api/v1/campaigns/second/forecasts", headers=headers, json=asked_wrongly)

@@ -14,6 +14,7 @@ from campaigns.house import house
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from journeys.editing.approval_parts import parts_of
+from reporting.results import instant_text
 from web.api.campaigns import blueprint
 from web.campaigns.approvals import approval_view, asking_person
 from web.requests.bodies import Words
@@ -97,8 +98,8 @@ def _body(session: Session, campaign: Campaign) -> dict[str, Any]:
     newest = view.newest
     return {
         "state": view.state, "needed": view.needed, "asked_by": newest and newest.asked_by,
-        "asked_at": newest and newest.asked_at.isoformat(), "decided_by": newest and newest.decided_by,
-        "decided_at": newest and newest.decided_at and newest.decided_at.isoformat(),
+        "asked_at": instant_text(newest.asked_at if newest else None), "decided_by": newest and newest.decided_by,
+        "decided_at": instant_text(newest.decided_at if newest else None),
         "comment": newest and newest.comment,
-        "changes": [{"thing": each.thing, "who": each.who, "at": each.at and each.at.isoformat()}
+        "changes": [{"thing": each.thing, "who": each.who, "at": instant_text(each.at)}
                     for each in view.changes]}

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from journeys.forecasting.asking import Wish, ask, forecast_of
 from journeys.forecasting.playing import LONGEST_DAYS, USUAL_DAYS
 from journeys.models import Forecast
+from reporting.results import instant_text
 from web.api.campaigns import blueprint
 from web.campaigns.approvals import asking_person
 from web.requests.bodies import Exact, Whole
@@ -69,6 +70,6 @@ def _wish(body: dict[str, Any]) -> Wish:
 def _body(row: Forecast, campaign: str) -> dict[str, Any]:
     answer = row.answer or {}
     return {"id": row.id, "campaign": campaign, "state": row.state, "asked": row.asked,
-            "asked_at": row.asked_at.isoformat(),
-            "finished_at": None if row.finished_at is None else row.finished_at.isoformat(),
+            "asked_at": instant_text(row.asked_at),
+            "finished_at": instant_text(row.finished_at),
             "problem": answer.get("problem"), "answer": answer if row.state == "done" else None}

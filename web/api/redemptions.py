@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, validate
 from core.errors import Invalid, NotFound
 from coupons.codes.showing import instant_text, list_redemptions, stored_redemption
 from coupons.locking import in_turn
+from coupons.states import REDEMPTION_MOVES
 from coupons.till.at_once import redeem_for
 from coupons.till.redeeming import roll_back
 from coupons.till.till import OUTCOMES, AtTheTill, TillFilter, at_the_till
@@ -54,7 +55,7 @@ class RedemptionFilter(Page):
     campaign = Words(longest=100)
     customer = Words(longest=200)
     code = Words(longest=200)
-    state = Words(longest=16)
+    state = fields.String(validate=validate.OneOf(tuple(REDEMPTION_MOVES), error="Use one of {choices}."))
 
 
 class RedemptionPage(Schema):

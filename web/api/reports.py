@@ -5,10 +5,11 @@ from typing import Any
 from flask import Response, jsonify
 from marshmallow import Schema, fields
 
+from core.errors import Invalid
 from reporting.histories import past_campaigns
 from reporting.reports import campaign_report
 from reporting.responders import grid
-from web.requests.bodies import Resource
+from web.requests.bodies import Page, Resource, limit_of, listed
 from web.requests.transactions import reading, request_now
 
 blueprint = Resource("api-reports", __name__, url_prefix="/api/v1",
@@ -35,13 +36,18 @@ class PastAnswer(Schema):
 
 
 @blueprint.route("/reports", methods=["GET"])
+@blueprint.arguments(Page, location="query")
 @blueprint.response(200, PastAnswer)
-def index() -> Response:
+def index(asked: dict[str, Any]) -> Response:
     """List campaigns that are over, oldest first, with people, redemptions and the rate with its range."""
-    now = request_now()
+    limit, after, now = limit_of(asked), asked["after"], request_now()
     with reading() as session:
         items = [each.to_dict() for each in past_campaigns(session, now=now)]
-    return jsonify({"items": items, "next": None})
+    keys = [item["key"] for item in items]
+    if after is not None and after not in keys:
+        raise Invalid("Use the value that the page before gave as next.", place="after")
+    first = 0 if after is None else keys.index(after) + 1
+    return jsonify(listed(items[first:first + limit], keys[first + limit - 1] if first + limit < len(items) else None))
 
 
 @blueprint.route("/reports/who-responds", methods=["GET"])

@@ -109,8 +109,8 @@ def answer(problem: Problem, headers: dict[str, str] | None = None) -> Response:
 
 def _as_json(problem: Problem) -> Response:
     body: dict[str, Any] = {
-        "type": "about:blank", "title": problem.title, "status": problem.status, "reason": problem.reason,
-        "detail": problem.message,
+        "type": "about:blank", "title": HTTPStatus(problem.status).phrase, "status": problem.status,
+        "reason": problem.reason, "detail": problem.message,
     }
     if problem.place:
         body["place"] = problem.place

@@ -157,5 +157,6 @@ def _check_api(view: Any) -> None:
         raise Unauthorised("This key is unknown or was revoked. Make a new one with winback key add.")
     needed = getattr(view, "needs_scope", None) or ("read" if request.method in SAFE else "write")
     if needed not in key.scopes:
-        raise Forbidden(f"This key may {', '.join(key.scopes)}; this address needs {needed}.")
+        raise Forbidden(f"This address needs a key for {needed}; this one is for {' and '.join(key.scopes)}. "
+                        f"Make one with winback key add --scope {needed}.")
     g.api_key, g.now = key, key.now
