@@ -57,9 +57,11 @@ def test_a_file_is_imported_and_what_was_rejected_stands_beside_it(
     assert (tmp_path / "other.csv").read_text(encoding="utf-8").count("there is such a code already") == 2
 
 
-def test_public_codes_carry_their_region_and_their_uses(home: Settings, database: Database) -> None:
+def test_public_codes_carry_their_region_and_their_uses_and_are_told_as_written(
+    home: Settings, database: Database
+) -> None:
     assert _run(home, "public", "ten-percent", "ULM-2026=Ulm", "PLAKAT26", "--uses", "9").stdout == (
-        "U1M2026\nP1AKAT26\n")
+        "ULM-2026\nPLAKAT26\n")
     with database.reading() as session:
         assert session.execute(select(Code.region, Code.use_limit).order_by(Code.id)).all() == [("Ulm", 9), (None, 9)]
     taken = _run(home, "public", "ten-percent", "ulm 2026")

@@ -107,9 +107,9 @@ def public(context: Context, offer: str, code: tuple[str, ...], uses: int | None
     pairs = [(text.partition("=")[0], text.partition("=")[2] or None) for text in code]
     now = context.now()
     with context.database.writing() as session:
-        written = add_public_codes(session, offer, pairs, name=name, uses=uses, now=now)
-    for text in written:
-        click.echo(text)
+        add_public_codes(session, offer, pairs, name=name, uses=uses, now=now)
+    for text, _region in pairs:
+        click.echo(" ".join(text.split()))  # as posters show it; stored, O is 0 and L is 1
 
 
 @codes.command("source")
