@@ -76,7 +76,7 @@ def _again(days: int | None) -> str:
 
 
 _ENTRIES: dict[str | None, tuple[str, str]] = {
-    None: ("enter once", "Who is in the segment “{}” enters once."),
+    None: ("enter once", "Whoever is in the segment “{}” enters once."),
     ENTERING: ("enter on coming in", "Who comes into the segment “{}” from the publishing on enters then, once."),
     LEAVING: ("enter on leaving it", "Who leaves the segment “{}” from the publishing on enters then, once."),
 }

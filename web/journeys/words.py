@@ -112,7 +112,7 @@ def _days(days: int) -> str:
 
 def _split(step: Split, name: str) -> StepWords:
     shares = " / ".join(f"{share:g}" for _arm, share in step.arms)
-    whole = f"Drawn once and for good: {', '.join(f'{arm} {share:g} %' for arm, share in step.arms)}."
+    whole = f"Drawn once and for good: {', '.join(f'“{arm}” {share:g} %' for arm, share in step.arms)}."
     if step.rest is not None:
         shares += f", rest {step.rest.percent:g}"
         whole += (f" The other {step.rest.percent:g} % wait until an arm has won, by {_JUDGED_BY[step.rest.by]} within "
@@ -175,7 +175,7 @@ def entry_line(entry: Entry, segment: str) -> tuple[str, str] | None:
                      f"Who{of} has the event {entry.event}{where_words(entry.where)} enters then{each}."))
     elif entry.schedule is not None:
         ways.append((f"enter at {entry.schedule}",
-                     f"Who is in the segment “{segment}” enters whenever the schedule {entry.schedule} rings."))
+                     f"Whoever is in the segment “{segment}” enters whenever the schedule {entry.schedule} rings."))
     if entry.api:
         ways.append(("enter by the API", "Programs let people in."))
     if entry.manual:
