@@ -4,7 +4,7 @@ Owns the frozen form of a graph: the values that the runner walks on, the drawin
 made by `reading` alone, which checks their form; what the steps mean together is judged in `checking`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import ClassVar
@@ -210,18 +210,23 @@ def in_walking_order(graph: "Graph") -> tuple[str, ...]:
 
     A stored graph does not keep the order in which its steps were written.
     """
+    return walked(graph.start, {key: list(ways_of(step).values()) for key, step in graph.steps.items()})
+
+
+def walked(start: object, ways: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The keys of `ways`, which says where each leads, in walking order from `start` on."""
     placed: list[str] = []
     seen: set[str] = set()
-    for first in (graph.start, *graph.steps):
+    for first in (start, *sorted(ways)):
         ahead = [(first, False)]
         later: list[str] = []
         while ahead:
             key, done = ahead.pop()
             if done:
-                later.append(key)
-            elif key in graph.steps and key not in seen:
+                later.append(str(key))
+            elif isinstance(key, str) and key in ways and key not in seen:
                 seen.add(key)
-                ahead += [(key, True), *((target, False) for target in ways_of(graph.steps[key]).values())]
+                ahead += [(key, True), *((target, False) for target in ways[key])]
         placed += reversed(later)
     return tuple(placed)
 

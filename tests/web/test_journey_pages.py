@@ -55,6 +55,19 @@ def test_every_number_in_the_list_opens_that_many_people(shop: FlaskClient) -> N
         assert shown == min(int(number.replace(",", "")), 100), href
 
 
+def test_the_editor_lays_the_steps_out_as_people_walk_them_on_every_database(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    stored, version = draft(shop_database)
+    mixed = {**stored, "steps": dict(sorted(stored["steps"].items(), key=lambda each: (len(each[0]), each[0])))}  # type: ignore[attr-defined]
+    shop.post("/journeys/second/edit", data={"draft": json.dumps(mixed), "version": str(version), "act": "save"})
+    page = shop.get("/journeys/second/edit").text
+    shown = json.loads(unescape(re.search(r"<textarea[^>]*>(.*?)</textarea>", page, re.S)[1]))  # type: ignore[index]
+    assert shown == mixed
+    assert next(iter(shown["steps"])) == shown["start"]
+    assert all(next(iter(step)) == "kind" for step in shown["steps"].values())
+
+
 def test_a_draft_with_problems_is_saved_and_every_problem_is_listed_with_its_fix(
     shop: FlaskClient, shop_database: Database
 ) -> None:

@@ -11,6 +11,7 @@ from campaigns.problems import Problem
 from core.errors import Conflict, Invalid
 from core.money import MINUS
 from journeys.editing import editing
+from journeys.graphs.writing import written_graph
 from journeys.models import Journey
 from journeys.telling.showing import versions_of
 from web.frame.toasts import toast
@@ -31,7 +32,7 @@ def edit(key: str) -> ResponseReturnValue:
     with reading() as session:
         journey = editing.journey_by_key(session, key)
         checked = editing.publish_problems(session, key, journey.draft, now=now) if asked else None
-    text = json.dumps(journey.draft, indent=2, ensure_ascii=False)
+    text = written_graph(journey.draft)
     return _editor(journey, text, journey.draft_version, checked)
 
 
@@ -98,7 +99,7 @@ def _editor(
         campaign = session.get_one(Campaign, journey.campaign_id)
         names = names_of(session)
         number = len(versions_of(session, journey))
-        unsaved = text != json.dumps(journey.draft, indent=2, ensure_ascii=False)
+        unsaved = text != written_graph(journey.draft)
     snippets = [(kind, title, words, json.dumps(step, indent=2)[1:-1].strip("\n")) for kind, title, words, step in
                 SNIPPETS]
     return render_template(
