@@ -1,9 +1,10 @@
 """What do journeys cost when nobody is due, when somebody has to leave at once, and while shops redeem?
 
-Measures four things for benchmarks/journeys.py: one round of all the journeys' duties with millions of people waiting,
+Measures five things for benchmarks/journeys.py: one round of all the journeys' duties with millions of people waiting,
 on both stores; the time from a program's report of an order, a redemption or a withdrawn consent to the person being
-out, with the web server and the leading worker as processes of their own; on PostgreSQL the redemptions' slowest
-hundredth while a journey walks beside them, and alone before; and how long one worker takes there, and two at once.
+out, with the web server and the leading worker as processes of their own, at rest and amid a large journey; on
+PostgreSQL the redemptions' slowest hundredth while a journey walks beside them, and alone before; and how long one
+worker takes there, and two at once.
 """
 
 import http.client
@@ -138,6 +139,45 @@ def _left(url: str, folder: Path, turns: int) -> dict[str, Any]:
             for kind, each in taken.items()}
 
 
+def exit_amid(folder: Path, quick: bool) -> dict[str, Any]:
+    """Seconds from the report of an order to the person being out, while the same worker walks a journey and sends."""
+    people, turns = (10_000, 3) if quick else (200_000, 10)
+    found: dict[str, Any] = {"people": people}
+    prepared = partial(_about_to_walk, people=people)
+    for store in ("sqlite", "postgresql"):
+        with (files(folder, prepared) if store == "sqlite" else server(prepared)) as fresh:
+            taken = _left_amid(fresh(f"amid_{store}"), folder / store, turns)
+        found[store] = {"median": beside_limit(median(taken), EXIT_SECONDS),
+                        "longest": beside_limit(max(taken), EXIT_SECONDS)}
+    return found
+
+
+def _about_to_walk(url: str, *, people: int) -> None:
+    now, database = datetime.now(UTC) - timedelta(minutes=5), open_database(url)
+    settle_in(database, people=people, now=now, kind="live", **_EXITS)
+    let_in(database, now=now)
+    look_over(database)
+    database.dispose()
+
+
+def _left_amid(url: str, folder: Path, turns: int) -> list[float]:
+    database, taken = open_database(url), []
+    with database.writing() as session:
+        key = issue_key(session, "bench", scopes=["write"], now=datetime.now(UTC))
+    with served(url, folder) as port, _worker(url, folder):
+        _until(lambda: _walked(database) > 0)
+        for turn in range(turns):
+            path, body = _events(turn, {})["ordered"]
+            begun = time.perf_counter()
+            _post(port, key, path, body, f"amid-{turn}")
+            _until(partial(_is_out, database, 3 * turn + 1), f"person {3 * turn + 1}")
+            taken.append(time.perf_counter() - begun)
+        if _mails_left(database) == 0:
+            raise RuntimeError("the journey was over before the orders were")
+    database.dispose()
+    return taken
+
+
 def _events(turn: int, codes: Mapping[int, str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """What a program reports of the next three people."""
     first, at = 3 * turn + 1, datetime.now(UTC).isoformat()
@@ -147,7 +187,7 @@ def _events(turn: int, codes: Mapping[int, str]) -> dict[str, tuple[str, dict[st
             "id": f"o{first}", "shop": "", "customer": f"c{first}", "ordered_at": at, "currency": "EUR",
             "lines": lines}),
         "redeemed": ("/api/v1/redemptions", {
-            "code": codes[first + 1], "shop": "bench",
+            "code": codes.get(first + 1, ""), "shop": "bench",
             "order": {"id": f"o{first + 1}", "total_cents": 50_000, "currency": "EUR", "lines": lines}}),
         "unsubscribed": ("/api/v1/consents", {"customer": f"c{first + 2}", "channel": "email", "state": "withdrawn"}),
     }
@@ -305,4 +345,4 @@ def _walked(database: Database) -> int:
 
 
 MEASURES: Mapping[str, Callable[[Path, bool], dict[str, Any]]] = {
-    "waiting": waiting, "exit": exit_at_once, "beside": beside, "workers": workers}
+    "waiting": waiting, "exit": exit_at_once, "exit_amid": exit_amid, "beside": beside, "workers": workers}

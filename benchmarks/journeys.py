@@ -6,7 +6,7 @@ the same run, from copies of the same database: set SQL that writes the very sam
 loop over objects with a commit per person (benchmarks/by_hand.py), the mean of the first people and the last, since
 tables grow. `whole` is all of ours, with as many chunks side by side as a worker walks; `writes` is ours without the
 seconds in which policy was asked and rules decided: who leaves, which channel is allowed, the arm, the wait.
-benchmarks/beside.py has the parts waiting, exit, beside and workers.
+benchmarks/beside.py has the parts waiting, exit, exit_amid, beside and workers.
 """
 
 import os

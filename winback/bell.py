@@ -39,7 +39,7 @@ class Bell:
         self._database = database
         self._nightly = nightly
         self._hourly = hourly
-        self._rung = threading.Event()
+        self._ears: list[threading.Event] = []
         self._stop = threading.Event()
         self._lead: leases.Lease | None = None
         self._scheduler: BackgroundScheduler | None = None
@@ -56,19 +56,31 @@ class Bell:
     def stop(self) -> None:
         """End the threads and give up the lead."""
         self._stop.set()
-        self._rung.set()
+        self.wake()
         for thread in self._threads:
             thread.join(timeout=5)
         self._step_down()
 
-    def wait(self, seconds: float) -> None:
-        """Until the next ring, at most `seconds`."""
-        self._rung.wait(seconds)
-        self._rung.clear()
+    def ear(self) -> Callable[[float], None]:
+        """A new listener: called, it returns at the next ring, or at once if it rang since the last call; after at most
+        so many seconds. Each loop has its own, so none takes another's ring away."""
+        rung = threading.Event()
+        self._ears.append(rung)
+
+        def wait(seconds: float) -> None:
+            rung.wait(seconds)
+            rung.clear()
+
+        return wait
+
+    def wake(self) -> None:
+        """Wake every listener of this process."""
+        for rung in self._ears:
+            rung.set()
 
     def _ring(self) -> None:
         if self._database.is_sqlite:
-            self._rung.set()
+            self.wake()
             return
         with self._database.engine.connect() as connection:
             connection.execute(text(f"NOTIFY {CHANNEL}"))
@@ -85,7 +97,7 @@ class Bell:
                 continue
             if found != seen:
                 seen = found
-                self._rung.set()
+                self.wake()
 
     def _elect(self) -> None:
         while not self._stop.wait(1):
@@ -126,7 +138,7 @@ class Bell:
                     connection.execute(f"LISTEN {CHANNEL}")
                     while not self._stop.is_set():
                         for _notice in connection.notifies(timeout=1, stop_after=1):
-                            self._rung.set()
+                            self.wake()
             except psycopg.Error:
                 log.warning("lost the bell's connection; connecting again")
                 time.sleep(1)

@@ -2,11 +2,14 @@
 
 Owns the round of duties (rescue, the shops' inbox, cancelled orders, lapsed reservations, exits, entries, steps,
 settling, sends, calls to other programs), repeated until a round finds nothing, and the moving clock of
-`winback tick --until`. Every duty keeps its own list of work in the tables; this module only calls them, so it can be
-killed anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
+`winback tick --until`. A worker that runs for ever does three things side by side, so that none waits for another: who
+has a reason to leave is let go, however large a journey is just walking; the duties; and the doors, however slow the
+other side is. Every duty keeps its own list of work in the tables; this module only calls them, so it can be killed
+anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
 """
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,6 +33,7 @@ from journeys.walk.running import Services
 from segments.engines.questions import UNATTENDED_SECONDS, Questions
 from segments.membership import duty
 from web.shops import processing
+from winback.bell import Bell
 from winback.context import Context
 from winback.wiring import delivery_settings, open_channels
 
@@ -58,12 +62,17 @@ class Worker:
 
     def round(self, now: datetime) -> int:
         """Every duty once, in order; returns how much was done. Raises LeaseLost."""
+        return self.decide(now) + self.deliver(now)
+
+    def let_leave(self, now: datetime) -> int:
+        """Let those go who have a reason to; returns how many. Raises LeaseLost."""
+        self._insist_on_lease()
+        return exits.tick(self.context.database, now=now, limit=self.batch)
+
+    def decide(self, now: datetime) -> int:
+        """All that is decided in the house; returns how much was done. Raises LeaseLost."""
+        self._insist_on_lease()
         database = self.context.database
-        if not self.lease.still_held():
-            raise LeaseLost("The database was restarted, or the way to it was cut: others take this worker for dead. "
-                            "Run it again; it goes on where it stopped.")
-        with database.reading() as session:
-            delivery = delivery_settings(self.context.settings, session)
         done = sending.rescue(database, now=now)
         done += processing.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
         done += following.tick(database, now=now, limit=self.batch)
@@ -73,13 +82,24 @@ class Worker:
             database, now=now, limit=self.batch, questions=self.questions,
             services=Services(secret_key=self.context.settings.secret_key),
         )
-        done += sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
-                             channels=open_channels(self.context.settings), settings=delivery, objecting=objections)
-        done += hook_sending.tick(database, now=now, worker=self.lease.number,
-                                  secret_key=self.context.settings.secret_key,
-                                  allowed=self.context.settings.private_receivers)
-        done += pruning.tick(database, now=now, days=self.context.settings.visits_days)
-        return done
+        return done + pruning.tick(database, now=now, days=self.context.settings.visits_days)
+
+    def deliver(self, now: datetime) -> int:
+        """All that goes out; returns how much was done. Raises LeaseLost."""
+        self._insist_on_lease()
+        database = self.context.database
+        with database.reading() as session:
+            delivery = delivery_settings(self.context.settings, session)
+        done = sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
+                            channels=open_channels(self.context.settings), settings=delivery, objecting=objections)
+        return done + hook_sending.tick(database, now=now, worker=self.lease.number,
+                                        secret_key=self.context.settings.secret_key,
+                                        allowed=self.context.settings.private_receivers)
+
+    def _insist_on_lease(self) -> None:
+        if not self.lease.still_held():
+            raise LeaseLost("The database was restarted, or the way to it was cut: others take this worker for dead. "
+                            "Run it again; it goes on where it stopped.")
 
     def until_idle(self, now: datetime) -> int:
         """Rounds at one instant until one finds nothing; returns how much was done."""
@@ -139,13 +159,14 @@ def enlisted(context: Context) -> Iterator[Worker]:
 
 
 @contextmanager
-def own_turn(database: Database, *, wait_seconds: float) -> Iterator[None]:
-    """On SQLite one worker acts at a time. Raises Conflict when another keeps the turn for longer than the wait."""
+def own_turn(database: Database, *, wait_seconds: float, part: str = "") -> Iterator[None]:
+    """On SQLite one worker acts at a time, in each part of its work. Raises Conflict when another keeps the turn for
+    longer than the wait."""
     if not database.is_sqlite:
         yield
         return
     deadline = time.monotonic() + wait_seconds
-    while (turn := leases.take(database, "turn")) is None:
+    while (turn := leases.take(database, f"turn:{part}" if part else "turn")) is None:
         if time.monotonic() >= deadline:
             raise Conflict("Another worker is busy on this database. Try again in a moment.")
         time.sleep(0.05)
@@ -165,35 +186,65 @@ def forget_changes(database: Database) -> int:
     return total
 
 
-def work_for_ever(context: Context, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
+_PARTS: dict[str, Callable[[Worker, datetime], int]] = {
+    "exits": Worker.let_leave, "doors": Worker.deliver, "": Worker.decide}
+"""What runs side by side; the last one, where the caller stands."""
+
+
+def work_for_ever(context: Context, *, stopping: Callable[[], bool], bell: Bell) -> None:
     """Do what is due, then rest until the next ring, until asked to stop; a failed round is logged and tried again."""
     with context.database.writing() as session:
         # A simulated tick that was killed left the clock standing; served time runs.
         clock.run_on(session.connection())
-    while not stopping():
-        try:
-            with enlisted(context) as worker:
-                _rounds(worker, stopping=stopping, rest=rest)
-        except LeaseLost as error:
-            log.warning("%s", error)
-        except Exception:
-            log.exception("the database cannot be reached; trying again")
-            rest(LONGEST_REST_SECONDS)
+    loops = [_Loop(context, part, stopping, bell) for part in _PARTS]
+    beside = [threading.Thread(target=loop.run, name=loop.part) for loop in loops[:-1]]
+    for thread in beside:
+        thread.start()
+    loops[-1].run()
+    bell.wake()
+    for thread in beside:
+        thread.join()
 
 
-def _rounds(worker: Worker, *, stopping: Callable[[], bool], rest: Callable[[float], None]) -> None:
-    """Rounds and rests under one identity. Raises LeaseLost: a restarted database knows nobody, and the worker goes on
-    under a new one."""
-    context = worker.context
-    while not stopping():
-        try:
-            with own_turn(context.database, wait_seconds=0):
-                if done := worker.until_idle(context.now()):
-                    log.info("did %s pieces of work", done)
-        except LeaseLost:
-            raise
-        except Conflict:
-            log.debug("another worker has the turn")
-        except Exception:
-            log.exception("a round failed; the next one continues where it stopped")
-        rest(LONGEST_REST_SECONDS)
+class _Loop:
+    """One part of a worker's work, under an identity of its own."""
+
+    def __init__(self, context: Context, part: str, stopping: Callable[[], bool], bell: Bell) -> None:
+        self.context, self.part, self.stopping, self.bell = context, part, stopping, bell
+        self.rest = bell.ear()
+
+    def run(self) -> None:
+        """Until asked to stop."""
+        while not self.stopping():
+            try:
+                with enlisted(self.context) as worker:
+                    self._rounds(worker)
+            except LeaseLost as error:
+                log.warning("%s", error)
+            except Exception:
+                log.exception("the database cannot be reached; trying again")
+                self.rest(LONGEST_REST_SECONDS)
+
+    def _rounds(self, worker: Worker) -> None:
+        """Rounds and rests under one identity. Raises LeaseLost: a restarted database knows nobody, and the worker goes
+        on under a new one."""
+        while not self.stopping():
+            try:
+                with own_turn(self.context.database, wait_seconds=0, part=self.part):
+                    self._until_idle(worker)
+            except LeaseLost:
+                raise
+            except Conflict:
+                log.debug("another worker has the turn")
+            except Exception:
+                log.exception("a round failed; the next one continues where it stopped")
+            self.rest(LONGEST_REST_SECONDS)
+
+    def _until_idle(self, worker: Worker) -> None:
+        """Each round at its own instant: what happens during a long piece of work is not left until its end."""
+        total = 0
+        while not self.stopping() and (done := _PARTS[self.part](worker, self.context.now())):
+            total += done
+            self.bell.wake()  # what one part does is work for the others
+        if total:
+            log.info("did %s pieces of work", total)

@@ -74,7 +74,7 @@ def worker(context: Context) -> None:
     keeper = Keeper(context)
     keeper.start()
     try:
-        work_for_ever(context, stopping=stop.is_set, rest=bell.wait)
+        work_for_ever(context, stopping=stop.is_set, bell=bell)
     finally:
         forecaster.stop()
         refresher.stop()
