@@ -2,10 +2,10 @@
 
 Owns the round of duties (rescue, the shops' inbox, cancelled orders, lapsed reservations, exits, entries, steps,
 settling, sends, calls to other programs), repeated until a round finds nothing, and the moving clock of
-`winback tick --until`. A worker that runs for ever does three things side by side, so that none waits for another: who
-has a reason to leave is let go, however large a journey is just walking; the duties; and the doors, however slow the
-other side is. Every duty keeps its own list of work in the tables; this module only calls them, so it can be killed
-anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
+`winback tick --until`. A worker that runs for ever does three things side by side, so that none waits for another: it
+takes in what shops told and lets go who has a reason to leave, however large a journey is just walking; it decides; and
+it delivers, however slow the other side is. Every duty keeps its own list of work in the tables; this module only calls
+them, so it can be killed anywhere and the next round continues. On SQLite one worker runs at a time, others stand by.
 """
 
 import logging
@@ -62,21 +62,23 @@ class Worker:
 
     def round(self, now: datetime) -> int:
         """Every duty once, in order; returns how much was done. Raises LeaseLost."""
-        return self.decide(now) + self.deliver(now)
+        return self.listen(now) + self.decide(now) + self.deliver(now)
 
-    def let_leave(self, now: datetime) -> int:
-        """Let those go who have a reason to; returns how many. Raises LeaseLost."""
-        self._insist_on_lease()
-        return exits.tick(self.context.database, now=now, limit=self.batch)
-
-    def decide(self, now: datetime) -> int:
-        """All that is decided in the house; returns how much was done. Raises LeaseLost."""
+    def listen(self, now: datetime) -> int:
+        """Take in what the dead left and what shops told, and let those go who have a reason to; returns how much was
+        done. Raises LeaseLost."""
         self._insist_on_lease()
         database = self.context.database
         done = sending.rescue(database, now=now)
         done += processing.tick(database, now=now, limit=self.batch, secret_key=self.context.settings.secret_key)
         done += following.tick(database, now=now, limit=self.batch)
-        done += reserving.free_lapsed(database, now=now)
+        return done + exits.tick(database, now=now, limit=self.batch)
+
+    def decide(self, now: datetime) -> int:
+        """All that is decided in the house; returns how much was done. Raises LeaseLost."""
+        self._insist_on_lease()
+        database = self.context.database
+        done = reserving.free_lapsed(database, now=now)
         done += nightly.tick(database, now=now)
         done += duties.tick(
             database, now=now, limit=self.batch, questions=self.questions,
@@ -187,7 +189,7 @@ def forget_changes(database: Database) -> int:
 
 
 _PARTS: dict[str, Callable[[Worker, datetime], int]] = {
-    "exits": Worker.let_leave, "doors": Worker.deliver, "": Worker.decide}
+    "facts": Worker.listen, "doors": Worker.deliver, "": Worker.decide}
 """What runs side by side; the last one, where the caller stands."""
 
 
