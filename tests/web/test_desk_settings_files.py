@@ -254,6 +254,7 @@ def test_letters_are_listed_by_day_and_nothing_else_is_served(marketer: FlaskCli
     assert "2 March 2026" in marketer.get("/prints").text
     page = marketer.get("/prints/2026-03-02").text
     assert "&lt;b&gt;Ada" in page and "Eve" not in page
+    assert "Letters of Monday, 2 March 2026</h1>" in page
     assert marketer.get("/prints/2026-03-02/abc123.pdf").data == b"%PDF-1.4"
     assert b"abc123" in marketer.get("/prints/2026-03-02/manifest.csv").data
     for path in ("2026-03-02/link.pdf", "2026-03-02/..%2f..%2fsecret.pdf", "..%2f/manifest.csv", "notes/manifest.csv",

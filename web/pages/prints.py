@@ -38,8 +38,8 @@ def _letters(day: str, *, posted_on: str = "", wrong: str | None = None) -> str:
     start = cursor(request.args.get("after"))
     letters = letters_of(settings().home, day)
     end = start + PAGE
-    return render_template("pages/prints/show.html", day=day, letters=letters[start:end], total=len(letters),
-                           posted_on=posted_on, wrong=wrong,
+    return render_template("pages/prints/show.html", day=day, on=read_day(day, "day"),
+                           letters=letters[start:end], total=len(letters), posted_on=posted_on, wrong=wrong,
                            next_href=url_for("prints.show", day=day, after=end) if end < len(letters) else None,
                            first_href=url_for("prints.show", day=day) if start else None)
 
