@@ -3,6 +3,8 @@
 import json
 import math
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,7 +18,7 @@ from segments.saving.saved import segment_rule
 from tests.web.conftest import Live, browser_of
 from tests.web.looks import EVERY_LOOK, check_look
 from tests.web.test_campaign_pages import words
-from web.campaigns.report import compared, marked
+from web.campaigns.report import _response_note, compared, marked
 from web.frame.plots import interval_plot
 
 
@@ -139,6 +141,19 @@ def test_sentences_are_marked_but_never_trusted() -> None:
     assert str(marked(text)) == (
         "The campaign caused about <b>267 people</b> to order &lt;b&gt; "
         '<span class="range">(95\N{NO-BREAK SPACE}%: 110 to 398)</span>. It earned <b>€14,360</b>.')
+
+
+def test_offers_that_cannot_be_compared_yet_are_said_to_be_so_without_dashes() -> None:
+    def arm(label: str, low: float) -> Any:
+        found = SimpleNamespace(judged=lambda _how: Interval(0.0, low, 0.1, 900, "none"), p_adjusted=0.5)
+        return SimpleNamespace(name=label, label=label, against_first=found)
+
+    def note(low: float) -> str:
+        report: Any = SimpleNamespace(arms=(arm("10 %", 0.0), arm("15 EUR", low)), channels=(), judged="fixed")
+        return _response_note(report)
+
+    assert note(math.nan) == "15 EUR against 10 %: no difference can be told yet."
+    assert note(-0.1).replace("\N{NO-BREAK SPACE}", " ").startswith("15 EUR against 10 %: 0.0 points (")
 
 
 def test_a_difference_without_a_range_is_no_estimate() -> None:

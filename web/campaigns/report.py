@@ -193,6 +193,9 @@ def _response_note(report: CampaignReport) -> str:
     for arm in report.arms[1:3]:
         if arm.against_first is not None:
             found = arm.against_first.judged(report.judged)
+            if math.isnan(found.low) or math.isnan(found.high):
+                notes.append(f"{arm.label} against {first}: no difference can be told yet.")
+                continue
             notes.append(f"{arm.label} against {first}: {points(found.estimate)} "
                          f"({span(number(found.low * 100, decimals=1), number(found.high * 100, decimals=1))}), "
                          f"p {_equals(arm.against_first.p_adjusted)}.")
