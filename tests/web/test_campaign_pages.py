@@ -11,7 +11,7 @@ from sqlalchemy import select
 from campaigns.models import Campaign
 from campaigns.planning import campaign_by_key
 from core.database import Database
-from journeys.editing.editing import OVERDUE
+from journeys.editing.editing import OVERDUE, journey_by_key
 from journeys.models import Journey, Version
 from segments.language.rules import parse_rule
 from segments.saving.saved import save_segment
@@ -159,7 +159,25 @@ def test_the_question_before_the_start_names_how_many_would_enter(shop: FlaskCli
     told = re.search(r'id="would-enter" hx-swap-oob="true">(\d+) (?:person|people) as things stand', part)
     left = re.search(r"Reachable\D+(\d+)", words(part))
     assert told and left and int(told[1]) >= int(left[1]) > 0
-    assert "would-enter" not in shop.get("/campaigns/spring/audience").text, "it runs"
+    running = shop.get("/campaigns/spring/audience").text
+    assert "would-enter" not in running and "Asked as if everybody entered today" in running
+    assert "Asked as if everybody entered today" not in part
+
+
+def test_the_question_before_the_start_says_that_there_is_no_last_day(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    def asked() -> str:
+        return words(shop.get("/campaigns/second").text)
+
+    with shop_database.writing() as session:
+        campaign_by_key(session, "second").ends_at = None
+    assert "no last day: the report is never final" in asked()
+    for window, told in ({"until": "2026-06-01T00:00:00Z"}, False), ("soon", True), ({}, True):
+        with shop_database.writing() as session:
+            journey = journey_by_key(session, "second")
+            journey.draft = {**journey.draft, "window": window}
+        assert ("no last day: the report is never final" in asked()) is told, window
 
 
 def test_a_campaign_is_not_sent_to_a_segment_and_the_waterfall_says_so(
