@@ -92,6 +92,15 @@ def test_an_audience_of_nobody_is_told_in_words(sqlite_database: Database, tmp_p
     assert not [note for note in foreseen(sqlite_database, tmp_path, now=now, days=3).notes if "nobody today" in note]
 
 
+def test_steps_are_told_in_the_order_people_walk_not_in_that_of_the_store(
+    sqlite_database: Database, tmp_path: Path, now: datetime
+) -> None:
+    furnish(sqlite_database, range(1, 5), now=now)
+    drafted(sqlite_database, {**GRAPH, "steps": dict(sorted(GRAPH["steps"].items()))}, now=now)
+    first, *_others, last = foreseen(sqlite_database, tmp_path, now=now, days=3).tally.steps
+    assert (first.step, sum(first.people.values()), last.step) == (GRAPH["start"], 4, "end")
+
+
 @pytest.mark.sqlite_first
 def test_a_forecast_is_what_then_happens_and_leaves_the_real_store_as_it_was(
     database: Database, tmp_path: Path, now: datetime
