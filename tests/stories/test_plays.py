@@ -1,5 +1,6 @@
 """The five ready plays: each passes every check, and each does over weeks what its sentence says."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,14 @@ BEGIN = datetime(2026, 3, 16, 9, 30, tzinfo=UTC)
 """Two weeks before the clocks go forward, so that waits cross the night without two o'clock."""
 PEOPLE = range(1, 13)
 Happens = Callable[[Database, datetime], None]
+
+
+@pytest.mark.parametrize("play", plays(), ids=lambda play: play.key)
+def test_letters_and_calls_of_a_ready_play_begin_with_a_capital(play: Any) -> None:
+    for content in play.written["contents"]:
+        spoken, written = content["call_script"], content["letter"].removeprefix("{{ greeting }},\n\n")
+        assert spoken[:1].isupper() and written[:1].isupper(), content["key"]
+        assert re.search(r"\{\{ greeting \}\},</mj-text><mj-text>[A-Z]", content["mjml"]), content["key"]
 
 
 def begun(database: Database, key: str) -> None:

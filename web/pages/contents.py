@@ -41,7 +41,7 @@ START = """<mjml>
     <mj-section>
       <mj-column>
         <mj-text>{{ greeting }},</mj-text>
-        <mj-text>here is your code: {{ code }}. It is valid until {{ code_valid_until }}.</mj-text>
+        <mj-text>Here is your code: {{ code }}. It is valid until {{ code_valid_until }}.</mj-text>
       </mj-column>
     </mj-section>
   </mj-body>
