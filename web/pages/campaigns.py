@@ -42,7 +42,7 @@ from web.frame.paging import cursor
 from web.frame.toasts import toast
 from web.registry import Found
 from web.requests.transactions import reading, request_now, writing
-from web.security.access import person
+from web.security.access import CHANGERS, needs_role, person
 from web.security.audit import record
 from web.wording.states import STATE_PILLS, window_words
 
@@ -84,6 +84,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/campaigns/_new")
+@needs_role(*CHANGERS)
 def new() -> ResponseReturnValue:
     """The empty form, or with `after` the one that plans the next campaign from an earlier one."""
     who = person()
@@ -115,6 +116,7 @@ def create() -> ResponseReturnValue:
 
 
 @blueprint.get("/campaigns/<key>/edit")
+@needs_role(*CHANGERS)
 def edit(key: str) -> ResponseReturnValue:
     """The form of a stored campaign."""
     with reading() as session:

@@ -29,7 +29,7 @@ from web.frame.paging import stored_number
 from web.frame.toasts import toast
 from web.registry import Found
 from web.requests.transactions import reading, request_now, writing
-from web.security.access import needs_role, person
+from web.security.access import CHANGERS, needs_role, person
 from web.security.audit import record
 from web.security.headers import preview_policy
 
@@ -72,6 +72,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/contents/_new")
+@needs_role(*CHANGERS)
 def new() -> ResponseReturnValue:
     """Begin a content from a small e-mail."""
     return _form({"mjml": START, "subject": "{{ greeting }}, your code", "language": "en",

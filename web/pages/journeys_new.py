@@ -23,6 +23,7 @@ from web.journeys.form import JourneyForm, Known, empty_form, form_of, read_wish
 from web.journeys.template import Wish, ready_graph, redrawn, wish_of
 from web.pages.journeys import blueprint
 from web.requests.transactions import reading, request_now, writing
+from web.security.access import CHANGERS, needs_role
 from web.security.audit import record
 
 WAYS_IN = [("", "at the start: everybody who is in it then"), (ENTERING, "from then on: whoever comes into it"),
@@ -34,6 +35,7 @@ BY_HAND = "This journey was drawn by hand, so the form cannot show it. Change it
 
 
 @blueprint.get("/journeys/_new")
+@needs_role(*CHANGERS)
 def new() -> ResponseReturnValue:
     """Begin a journey for a campaign, from a ready one."""
     with reading() as session:

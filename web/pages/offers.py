@@ -24,7 +24,7 @@ from web.frame.toasts import toast
 from web.registry import Found
 from web.requests.questions import questions
 from web.requests.transactions import reading, request_now, writing
-from web.security.access import needs_role
+from web.security.access import CHANGERS, needs_role
 from web.security.audit import record
 from web.shops.connections import list_connections
 
@@ -51,6 +51,7 @@ def index() -> ResponseReturnValue:
 
 
 @blueprint.get("/offers/_new")
+@needs_role(*CHANGERS)
 def new() -> ResponseReturnValue:
     """Begin an offer."""
     with reading() as session:

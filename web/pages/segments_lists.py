@@ -23,7 +23,7 @@ from web.frame.toasts import toast
 from web.pages.segments import blueprint, free_key
 from web.requests.transactions import reading, request_now, writing
 from web.requests.wired import settings
-from web.security.access import person
+from web.security.access import CHANGERS, needs_role, person
 from web.security.audit import record
 
 PAGE = 50
@@ -31,6 +31,7 @@ MOST_SHOWN = 200
 
 
 @blueprint.get("/segments/_list")
+@needs_role(*CHANGERS)
 def new_list() -> ResponseReturnValue:
     """Begin a static list."""
     return render_template("pages/segments/new_list.html", name="", wrong=None)
