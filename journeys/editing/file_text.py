@@ -7,6 +7,7 @@ problem's place can be found in the text.
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ def read_text(text: str, *, as_yaml: bool) -> Written:
     """The value of a file's text. Raises Invalid naming line and column."""
     try:
         return Written(_read_yaml(text) if as_yaml else json.loads(
-            text, parse_constant=_no_number, object_pairs_hook=_named_once), text)
+            text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_named_once), text)
     except json.JSONDecodeError as error:
         raise Invalid(f"line {error.lineno}, column {error.colno}: {error.msg}.") from None
     except yaml.MarkedYAMLError as error:
@@ -69,6 +70,8 @@ def read_text(text: str, *, as_yaml: bool) -> Written:
         raise Invalid("It holds characters that YAML does not allow.") from None
     except RecursionError:
         raise Invalid("It is nested too deeply.") from None
+    except ValueError:  # Python reads no number of more digits
+        raise Invalid("It holds a number of thousands of digits.") from None
 
 
 def written_yaml(value: Any) -> str:
@@ -82,6 +85,13 @@ def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
 
 def _no_number(name: str) -> Any:
     raise Invalid(f"{name} is not a number.")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise Invalid(f"{text[:40]} is too large a number.")
+    return value
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -120,6 +130,24 @@ class _Loader(yaml.SafeLoader):
                 raise _refused(f"“{key.value}” stands here twice", key.start_mark)
             found[key.value] = self.construct_object(value, deep=deep)
         return found
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    try:
+        return _finite(node.value)
+    except Invalid as error:
+        raise _refused(error.message.rstrip("."), node.start_mark) from None
+
+
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    try:
+        return int(node.value)
+    except ValueError:
+        raise _refused("this number has thousands of digits", node.start_mark) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
 
 
 class _Dumper(yaml.SafeDumper):

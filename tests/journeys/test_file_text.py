@@ -53,7 +53,8 @@ def test_yaml_holds_what_json_holds_and_texts_stay_texts() -> None:
     ("a: !!python/object:os.system x\n", "line 1, column 4: tags"), ("a: !!binary aGk=\n", "tags"),
     ("? [a]\n: 1\n", "not a key"),
     ("a: 1\n--- \nb: 2\n", "line 2"), ("[" * 5_000, "nested too deeply"), ("a: \x07", "characters"),
-    ("a:\n\t- b", "line 2"),
+    ("a:\n\t- b", "line 2"), ("a: 1\nb: " + "9" * 9_000, "line 2, column 4: this number has thousands"),
+    ("a: 1\nb: -1e400", "line 2, column 4: -1e400 is too large"),
 ])
 def test_what_is_not_only_values_is_refused_with_its_line(text: str, told: str) -> None:
     with pytest.raises(Invalid, match=told.replace("(", "\\(")):
@@ -63,6 +64,15 @@ def test_what_is_not_only_values_is_refused_with_its_line(text: str, told: str) 
 def test_json_says_no_name_twice_either() -> None:
     with pytest.raises(Invalid, match="“b” stands twice"):
         read_text('{"a": [{"b": 1, "b": 2}]}', as_yaml=False)
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ('{"a": 1e400}', "1e400 is too large"), ('{"a": ' + "9" * 9_000 + "}", "thousands of digits"),
+    ('{"a": NaN}', "NaN"),
+])
+def test_a_number_that_no_store_holds_is_refused_in_json_too(text: str, told: str) -> None:
+    with pytest.raises(Invalid, match=told):
+        read_text(text, as_yaml=False)
 
 
 def test_a_place_is_found_in_either_form() -> None:

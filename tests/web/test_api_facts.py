@@ -67,6 +67,14 @@ def test_a_customer_that_does_not_fit_is_refused_and_nothing_is_stored(
         assert session.scalars(select(Customer)).all() == []
 
 
+def test_a_number_beyond_all_is_no_attribute(client: FlaskClient, api_key: Callable[..., dict[str, str]]) -> None:
+    headers = api_key("read", "write")
+    answer = client.put("/api/v1/customers/c1", data='{"attributes": {"size": -1e400}}',
+                        content_type="application/json", headers=headers)
+    assert answer.status_code == 400 and "-1e400 is too large a number" in answer.text
+    assert client.get("/api/v1/customers/c1", headers=headers).status_code == 404
+
+
 def test_a_forgotten_person_does_not_come_back(call: Api, database: Database, now: datetime) -> None:
     call("PUT", "/customers/c1", {"email": "ada@example.com"})
     with database.writing() as session:

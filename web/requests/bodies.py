@@ -6,6 +6,7 @@ with 500; so is a name that stands twice in one object.
 """
 
 import json
+import math
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn, TypeVar
@@ -29,6 +30,13 @@ _ONE_LINE = "The body is not JSON that we can read: {0}."
 
 def _not_a_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
 
 
 def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,7 +80,7 @@ class StrictParser(FlaskParser):  # type: ignore[misc, unused-ignore]
         if not req.is_json:
             raise Invalid("Send JSON with the header Content-Type: application/json.")
         try:
-            value = json.loads(raw, parse_constant=_not_a_number, object_pairs_hook=named_once)
+            value = json.loads(raw, parse_constant=_not_a_number, parse_float=_finite, object_pairs_hook=named_once)
         except RecursionError as error:
             raise Invalid(_ONE_LINE.format("it is nested too deeply")) from error
         except ValueError as error:  # malformed, not UTF-8, NaN, or an integer of thousands of digits
