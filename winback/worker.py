@@ -145,6 +145,11 @@ class Worker:
         return total
 
 
+PARTS: dict[str, Callable[[Worker, datetime], int]] = {
+    "facts": Worker.listen, "doors": Worker.deliver, "duties": Worker.decide}
+"""What runs side by side; the last one, where the caller stands."""
+
+
 def _stand_at(database: Database, instant: datetime) -> None:
     with database.writing() as session:
         clock.stand_at(session.connection(), instant)
@@ -161,21 +166,25 @@ def enlisted(context: Context) -> Iterator[Worker]:
 
 
 @contextmanager
-def own_turn(database: Database, *, wait_seconds: float, part: str = "") -> Iterator[None]:
-    """On SQLite one worker acts at a time, in each part of its work. Raises Conflict when another keeps the turn for
-    longer than the wait."""
+def own_turn(database: Database, *, wait_seconds: float, part: str | None = None) -> Iterator[None]:
+    """On SQLite one worker acts at a time, in one part of the work or, as by default, in all. Raises Conflict when
+    another keeps the turn for longer than the wait."""
     if not database.is_sqlite:
         yield
         return
     deadline = time.monotonic() + wait_seconds
-    while (turn := leases.take(database, f"turn:{part}" if part else "turn")) is None:
-        if time.monotonic() >= deadline:
-            raise Conflict("Another worker is busy on this database. Try again in a moment.")
-        time.sleep(0.05)
+    turns: list[leases.Lease] = []
     try:
+        for name in PARTS if part is None else (part,):
+            while (turn := leases.take(database, f"turn:{name}")) is None:
+                if time.monotonic() >= deadline:
+                    raise Conflict("Another worker is busy on this database. Try again in a moment.")
+                time.sleep(0.05)
+            turns.append(turn)
         yield
     finally:
-        turn.release()
+        for turn in turns:
+            turn.release()
 
 
 def forget_changes(database: Database) -> int:
@@ -188,17 +197,12 @@ def forget_changes(database: Database) -> int:
     return total
 
 
-_PARTS: dict[str, Callable[[Worker, datetime], int]] = {
-    "facts": Worker.listen, "doors": Worker.deliver, "": Worker.decide}
-"""What runs side by side; the last one, where the caller stands."""
-
-
 def work_for_ever(context: Context, *, stopping: Callable[[], bool], bell: Bell) -> None:
     """Do what is due, then rest until the next ring, until asked to stop; a failed round is logged and tried again."""
     with context.database.writing() as session:
         # A simulated tick that was killed left the clock standing; served time runs.
         clock.run_on(session.connection())
-    loops = [_Loop(context, part, stopping, bell) for part in _PARTS]
+    loops = [_Loop(context, part, stopping, bell) for part in PARTS]
     beside = [threading.Thread(target=loop.run, name=loop.part) for loop in loops[:-1]]
     for thread in beside:
         thread.start()
@@ -245,7 +249,7 @@ class _Loop:
     def _until_idle(self, worker: Worker) -> None:
         """Each round at its own instant: what happens during a long piece of work is not left until its end."""
         total = 0
-        while not self.stopping() and (done := _PARTS[self.part](worker, self.context.now())):
+        while not self.stopping() and (done := PARTS[self.part](worker, self.context.now())):
             total += done
             self.bell.wake()  # what one part does is work for the others
         if total:

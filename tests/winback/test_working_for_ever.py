@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
+from core.errors import Conflict
 from core.settings import read_settings
 from tests.delivery.ledger import KEY
 from tests.journeys.shop import ONE_MAIL, add_order, enrolments, furnish, go, ledger, walk
@@ -49,7 +50,7 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("busy", ["", "doors"])
+@pytest.mark.parametrize("busy", ["duties", "doors"])
 def test_who_orders_leaves_while_a_journey_without_end_is_walked_and_while_a_mail_server_does_not_answer(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: str
 ) -> None:
@@ -60,10 +61,10 @@ def test_who_orders_leaves_while_a_journey_without_end_is_walked_and_while_a_mai
     answered = threading.Event()
 
     def endless(_worker: worker.Worker, _now: datetime) -> int:
-        return int(not answered.wait(PATIENCE_SECONDS if busy else 0.01))
+        return int(not answered.wait(PATIENCE_SECONDS if busy == "doors" else 0.01))
 
-    monkeypatch.setitem(worker._PARTS, busy, endless)
-    monkeypatch.setitem(worker._PARTS, "doors", endless if busy else lambda _worker, _now: 0)
+    monkeypatch.setitem(worker.PARTS, busy, endless)
+    monkeypatch.setitem(worker.PARTS, "doors", endless if busy == "doors" else lambda _worker, _now: 0)
     try:
         with working(database, tmp_path):
             add_order(database, 1, at=datetime.now(UTC))
@@ -85,7 +86,19 @@ def test_each_round_has_an_instant_of_its_own_and_a_worker_stops_between_two(
         time.sleep(0.01)
         return 1
 
-    monkeypatch.setitem(worker._PARTS, "", one_more)
+    monkeypatch.setitem(worker.PARTS, "duties", one_more)
     with working(sqlite_database, tmp_path):
         _until(lambda: len(instants) > 3)
     assert instants == sorted(set(instants))
+
+
+def test_a_tick_beside_a_worker_waits_for_each_part_of_its_work(sqlite_database: Database) -> None:
+    for part in worker.PARTS:
+        with worker.own_turn(sqlite_database, wait_seconds=0, part=part):
+            with pytest.raises(Conflict), worker.own_turn(sqlite_database, wait_seconds=0):
+                pass
+            for other in set(worker.PARTS) - {part}:
+                with worker.own_turn(sqlite_database, wait_seconds=0, part=other):
+                    pass
+    with worker.own_turn(sqlite_database, wait_seconds=0):
+        pass
