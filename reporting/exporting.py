@@ -12,14 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from core.money import NBSP
 from core.statistics.estimates import Interval
+from core.texts import harmless_cell
 from reporting.results import Arm, CampaignReport, Contrast, Money, instant_text
 from reporting.wording import UNKNOWN, amount, number, p_words, percent, points
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
-"""First characters that some spreadsheet takes for a formula, or skips to find one; full-width forms included."""
-
-UNSEEN = " \u00a0\u200b\u200c\u200d\u2060\ufeff\u3000"
-"""Blanks and characters that show nothing: a formula behind them is still one."""
 
 Value = str | int | float | None
 
@@ -59,7 +54,7 @@ def safe_cell(value: Value) -> str | int | float:
         return ""
     if not isinstance(value, str):
         return value
-    return f"'{value}" if value.lstrip(UNSEEN).startswith(FORMULA_STARTS) else value
+    return harmless_cell(value)
 
 
 def _arm_row(report: CampaignReport, arm: Arm) -> dict[str, Value]:

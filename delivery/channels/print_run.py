@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from core.texts import harmless_cell
 from delivery.channels import Envelope, Outcome, accepted, refused_for_now
 
 COLUMNS = ("public_id", "file", "address", "subject", "code", "bytes", "sha256", "posted_at")
@@ -59,14 +60,9 @@ def _write_whole(path: Path, body: bytes) -> None:
 
 def _line(envelope: Envelope, now: datetime) -> tuple[str, ...]:
     return (
-        envelope.message_id, f"{envelope.message_id}.pdf", _harmless(envelope.address), _harmless(envelope.subject),
+        envelope.message_id, f"{envelope.message_id}.pdf", harmless_cell(envelope.address), harmless_cell(envelope.subject),
         envelope.code or "", str(len(envelope.body)), hashlib.sha256(envelope.body).hexdigest(), now.isoformat(),
     )
-
-
-def _harmless(text: str) -> str:
-    """Keep spreadsheets from reading a cell as a formula."""
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) or text[:1] in ("\t", "\r", "\0") else text
 
 
 def _append(path: Path, lines: list[tuple[str, ...]]) -> None:

@@ -1,5 +1,6 @@
 """Sending: no message twice, no silent loss, no word to someone who said no."""
 
+import csv
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -425,6 +426,14 @@ def test_letters_are_printed_with_a_manifest_and_arrive_two_working_days_later(
     assert (folder / f"{message.public_id}.pdf").read_bytes().startswith(b"%PDF")
     lines = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 3 and message.public_id in lines[1] and "CODE1" in lines[1]
+
+
+def test_no_cell_of_the_manifest_is_run_by_the_print_shop_s_spreadsheet(tmp_path: Path, now: datetime) -> None:
+    letter = Envelope(1, "m1", "letter", "\u200b=1+1, Ulm", b"%PDF", subject="\uff0bHello")
+    LetterChannel(tmp_path).send_many([letter], now=now)
+    manifest = tmp_path / "letters" / now.date().isoformat() / "manifest.csv"
+    [row] = list(csv.reader(manifest.read_text(encoding="utf-8").splitlines()))[1:]
+    assert row[2:4] == ["'\u200b=1+1, Ulm", "'\uff0bHello"]
 
 
 @only_postgresql  # writers take turns on SQLite

@@ -64,6 +64,8 @@ def test_public_codes_carry_their_region_and_their_uses_and_are_told_as_written(
         "ULM-2026\nPLAKAT26\n")
     with database.reading() as session:
         assert session.execute(select(Code.region, Code.use_limit).order_by(Code.id)).all() == [("Ulm", 9), (None, 9)]
+    _run(home, "public", "ten-percent", "BONN26=\u200b=1+1")
+    assert _run(home, "export", "2").stdout.splitlines()[1] == "BONN26,issued,'\u200b=1+1,0"
     taken = _run(home, "public", "ten-percent", "ulm 2026")
     assert isinstance(taken.exception, Conflict)
 

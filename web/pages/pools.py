@@ -9,6 +9,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from core.errors import Invalid, WinbackError
+from core.texts import harmless_cell
 from coupons.codes.pools import (
     UNLIMITED,
     add_public_codes,
@@ -173,16 +174,12 @@ def download(batch: int) -> ResponseReturnValue:
         with store.reading() as session:
             for row in codes_of_pool(session, batch):
                 out = io.StringIO()
-                csv.writer(out, lineterminator="\n").writerow(["" if cell is None else _plain(cell) for cell in row])
+                csv.writer(out, lineterminator="\n").writerow(
+                    ["" if cell is None else harmless_cell(str(cell)) for cell in row])
                 yield out.getvalue()
 
     return Response(lines(), mimetype="text/csv", headers={
         "Content-Disposition": f"attachment; filename=codes-{batch}.csv"})
-
-
-def _plain(cell: str | int) -> str | int:
-    """A cell that no spreadsheet takes for a formula."""
-    return "'" + cell if isinstance(cell, str) and cell[:1] in "=+-@\t\r" else cell
 
 
 def _shown(line: str) -> str:

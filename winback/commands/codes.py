@@ -13,6 +13,7 @@ from typing import IO
 import click
 
 from core.errors import Invalid
+from core.texts import harmless_cell
 from coupons.codes.pools import (
     SOURCES,
     add_public_codes,
@@ -92,7 +93,7 @@ def export(context: Context, batch: int) -> None:
         find_pool(session, batch)
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(("code", "state", "region", "used"))
-        writer.writerows((code, state, region or "", used) for code, state, region, used
+        writer.writerows((harmless_cell(code), state, harmless_cell(region or ""), used) for code, state, region, used
                          in codes_of_pool(session, batch))
 
 
