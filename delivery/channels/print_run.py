@@ -60,8 +60,9 @@ def _write_whole(path: Path, body: bytes) -> None:
 
 def _line(envelope: Envelope, now: datetime) -> tuple[str, ...]:
     return (
-        envelope.message_id, f"{envelope.message_id}.pdf", harmless_cell(envelope.address), harmless_cell(envelope.subject),
-        envelope.code or "", str(len(envelope.body)), hashlib.sha256(envelope.body).hexdigest(), now.isoformat(),
+        envelope.message_id, f"{envelope.message_id}.pdf", harmless_cell(envelope.address),
+        harmless_cell(envelope.subject), envelope.code or "", str(len(envelope.body)),
+        hashlib.sha256(envelope.body).hexdigest(), now.isoformat(),
     )
 
 
