@@ -5,12 +5,14 @@ for htmx, a page for people. The promise: every answer says what is wrong, where
 is logged and shows nothing of our insides.
 """
 
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import HTTPException
 
 from core.errors import (
@@ -134,6 +136,7 @@ def _page(problem: Problem) -> str:
 def register(app: Flask) -> None:
     """Answer every error of `app`."""
     app.register_error_handler(WinbackError, _on_winback_error)
+    app.register_error_handler(IntegrityError, _on_a_twin)
     app.register_error_handler(CSRFError, _on_stale_form)
     app.register_error_handler(HTTPException, _on_http_error)
 
@@ -142,6 +145,14 @@ def _on_winback_error(error: WinbackError) -> Response:
     status = status_of(error)
     headers = {"Retry-After": "5"} if isinstance(error, NotReady) else None
     return answer(Problem(status, error.reason, error.message, error.place), headers)
+
+
+def _on_a_twin(error: IntegrityError) -> Response:
+    """Two made the same at once, as a double click does: both saw that it was not there, and the database let one."""
+    if not re.search(r"unique", f"{type(error.orig).__name__} {error.orig}", re.IGNORECASE):
+        raise error
+    return answer(Problem(409, "conflict", "The same was made at this very moment, perhaps by a second click. "
+                                           "Load the page again and look before sending it once more."))
 
 
 def _on_stale_form(_error: CSRFError) -> Response:
