@@ -17,6 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.database import Database
 
+LEADER = "leader"
+"""The lock of the one worker process that rings the bell for all."""
+
 
 @dataclass
 class Lease:
@@ -101,6 +104,25 @@ def dead(database: Database, numbers: set[int]) -> set[int]:
             )
         )
         return numbers - {row[0] for row in rows}
+
+
+def led(database: Database) -> bool:
+    """Whether a worker process leads: one of those that run always does, a second after it was started. Looks only, so
+    that nobody who stands for election meanwhile is disturbed for longer than until the next try."""
+    number = number_of(LEADER)
+    if not database.is_sqlite:
+        return not dead(database, {number})
+    try:
+        descriptor = os.open(_lock_file(database, number), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _lock_file(database: Database, number: int) -> Path:

@@ -103,7 +103,7 @@ class Bell:
         while not self._stop.wait(1):
             try:
                 if self._lead is None:
-                    self._lead = leases.take(self._database, "leader")
+                    self._lead = leases.take(self._database, leases.LEADER)
                     if self._lead is not None:
                         self._lead_from_now_on()
                 elif not self._lead.still_held():

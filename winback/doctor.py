@@ -8,10 +8,11 @@ Each check reads only and answers with a sentence.
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
+from campaigns.models import Campaign
 from core import leases
 from core.errors import NotReady
 from core.models import Installation
@@ -19,8 +20,12 @@ from core.references import missing
 from coupons.checks.invariants import drift
 from delivery.models import Message
 from delivery.standing import state_counts
+from journeys.models import Enrolment, Journey
 from segments.engines.mirrored import open_mirror
 from winback.context import Context, check_schema
+
+LATE = timedelta(minutes=15)
+"""What is due for longer waits for a worker, not for its turn."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,25 @@ def _references(context: Context) -> Iterable[Finding]:
         yield Finding("references", True, "every person, journey, offer and text that the ledgers name is there")
 
 
+def _workers(context: Context) -> Iterable[Finding]:
+    """Nobody at work is worth a word; that something waits because of it is a fault."""
+    late_since = context.now() - LATE
+    if leases.led(context.database):
+        yield Finding("workers", True, "a worker runs")
+        return
+    with context.database.reading() as session:
+        running = select(Campaign.key).where(Campaign.state == "running")
+        waiting = sum(session.execute(select(func.count()).where(*late)).scalar_one() for late in (
+            (Message.state == "queued", Message.due_at < late_since, Message.campaign.in_(running)),
+            (Enrolment.state == "active", Enrolment.due_at < late_since,
+             Enrolment.journey_id.in_(select(Journey.id).where(Journey.state == "running")))))
+    yield Finding("workers", not waiting, f"no worker runs, and {waiting} messages and people wait for one. Start it: "
+                  "winback worker, or winback serve" if waiting else "no worker runs; nothing waits for one")
+
+
 AREAS: dict[str, Callable[[Context], Iterable[Finding]]] = {
     "clock": _clock, "coupons": _coupons, "database": _database, "delivery": _delivery, "mirror": _mirror,
-    "references": _references,
+    "references": _references, "workers": _workers,
 }
 
 

@@ -15,7 +15,7 @@ from core.cursors import advance, head, position, read_changes
 from core.database import Database
 from core.group_commit import LARGEST_BATCH, Apart, Shared, _Waiting
 from core.group_commit import _run as run_batch
-from core.leases import dead, enlist, take
+from core.leases import LEADER, dead, enlist, led, take
 from core.models import Cursor
 from customers.models import Customer
 from tests.conftest import only_postgresql
@@ -179,6 +179,19 @@ def test_a_commit_that_comes_late_is_not_missed(database: Database, now: datetim
         assert seen.keys["customers"] == [2]
     with database.reading() as session:
         assert 1 in read_changes(session.connection(), after=seen.cursor).keys["customers"]
+
+
+def test_who_looks_for_the_leader_sees_one_while_it_lives_and_takes_nothing_from_it(database: Database) -> None:
+    assert not led(database)
+    lease = take(database, LEADER)
+    assert lease is not None
+    assert led(database) and led(database) and lease.still_held()
+    assert take(database, LEADER) is None
+    lease.release()
+    assert not led(database)
+    again = take(database, LEADER)  # having looked leaves nothing behind that could keep the next one out
+    assert again is not None and led(database)
+    again.release()
 
 
 def test_a_lease_is_exclusive_and_its_holder_is_alive_until_released(database: Database) -> None:

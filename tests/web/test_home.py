@@ -8,10 +8,11 @@ from flask.testing import FlaskClient
 from playwright.sync_api import expect
 from sqlalchemy import update
 
+from core import leases
 from core.database import Database
 from coupons.models import Offer
 from delivery.models import Message
-from journeys.models import Enrolment
+from journeys.models import Enrolment, Journey
 from tests.web.conftest import Live
 from tests.web.looks import EVERY_LOOK, check_look
 from tests.web.test_campaign_pages import words
@@ -21,6 +22,19 @@ def test_home_says_the_day_and_what_waits_in_one_sentence(shop: FlaskClient) -> 
     page = words(shop.get("/").text)
     assert "Thursday, 12 March" in page and "1 journey is running and 1 thing waits for you." in page
     assert "“Second purchase” is ready to be published" in page
+
+
+def test_a_journey_that_no_worker_walks_is_not_shown_as_if_all_were_well(
+    shop: FlaskClient, shop_database: Database
+) -> None:
+    assert "No worker is running: nothing is sent" in words(shop.get("/").text)
+    worker = leases.take(shop_database, leases.LEADER)
+    assert worker is not None
+    assert "No worker is running" not in words(shop.get("/").text)
+    worker.release()
+    with shop_database.writing() as session:
+        session.execute(update(Journey).values(state="ended"))
+    assert "No worker is running" not in words(shop.get("/").text), "nobody is missed"
 
 
 def test_trouble_comes_first_and_opens_its_people(shop: FlaskClient, shop_database: Database) -> None:

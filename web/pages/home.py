@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from campaigns.approving import waiting_for_others
 from campaigns.planning import list_campaigns
+from core import leases
 from coupons.checks.nightly import places_broken
 from coupons.codes.feed import offers_running_out, redeemed_by_campaign, redemptions_by_day
 from coupons.codes.leaks import count_flagged, travelling
@@ -32,7 +33,7 @@ from web.frame.links import page_url
 from web.frame.plots import interval_plot, small_line
 from web.frame.presentation import zone
 from web.journeys.words import step_name
-from web.requests.transactions import reading, request_now
+from web.requests.transactions import database, reading, request_now
 from web.security.access import person
 from web.shops.inbox import state_counts
 from web.wording.formatting import clock_time, count, local_date, long_day, money, money_short, points, rate
@@ -63,7 +64,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "pages/home/index.html", headline=long_day(today), sentence=_sentence(running, needs), needs=needs,
         running=[_running_row(line, redeemed, now) for line in running], schedule=schedule, feed=till_rows(events, now),
-        any_campaign=any_campaign)
+        any_campaign=any_campaign, nobody_works=_nobody_works(running))
 
 
 @blueprint.get("/home/redemptions")
@@ -120,6 +121,11 @@ def _sentence(running: list[JourneyLine], needs: list[dict[str, Any]]) -> str:
     waits = {0: "nothing waits for you", 1: "1 thing waits for you"}.get(
         len(needs), f"{count(len(needs))} things wait for you")
     return f"{journeys} and {waits}."
+
+
+def _nobody_works(running: list[JourneyLine]) -> bool:
+    """Whether a journey runs and no worker does: everything would look well, and nothing would happen."""
+    return any(line.journey.state == "running" for line in running) and not leases.led(database())
 
 
 def _needs(session: Session, lines: list[JourneyLine], now: datetime) -> list[dict[str, Any]]:
