@@ -161,6 +161,8 @@ def _list(session: Session, key: str) -> Segment:
         raise Conflict(f"“{segment.name}” was frozen and never changes. Make a list for people you choose yourself.")
     if segment.kind != "list":
         raise Conflict(f"“{segment.name}” has a rule that says who is in. Change the rule, or make a list.")
+    # Whoever changes a list has it to the end: two who put the same people on it would both find them missing.
+    session.execute(select(Segment.id).where(Segment.id == segment.id).with_for_update())
     return segment
 
 

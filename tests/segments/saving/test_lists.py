@@ -1,6 +1,8 @@
 """Static lists and snapshots: named one by one, usable like any segment, on the row store and on the mirror."""
 
+import contextlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
@@ -19,6 +21,7 @@ from segments.models import ListedPerson, SegmentVersion
 from segments.saving.filing import duplicate_segment
 from segments.saving.lists import Entry, add_people, listed_ids, make_list, people_on, read_entries, remove_people
 from segments.saving.saved import save_segment, segment_by_key, segment_rule
+from tests.conftest import only_postgresql
 from tests.segments.population import AS_OF, load, people
 
 PRESS = {"segment": "press"}
@@ -90,6 +93,28 @@ def test_unknown_people_are_told_with_their_lines_and_nothing_is_added_twice(sql
         assert (again.changed, again.already, people_on(session, segment_by_key(session, "press"))) == (0, 2, 2)
         gone = remove_people(session, "press", entries("C-001", "C-030"), now=AS_OF)
         assert (gone.changed, gone.already) == (1, 1)
+
+
+@only_postgresql  # writers take turns on SQLite
+def test_two_who_put_the_same_people_onto_a_list_at_once_put_them_there_once(database: Database) -> None:
+    load(database, SHOP)
+    with database.writing() as session:
+        make_list(session, "calls", name="Calls", now=AS_OF)
+
+    def put() -> tuple[int, int]:
+        with database.writing() as session:
+            outcome = add_people(session, "calls", entries("C-001", "C-002"), now=AS_OF)
+            return outcome.changed, outcome.already
+
+    with ThreadPoolExecutor(1) as beside:
+        with database.writing() as session:
+            assert add_people(session, "calls", entries("C-001"), now=AS_OF).changed == 1
+            second = beside.submit(put)
+            with contextlib.suppress(TimeoutError):
+                second.result(0.5)
+        assert second.result(20) == (1, 1)
+    with database.reading() as session:
+        assert people_on(session, segment_by_key(session, "calls")) == 2
 
 
 def _owner(session: object) -> int:
