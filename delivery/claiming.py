@@ -19,6 +19,7 @@ from core.leases import dead
 from core.types import to_us
 from customers.consents import lock_customers
 from delivery import calls
+from delivery.holding import not_of
 from delivery.holding_back import held_back
 from delivery.models import Message
 from delivery.objections import Going, Objecting, left_out_words
@@ -38,13 +39,14 @@ class Claim:
 
 def claim(
     connection: Connection, *, now: datetime, limit: int, worker: int, channels: Iterable[str], secret_key: str,
-    objecting: Objecting | None = None,
+    objecting: Objecting | None = None, resting: Mapping[str, datetime] | None = None,
 ) -> Claim:
     """Take up to `limit` due messages of these channels, and phone messages, which go to the call desk at once.
 
-    `objecting` may speak against messages that the policy lets go, for reasons that higher rooms know.
+    `objecting` may speak against messages that the policy lets go, for reasons that higher rooms know. Those of
+    campaigns that rest (delivery/holding.py) stay where they are.
     """
-    rows = _due_rows(connection, now, limit, sorted({*channels, "phone"}))
+    rows = _due_rows(connection, now, limit, sorted({*channels, "phone"}), resting or {})
     if not rows:
         return Claim([], 0)
     lock_customers(connection, sorted(row.customer_id for row in rows))
@@ -94,12 +96,15 @@ def _hold_back(connection: Connection, rows: list[Row[Any]], silent: dict[int, s
         len(moved(connection, ids, "expired", from_="queued", now=now, reason=words)) for words, ids in late.items())
 
 
-def _due_rows(connection: Connection, now: datetime, limit: int, channels: Sequence[str]) -> list[Row[Any]]:
+def _due_rows(
+    connection: Connection, now: datetime, limit: int, channels: Sequence[str], resting: Mapping[str, datetime]
+) -> list[Row[Any]]:
     """Due rows, oldest first, one for each customer: a second one waits for the next batch."""
+    due = (Message.state == "queued", Message.due_at <= now, Message.channel.in_(channels))
     rows = connection.execute(
         select(Message.id, Message.customer_id, Message.channel, Message.message_class, Message.expires_at,
                Message.campaign, Message.enrolment_ref, Message.quiet, Message.code)
-        .where(Message.state == "queued", Message.due_at <= now, Message.channel.in_(channels))
+        .where(*due, *([not_of(resting)] if resting else []))
         .order_by(Message.due_at, Message.id)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)

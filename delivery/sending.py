@@ -22,6 +22,7 @@ from delivery.channels import Channel, Envelope, Outcome, unknown
 from delivery.claiming import claim, give_back, rescue
 from delivery.composing import compose, gather
 from delivery.feedback import address_is_dead
+from delivery.holding import Resting, kept_back
 from delivery.models import Message
 from delivery.objections import Objecting
 from delivery.settings import DeliverySettings
@@ -39,12 +40,13 @@ LONGEST_REASON = 200
 
 def tick(
     database: Database, *, now: datetime, limit: int, worker: int, channels: Mapping[str, Channel],
-    settings: DeliverySettings, objecting: Objecting | None = None,
+    settings: DeliverySettings, objecting: Objecting | None = None, resting: Resting = lambda _connection: {},
 ) -> int:
     """Send what is due, at most `limit` messages; returns how many rows were decided on (0: nothing is due).
 
     One worker number runs one tick at a time. A channel that is not in `channels` keeps its messages queued.
-    `objecting` is asked once more whether a message may go (delivery/objections.py).
+    `objecting` is asked once more whether a message may go (delivery/objections.py), and `resting`, at the claim and
+    again before each hand-over, of which campaigns nothing goes out (delivery/holding.py).
     """
     with database.writing() as session:
         connection = session.connection()
@@ -52,15 +54,15 @@ def tick(
         give_back(connection, [worker], now=now)
         tidied = calls.tidy(connection, now=now, limit=limit)
         claimed = claim(connection, now=now, limit=limit, worker=worker, channels=channels,
-                        secret_key=settings.secret_key, objecting=objecting)
+                        secret_key=settings.secret_key, objecting=objecting, resting=resting(connection))
     for ids in chunks(claimed.going, HANDED_OVER_AT_ONCE):
-        _build_and_send(database, ids, now=now, worker=worker, channels=channels, settings=settings)
+        _build_and_send(database, ids, now=now, worker=worker, channels=channels, settings=settings, resting=resting)
     return claimed.decided + tidied
 
 
 def _build_and_send(
     database: Database, ids: Sequence[int], *, now: datetime, worker: int, channels: Mapping[str, Channel],
-    settings: DeliverySettings,
+    settings: DeliverySettings, resting: Resting,
 ) -> None:
     with database.reading() as session:
         gathered = gather(session, ids)
@@ -71,16 +73,18 @@ def _build_and_send(
                 moved(session.connection(), [message_id], "failed", from_="claimed", now=now, of_worker=worker,
                       reason=reason)
     for name, envelopes in sorted(composed.envelopes.items()):
-        _send(database, channels[name], envelopes, now=now, worker=worker, settings=settings)
+        _send(database, channels[name], envelopes, now=now, worker=worker, settings=settings, resting=resting)
 
 
 def _send(
     database: Database, channel: Channel, envelopes: Sequence[Envelope], *, now: datetime, worker: int,
-    settings: DeliverySettings,
+    settings: DeliverySettings, resting: Resting,
 ) -> None:
     """Hand one channel its envelopes and write down what came of them."""
     with database.writing() as session:
-        ours = set(moved(session.connection(), [envelope.ledger_id for envelope in envelopes], "handed_over",
+        connection, ids = session.connection(), [envelope.ledger_id for envelope in envelopes]
+        kept = kept_back(connection, ids, resting(connection), worker=worker, now=now)
+        ours = set(moved(connection, [number for number in ids if number not in kept], "handed_over",
                          from_="claimed", now=now, of_worker=worker, attempt=Message.attempt + 1))
     # What was cancelled or rescued since the claim is not ours any more and stays here.
     leaving = [envelope for envelope in envelopes if envelope.ledger_id in ours]

@@ -46,7 +46,7 @@ class Journey(Base):
     state: Mapped[str] = mapped_column(String(12), doc="draft, running, paused, ending (being swept) or ended")
     paused_at: Mapped[datetime | None] = mapped_column(Instant, doc="since when it is frozen; None: it is not")
     resuming: Mapped[dict[str, Any] | None] = mapped_column(
-        Errand, doc="what is left to do of going on after a pause (walk/errands.py); nobody walks until it is done")
+        Errand, doc="what is left to do of a pause or of going on after it (walk/errands.py); nobody walks till then")
     moving: Mapped[dict[str, Any] | None] = mapped_column(
         Errand, doc="what is left to do of bringing people to another version, or of ending one")
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -93,7 +93,8 @@ class Worker:
         with database.reading() as session:
             delivery = delivery_settings(self.context.settings, session)
         done = sending.tick(database, now=now, limit=self.batch, worker=self.lease.number,
-                            channels=open_channels(self.context.settings), settings=delivery, objecting=objections)
+                            channels=open_channels(self.context.settings), settings=delivery, objecting=objections,
+                            resting=due.resting)
         return done + hook_sending.tick(database, now=now, worker=self.lease.number,
                                         secret_key=self.context.settings.secret_key,
                                         allowed=self.context.settings.private_receivers)

@@ -39,7 +39,7 @@ from journeys.graphs.reading import EXIT_FLAGS, parse_graph, read_graph
 from journeys.models import Enrolment, Journey, Version
 from journeys.states import move, move_journey
 from journeys.walk.due import NEVER
-from journeys.walk.errands import go_on, going_on
+from journeys.walk.errands import go_on, going_on, parking
 from journeys.walk.speaking import SKIPPED
 from segments.models import Segment
 from segments.saving.saved import resolved
@@ -186,7 +186,9 @@ def publish_problems(session: Session, key: str, graph: object, *, now: datetime
 
 
 def pause(session: Session, key: str, *, now: datetime) -> Journey:
-    """Freeze a journey: nobody moves, and what has not left the house is held. Raises Conflict."""
+    """Freeze a journey: nobody moves, and what has not left the house is held. Nothing goes out from now on; of a large
+    journey's messages only a part is held here, the worker does the rest. Raises Conflict.
+    """
     journey = journey_by_key(session, key)
     if journey.resuming is not None:
         raise Conflict(f"The journey {journey.name} is still going on after its last pause. Try again in a minute.")
@@ -196,6 +198,8 @@ def pause(session: Session, key: str, *, now: datetime) -> Journey:
     connection = session.connection()
     hold(connection, campaign.key, until=NEVER, now=now)
     move_calls(connection, campaign.key, due_at=NEVER)
+    journey.resuming = parking(now=now)
+    go_on(session, journey)
     return journey
 
 
@@ -213,6 +217,9 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
     journey = journey_by_key(session, key)
     if journey.state == "draft":
         raise Conflict(f"The journey {journey.name} was never published. Publish it, and it runs.")
+    session.refresh(journey, with_for_update=True)
+    if journey.state == "paused" and journey.resuming is not None:
+        raise Conflict(f"What {journey.name} wants to say is still being held. Try again in a minute.")
     paused_at = journey.paused_at
     move_journey(session, journey, "running", now=now)
     campaign = start_campaign(session, session.get_one(Campaign, journey.campaign_id).key, now=now)

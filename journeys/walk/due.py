@@ -52,3 +52,8 @@ def _rings(connection: Connection, after: datetime) -> list[int]:
 
 NEVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 """Messages of a paused journey are due from here on: held, and given back by resuming."""
+
+
+def resting(connection: Connection) -> dict[str, datetime]:
+    """Paused campaigns, of which nothing goes out (delivery/holding.py)."""
+    return dict.fromkeys(connection.scalars(select(Campaign.key).where(Campaign.state == "paused")), NEVER)

@@ -1,6 +1,7 @@
 """What was asked for, and is too much for one transaction?
 
-Owns three errands that may concern everybody inside a journey: going on after a pause, bringing those who stand at one
+Owns the errands that may concern everybody inside a journey: holding for a pause what waits to go out, going on after
+it, bringing those who stand at one
 step over to another version, and seeing everybody off who is in a version that ends. Each is kept with the journey and
 done a part at a time, with its place in the same transaction, so that nobody else waits for long and a kill between two
 parts loses and repeats nothing. While a journey goes on after a pause nobody walks in it.
@@ -17,6 +18,7 @@ from campaigns.models import Campaign
 from core.arrays import in_ids
 from core.database import Database
 from core.types import from_us, to_us
+from delivery.holding import park
 from delivery.models import Message
 from delivery.states import move as move_messages
 from journeys.exits.leaving import leave
@@ -31,6 +33,11 @@ from journeys.walk.speaking import SKIPPED
 AT_ONCE = 5_000
 """Rows of one transaction."""
 Errand = dict[str, Any]
+
+
+def parking(*, now: datetime) -> Errand:
+    """The errand of a journey that is paused: what waits to go out is held."""
+    return {"at_us": to_us(now), "after": 0, "part": "park"}
 
 
 def going_on(*, overdue: str, since: datetime, now: datetime) -> Errand:
@@ -78,7 +85,7 @@ def _part(database: Database, journey_id: int, *, limit: int) -> bool:
 
 
 def go_on(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> bool:
-    """Do at most so many rows of what going on asks for; returns whether nothing is left."""
+    """Do at most so many rows of what pausing or going on asks for; returns whether nothing is left."""
     errand: Errand | None = None if journey.resuming is None else dict(journey.resuming)
     left = limit
     while errand is not None and left > 0:
@@ -99,6 +106,13 @@ def go_on(session: Session, journey: Journey, *, limit: int = AT_ONCE) -> bool:
 def _held(session: Session, journey: Journey) -> tuple[ColumnElement[bool], ...]:
     campaign = session.get_one(Campaign, journey.campaign_id).key
     return Message.campaign == campaign, Message.state == "queued", Message.due_at >= NEVER
+
+
+def _park(session: Session, journey: Journey, _errand: Mapping[str, Any], limit: int) -> tuple[int, int | None]:
+    """Hold what waits to go out."""
+    campaign = session.get_one(Campaign, journey.campaign_id).key
+    parked = park(session.connection(), campaign, until=NEVER, limit=limit)
+    return parked, 0 if parked == limit else None
 
 
 def _cancel(session: Session, journey: Journey, errand: Mapping[str, Any], limit: int) -> tuple[int, int | None]:
@@ -144,9 +158,10 @@ def _people(session: Session, journey: Journey, errand: Mapping[str, Any], limit
 
 
 _PARTS: Mapping[str, Callable[[Session, Journey, Mapping[str, Any], int], tuple[int, int | None]]] = {
-    "held": _cancel, "silence": _silence, "release": _release, "people": _people}
+    "park": _park, "held": _cancel, "silence": _silence, "release": _release, "people": _people}
 """Each returns how many rows it did, and the last one's id (0 where those done are found no more); None: no more."""
-_FOLLOWING: Mapping[str, str | None] = {"held": "silence", "silence": "release", "release": "people", "people": None}
+_FOLLOWING: Mapping[str, str | None] = {
+    "park": None, "held": "silence", "silence": "release", "release": "people", "people": None}
 
 
 def standing_at(errand: Mapping[str, Any]) -> tuple[ColumnElement[bool], ...]:

@@ -24,6 +24,7 @@ from journeys.exits.objecting import objections
 from journeys.models import Enrolment, Version, Visit
 from journeys.visits import summed
 from journeys.walk import duties
+from journeys.walk.due import resting
 from journeys.walk.running import Services
 from segments.engines.questions import Questions
 from segments.language.rules import parse_rule
@@ -105,7 +106,7 @@ def deliver(database: Database, channels: dict[str, Channel], *, now: datetime, 
     lease, done = enlist(database, name), 0
     try:
         while count := sending.tick(database, now=now, limit=1000, worker=lease.number, channels=channels,
-                                    settings=SETTINGS, objecting=objections):
+                                    settings=SETTINGS, objecting=objections, resting=resting):
             done += count
     finally:
         lease.release()

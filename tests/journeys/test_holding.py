@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from campaigns.models import Campaign
 from core.database import Database
 from core.errors import Conflict
 from delivery import sending
@@ -18,6 +19,7 @@ from delivery.desk import calls_on_desk, desk_counts
 from delivery.models import Message
 from delivery.showing import count_open_calls
 from journeys.editing.editing import end, pause, resume
+from journeys.walk import errands
 from journeys.walk.due import NEVER
 from tests.conftest import only_postgresql
 from tests.delivery.ledger import SETTINGS, sink
@@ -162,6 +164,49 @@ def test_a_pause_that_comes_while_an_answer_is_written_down_holds_what_goes_back
     channels, _ = sink(tmp_path)
     day(database, tmp_path, channels, now=now + timedelta(days=1))
     assert [row.state for row in ledger(database)] == ["queued"]
+
+
+@pytest.mark.parametrize("overdue", ["send", "skip"])
+def test_of_a_large_journey_nothing_goes_out_from_the_pause_on_and_what_waits_is_held_part_by_part(
+    database: Database, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch, overdue: str
+) -> None:
+    furnish(database, range(1, 8), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+    monkeypatch.setattr(errands, "AT_ONCE", 3)
+    monkeypatch.setattr(errands.go_on, "__kwdefaults__", {"limit": 3})
+    with database.writing() as session:
+        pause(session, "winback", now=now)
+    assert sum(row.due_at >= NEVER for row in ledger(database)) == 3
+    channels, _ = sink(tmp_path)
+    deliver(database, channels, now=now)
+    assert {row.state for row in ledger(database)} == {"queued"}
+    with database.writing() as session, pytest.raises(Conflict, match="still being held"):
+        resume(session, "winback", overdue=overdue, now=now)
+    assert errands.tick(database, now=now, limit=3) == 2
+    assert all(row.due_at >= NEVER for row in ledger(database))
+    with database.writing() as session:
+        resume(session, "winback", overdue=overdue, now=now + timedelta(days=1))
+    day(database, tmp_path, channels, now=now + timedelta(days=1))
+    assert [row.state for row in ledger(database)] == ["sent" if overdue == "send" else "cancelled"] * 7
+
+
+def test_what_a_worker_has_claimed_is_put_back_when_its_campaign_was_paused_before_the_hand_over(
+    database: Database, tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pause may not have seen the claim: both were under way."""
+    furnish(database, (1, 2, 3), now=now)
+    go(database, ONE_MAIL, now=now)
+    walk(database, tmp_path, now=now)
+    monkeypatch.setattr(sending, "HANDED_OVER_AT_ONCE", 2)
+
+    def stop() -> None:
+        with database.writing() as session:
+            session.execute(update(Campaign).values(state="paused"))
+
+    deliver(database, {"email": Meanwhile(stop, accepted())}, now=now)
+    assert sorted((row.state, row.due_at) for row in ledger(database)) == [
+        ("queued", NEVER), ("sent", now), ("sent", now)]
 
 
 def test_what_is_claimed_waits_and_what_has_gone_stands_in_no_queue_when_a_pause_comes(
