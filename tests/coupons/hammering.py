@@ -72,12 +72,12 @@ class Hammer:
                 self.held.append(held.body["id"])
         elif verb == "release" and self.held:
             name = self.held.pop(self.draw.randrange(len(self.held)))
-            self.database.small(lambda connection: release(connection, name, now=now))
+            in_turn(self.database, lambda connection: release(connection, name, now=now))
         elif verb in ("part", "whole") and self.redeemed:
             name = self.draw.choice(self.redeemed)
             amount = 100 if verb == "part" else None
             with suppress(Invalid):
-                self.database.small(lambda connection: roll_back(
+                in_turn(self.database, lambda connection: roll_back(
                     connection, name, amount_cents=amount, key=key, now=now))
         elif verb == "cancel" and self.draw.random() < 0.3:
             order = self.order()

@@ -14,7 +14,7 @@ ROOMS = ("offers", "pools", "stops", "inbox", "shops", "leaks", "redemptions", "
          "code_pictures")
 DOORS: dict[tuple[str, str], tuple[str, frozenset[str]]] = {
     ("offers.index", "GET"): ("/offers", ALL),
-    ("offers.new", "GET"): ("/offers/_new", ALL),
+    ("offers.new", "GET"): ("/offers/_new", CHANGERS),
     ("offers.show", "GET"): ("/offers/none", ALL),
     ("offers.save", "POST"): ("/offers/_save", CHANGERS),
     ("offers.delete", "POST"): ("/offers/none/delete", CHANGERS),

@@ -1,10 +1,12 @@
 """The pages of codes: the list with filters, one code's life, taking a redemption back."""
 
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from campaigns.planning import list_campaigns
@@ -13,6 +15,7 @@ from core.errors import Invalid, NotFound
 from coupons.codes.showing import find_code, list_codes, names_for, stored_redemption
 from coupons.codes.stopping import Target
 from coupons.codes.story import CodeStory, code_story
+from coupons.locking import in_turn
 from coupons.offers.offers import list_offers
 from coupons.offers.wording import offer_words
 from coupons.states import SHOWN_STATES
@@ -26,7 +29,7 @@ from web.frame.presentation import zone
 from web.frame.toasts import toast
 from web.people.story import Teller
 from web.registry import Found
-from web.requests.transactions import reading, request_now, writing
+from web.requests.transactions import database, reading, request_now
 from web.security.access import needs_role
 from web.security.audit import record
 from web.wording import formatting
@@ -113,14 +116,19 @@ def rollback(public_id: str) -> ResponseReturnValue:
     now = request_now()
     if not (public_id.isascii() and public_id.isprintable()):
         raise NotFound("There is no such redemption.")
-    with writing() as session:
-        before = stored_redemption(session.connection(), public_id=public_id)
+
+    def take_back(connection: Connection) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        before = stored_redemption(connection, public_id=public_id)
         if before is None:
             raise NotFound("There is no such redemption.")
         if before["state"] != "redeemed":
             raise Invalid("This redemption was taken back already.")
-        body = roll_back(session.connection(), public_id, key="page: all of it", now=now)
-        record(session, "redemption.rolled_back", f"redemption:{public_id}", now=now)
+        body = roll_back(connection, public_id, key="page: all of it", now=now)
+        with Session(connection) as session:
+            record(session, "redemption.rolled_back", f"redemption:{public_id}", now=now)
+        return before, body
+
+    before, body = in_turn(database(), take_back)  # tills at the same offer may make a ring with it
     cents = body["rolled_back_cents"] - before["rolled_back_cents"]
     toast(f"{formatting.money(cents, currency=body['currency'], exact=True)} taken back. The code may be used again "
           "if it is still valid.")
