@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from campaigns.approving import insist_on_approval
@@ -26,7 +26,6 @@ from coupons.models import Offer
 from delivery.contents import newest_revision
 from delivery.holding import hold, let_go, take_calls_back
 from delivery.hook_outbox import drop_calls, move_calls
-from delivery.models import Message
 from delivery.receivers import receiver_ids
 from journeys.editing.approval_parts import parts_of
 from journeys.editing.checking_draft import check_draft, hold_segments, rest_problems
@@ -235,7 +234,7 @@ def resume(session: Session, key: str, *, overdue: str, now: datetime) -> Journe
 
 
 def end(session: Session, key: str, *, now: datetime) -> Journey:
-    """End a journey: everybody inside leaves and nothing more goes out. The worker sweeps people out in chunks."""
+    """End a journey: nothing more goes out (walk/due.py, `resting`), and the worker sweeps people out in chunks."""
     journey = journey_by_key(session, key)
     campaign = session.get_one(Campaign, journey.campaign_id)
     if journey.state == "draft":
@@ -243,9 +242,6 @@ def end(session: Session, key: str, *, now: datetime) -> Journey:
     move_journey(session, journey, "ending", now=now)
     if campaign.state in ("running", "paused"):
         end_campaign(session, campaign.key, now=now)
-    session.execute(
-        update(Message).where(Message.campaign == campaign.key, Message.state == "queued").values(due_at=NEVER)
-        .execution_options(synchronize_session=False))
     move_calls(session.connection(), campaign.key, due_at=NEVER)
     return journey
 

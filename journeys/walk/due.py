@@ -55,5 +55,7 @@ NEVER = datetime.fromisoformat("9000-01-01T00:00:00+00:00")
 
 
 def resting(connection: Connection) -> dict[str, datetime]:
-    """Paused campaigns, of which nothing goes out (delivery/holding.py)."""
-    return dict.fromkeys(connection.scalars(select(Campaign.key).where(Campaign.state == "paused")), NEVER)
+    """Campaigns that are paused or being swept out, of which nothing goes out (delivery/holding.py)."""
+    ending = select(Journey.campaign_id).where(Journey.state == "ending")
+    return dict.fromkeys(connection.scalars(
+        select(Campaign.key).where((Campaign.state == "paused") | Campaign.id.in_(ending))), NEVER)
